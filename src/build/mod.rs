@@ -1,0 +1,13 @@
+//! The build step.
+
+use crate::error::{ExitStatus, Explain};
+
+/// Why this step failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {}
+
+impl Explain for Error {
+    fn exit_status(&self) -> ExitStatus {
+        ExitStatus::Failed
+    }
+}

@@ -1,0 +1,93 @@
+//! What every step's error can say of itself: the exit code it leads to and what to do next.
+
+use crate::{build, fetch, host, install, resolve, source};
+
+/// The process's exit code (the table is in README.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitStatus {
+    /// All was done.
+    Done = 0,
+    /// The build, the staging or the commit failed.
+    Failed = 1,
+    /// The command line asks for something that makes no sense.
+    Usage = 2,
+    /// The request cannot be resolved: no such version, no fitting wheel.
+    Unresolvable = 3,
+    /// An input cannot be fetched, or is not what it should be.
+    Input = 4,
+    /// Something that the build needs is not on this host.
+    Prerequisite = 5,
+    /// The result does not pass its checks.
+    Check = 6,
+    /// Ended by Ctrl-C.
+    Interrupted = 130,
+}
+
+/// An error that knows what it means for the process and for the person.
+pub trait Explain: std::error::Error {
+    /// The exit code that this error leads to.
+    fn exit_status(&self) -> ExitStatus;
+
+    /// What the person should do next, in a sentence; printed behind `hint:`.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Any step's error; the steps' own types say more.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// See [`resolve::Error`].
+    #[error(transparent)]
+    Resolve(#[from] resolve::Error),
+    /// See [`fetch::Error`].
+    #[error(transparent)]
+    Fetch(#[from] fetch::Error),
+    /// See [`source::Error`].
+    #[error(transparent)]
+    Source(#[from] source::Error),
+    /// See [`host::Error`].
+    #[error(transparent)]
+    Host(#[from] host::Error),
+    /// See [`build::Error`].
+    #[error(transparent)]
+    Build(#[from] build::Error),
+    /// See [`install::Error`].
+    #[error(transparent)]
+    Install(#[from] install::Error),
+    /// The options given do not go together.
+    #[error("{what}")]
+    Usage {
+        /// What does not go together.
+        what: String,
+        /// What would.
+        hint: String,
+    },
+}
+
+impl Explain for Error {
+    fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Resolve(error) => error.exit_status(),
+            Self::Fetch(error) => error.exit_status(),
+            Self::Source(error) => error.exit_status(),
+            Self::Host(error) => error.exit_status(),
+            Self::Build(error) => error.exit_status(),
+            Self::Install(error) => error.exit_status(),
+            Self::Usage { .. } => ExitStatus::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Resolve(error) => error.hint(),
+            Self::Fetch(error) => error.hint(),
+            Self::Source(error) => error.hint(),
+            Self::Host(error) => error.hint(),
+            Self::Build(error) => error.hint(),
+            Self::Install(error) => error.hint(),
+            Self::Usage { hint, .. } => Some(hint.clone()),
+        }
+    }
+}

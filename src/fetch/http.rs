@@ -1,0 +1,225 @@
+//! The HTTP client: time-outs, certificates, proxies, passwords, and one error that says what happened.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::blocking::{Client, RequestBuilder, Response};
+use reqwest::{StatusCode, header};
+
+use crate::address::Address;
+use crate::environment::Environment;
+
+/// An origin that cannot be reached must cost seconds, not minutes.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A read that brings nothing for this long has stalled.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A redirect chain longer than this is a loop.
+const MOST_REDIRECTS: usize = 10;
+
+/// Why an address did not give what was asked of it.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// No answer: name resolution, connection, TLS, time-out, redirects.
+    #[error("{address} cannot be reached")]
+    Unreachable {
+        /// What was asked.
+        address: Address,
+        /// What the client says, without the address.
+        source: reqwest::Error,
+    },
+    /// An answer that is not a success.
+    #[error("{address} answered {status}")]
+    Status {
+        /// What was asked.
+        address: Address,
+        /// The HTTP status.
+        status: StatusCode,
+        /// When the server wants to be asked again (`Retry-After` in seconds).
+        retry_after: Option<Duration>,
+    },
+    /// The answer broke off.
+    #[error("the answer of {address} broke off")]
+    Broken {
+        /// What was asked.
+        address: Address,
+        /// What reading gave.
+        source: std::io::Error,
+    },
+    /// `PIP_CERT` or `SSL_CERT_FILE` names something that is not a bundle of certificates.
+    #[error("{} cannot be used as a bundle of certificates", path.display())]
+    Certificates {
+        /// The file named.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The client itself cannot be set up.
+    #[error("the HTTP client cannot be set up")]
+    Setup(#[source] reqwest::Error),
+}
+
+impl HttpError {
+    /// Whether asking again may help: no connection, a time-out, a broken body, 429 or 5xx.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            // A name that does not resolve or a port that refuses will not do so a second later;
+            // a connection that was there and went away may come back.
+            Self::Unreachable { source, .. } => !source.is_connect() && !source.is_redirect(),
+            Self::Status { status, .. } => {
+                *status == StatusCode::TOO_MANY_REQUESTS
+                    || *status == StatusCode::REQUEST_TIMEOUT
+                    || status.is_server_error()
+            }
+            Self::Broken { .. } => true,
+            Self::Certificates { .. } | Self::Setup(_) => false,
+        }
+    }
+}
+
+/// The client that all requests go through.
+pub struct Http {
+    client: Client,
+    netrc: Option<netrc::Netrc>,
+}
+
+impl Http {
+    /// A client for this environment: proxies from `HTTPS_PROXY` and `NO_PROXY`, certificates from
+    /// `PIP_CERT` (or `extra_certificates`, pip's `cert` setting), `SSL_CERT_FILE` and the system,
+    /// passwords from `NETRC` or `~/.netrc`.
+    ///
+    /// # Errors
+    /// [`HttpError::Certificates`] and [`HttpError::Setup`].
+    pub fn new(
+        environment: &Environment,
+        extra_certificates: Option<PathBuf>,
+    ) -> Result<Self, HttpError> {
+        // Fails only when a provider is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = Client::builder()
+            .user_agent(concat!("pybuild/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            // The blocking client applies this to the answer's head and then to each read by itself.
+            .timeout(READ_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::custom(|attempt| {
+                let downgraded = attempt.url().scheme() != "https"
+                    && attempt.previous().iter().any(|url| url.scheme() == "https");
+                if downgraded {
+                    attempt.error("redirected from https to http")
+                } else if attempt.previous().len() > MOST_REDIRECTS {
+                    attempt.error("redirected too often")
+                } else {
+                    attempt.follow()
+                }
+            }));
+        let pip_cert = environment.variable_os("PIP_CERT").map(PathBuf::from);
+        if let Some(path) = pip_cert.or(extra_certificates) {
+            builder = builder.tls_certs_merge(read_certificates(path)?);
+        }
+        Ok(Self {
+            client: builder.build().map_err(HttpError::Setup)?,
+            netrc: read_netrc(environment),
+        })
+    }
+
+    /// Asks for `address`; a success and nothing else is returned.
+    ///
+    /// # Errors
+    /// [`HttpError::Unreachable`] and [`HttpError::Status`].
+    pub fn get(&self, address: &Address, accept: &str) -> Result<Response, HttpError> {
+        self.send(address, |request| request.header(header::ACCEPT, accept))
+    }
+
+    /// Asks for `address` from byte `offset` on, unpacked by nobody on the way. The answer may be
+    /// the whole file all the same: its status says.
+    ///
+    /// # Errors
+    /// [`HttpError::Unreachable`] and [`HttpError::Status`].
+    pub fn get_from(&self, address: &Address, offset: u64) -> Result<Response, HttpError> {
+        self.send(address, |request| {
+            // `identity`: a server that marks .tgz as `Content-Encoding: gzip` must not have it
+            // unpacked here, or the digest would be of something else.
+            let request = request.header(header::ACCEPT_ENCODING, "identity");
+            if offset == 0 {
+                request
+            } else {
+                request.header(header::RANGE, format!("bytes={offset}-"))
+            }
+        })
+    }
+
+    fn send(
+        &self,
+        address: &Address,
+        with: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Result<Response, HttpError> {
+        let mut url = address.secret_url().clone();
+        let in_address = (
+            url.username().to_owned(),
+            url.password().map(ToOwned::to_owned),
+        );
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        let mut request = self.client.get(url);
+        if !in_address.0.is_empty() || in_address.1.is_some() {
+            request =
+                request.basic_auth(decoded(&in_address.0), in_address.1.as_deref().map(decoded));
+        } else if let Some(login) = self.login(address) {
+            request = request.basic_auth(&login.login, Some(&login.password));
+        }
+        let response = with(request)
+            .send()
+            .map_err(|source| HttpError::Unreachable {
+                address: address.clone(),
+                // The error's own text would show the address, and with it what it may hold.
+                source: source.without_url(),
+            })?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let retry_after = response
+            .headers()
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+            .map(Duration::from_secs);
+        Err(HttpError::Status {
+            address: address.clone(),
+            status: response.status(),
+            retry_after,
+        })
+    }
+
+    fn login(&self, address: &Address) -> Option<&netrc::Authenticator> {
+        let hosts = &self.netrc.as_ref()?.hosts;
+        hosts.get(address.authority().0?)
+    }
+}
+
+fn decoded(text: &str) -> String {
+    url::form_urlencoded::parse(text.replace('+', "%2B").as_bytes())
+        .map(|(name, _)| name.into_owned())
+        .next()
+        .unwrap_or_default()
+}
+
+fn read_certificates(path: PathBuf) -> Result<Vec<reqwest::Certificate>, HttpError> {
+    let read = || -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
+        let bundle = reqwest::Certificate::from_pem_bundle(&fs_err::read(&path)?)?;
+        if bundle.is_empty() {
+            return Err("it holds no certificate".into());
+        }
+        Ok(bundle)
+    };
+    read().map_err(|source| HttpError::Certificates { path, source })
+}
+
+/// An unreadable `.netrc` is like none: pip does the same, and it may belong to other tools.
+fn read_netrc(environment: &Environment) -> Option<netrc::Netrc> {
+    let path = environment
+        .variable_os("NETRC")
+        .map(PathBuf::from)
+        .or_else(|| Some(environment.home()?.join(".netrc")))?;
+    netrc::Netrc::from_file(&path).ok()
+}

@@ -1,0 +1,3 @@
+//! The `pybuild` program: an exit code and nothing else.
+
+fn main() {}
