@@ -26,15 +26,23 @@ impl Address {
     /// The address with what stands behind it, joined as a browser would (RFC 3986, section 5).
     ///
     /// # Errors
-    /// When `reference` is not a valid reference.
+    /// When `reference` is not a valid reference, or leads to another kind of address such as
+    /// `mailto:`.
     pub fn join(&self, reference: &str) -> Result<Self, InvalidAddress> {
-        self.0
-            .join(reference)
-            .map(Self)
-            .map_err(|error| InvalidAddress {
-                shown: reference.to_owned(),
-                reason: error.to_string(),
-            })
+        checked(self.0.join(reference), reference)
+    }
+
+    /// The address with the user and password of `other`, where both have the same scheme, host
+    /// and port and this one has no user of its own; otherwise unchanged.
+    #[must_use]
+    pub fn with_login_of(mut self, other: &Self) -> Self {
+        let own = !self.0.username().is_empty() || self.0.password().is_some();
+        if !own && self.0.scheme() == other.0.scheme() && self.authority() == other.authority() {
+            // Both fail only for addresses without a host, which have no user to take over.
+            let _ = self.0.set_username(other.0.username());
+            let _ = self.0.set_password(other.0.password());
+        }
+        self
     }
 
     /// The address with `segment` as one more path segment, whether or not it ends in a slash.
@@ -102,16 +110,20 @@ impl FromStr for Address {
     type Err = InvalidAddress;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = |reason: &str| InvalidAddress {
-            // What cannot be parsed may still hold a password before an `@`.
-            shown: text.rsplit('@').next().unwrap_or_default().to_owned(),
-            reason: reason.to_owned(),
-        };
-        let url = Url::parse(text.trim()).map_err(|error| invalid(&error.to_string()))?;
-        match url.scheme() {
-            "http" | "https" | "file" => Ok(Self(url)),
-            scheme => Err(invalid(&format!("`{scheme}:` is not http, https or file"))),
-        }
+        checked(Url::parse(text.trim()), text)
+    }
+}
+
+fn checked(url: Result<Url, url::ParseError>, text: &str) -> Result<Address, InvalidAddress> {
+    let invalid = |reason: String| InvalidAddress {
+        // What cannot be parsed may still hold a password before an `@`.
+        shown: text.rsplit('@').next().unwrap_or_default().to_owned(),
+        reason,
+    };
+    let url = url.map_err(|error| invalid(error.to_string()))?;
+    match url.scheme() {
+        "http" | "https" | "file" => Ok(Address(url)),
+        scheme => Err(invalid(format!("`{scheme}:` is not http, https or file"))),
     }
 }
 
@@ -166,6 +178,34 @@ mod tests {
         assert_eq!(address.secret_url().password(), Some("secret"));
         let broken = "https://me:secret@host.example:notaport/".parse::<Address>();
         assert!(!broken.unwrap_err().to_string().contains("secret"));
+    }
+
+    #[test]
+    fn a_login_goes_to_the_same_server_only() {
+        let index: Address = "https://me:s%40cret@h.example/simple/".parse().unwrap();
+        let with_login = |text: &str| {
+            let address: Address = text.parse().unwrap();
+            address.with_login_of(&index).secret_url().to_string()
+        };
+        assert_eq!(
+            with_login("https://h.example:443/f"),
+            "https://me:s%40cret@h.example/f"
+        );
+        for other in [
+            "https://files.example/f",
+            "https://h.example:8443/f",
+            "http://h.example:443/f",
+            "https://you@h.example/f",
+        ] {
+            assert_eq!(with_login(other), other);
+        }
+    }
+
+    #[test]
+    fn links_to_other_kinds_of_addresses_are_refused() {
+        let index: Address = "https://h.example/simple/".parse().unwrap();
+        assert!(index.join("mailto:me@h.example").is_err());
+        assert!(index.join("../f").is_ok());
     }
 
     #[test]

@@ -1,0 +1,374 @@
+//! The package index: asks which wheels of a project there are (the Simple API: PEP 503, PEP 691).
+
+mod cache;
+mod html;
+mod json;
+pub mod page;
+mod pip_config;
+mod settings;
+
+use std::io::{self, Read};
+use std::thread;
+use std::time::Duration;
+
+pub use page::{IndexWheel, ProjectPage};
+pub use pip_config::{InvalidPipConfig, SystemRoot};
+use reqwest::{StatusCode, header};
+pub use settings::{IndexSettings, IndexSettingsError};
+
+use self::page::PageBuilder;
+use super::wheel_name::normalised;
+use crate::address::Address;
+use crate::error::{ExitStatus, Explain};
+use crate::fetch::Network;
+use crate::fetch::http::{Http, HttpError};
+use crate::progress::Reporter;
+use crate::store::Store;
+
+/// JSON before HTML (PEP 691, "Version + Format Selection").
+const ACCEPT: &str = "application/vnd.pypi.simple.v1+json, \
+                      application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
+
+/// How long is waited before each repetition of a question that failed for a passing reason.
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(300),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+];
+
+/// A server that wants a longer pause than this is not waited for any longer than this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The largest pages known are a tenth of this, in bytes.
+const LARGEST_PAGE: u64 = 64 << 20;
+
+/// One package index.
+pub struct Index<'a> {
+    address: Address,
+    http: &'a Http,
+    store: &'a Store,
+    network: Network,
+    pauses: &'a [Duration],
+}
+
+/// Why an index did not say which wheels of a project there are.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// The index answered 404.
+    #[error("the package index has no project {project}: {address} answered 404")]
+    NoSuchProject {
+        /// The project.
+        project: String,
+        /// The address asked.
+        address: Address,
+    },
+    /// The index gave no answer, or another one than a page.
+    #[error("the package index did not say which {project} there is")]
+    Http {
+        /// The project.
+        project: String,
+        /// What happened.
+        source: HttpError,
+    },
+    /// What was answered is not a page of an index.
+    #[error("what {address} answered is not a page of a package index")]
+    NotAPage {
+        /// The address that answered.
+        address: Address,
+        /// What is wrong with it.
+        source: PageProblem,
+    },
+    /// The page of an index in a local folder cannot be read.
+    #[error("the package index did not say which {project} there is")]
+    File {
+        /// The project.
+        project: String,
+        /// What reading gave; names the file.
+        source: io::Error,
+    },
+    /// `--offline`, and the index was not asked about the project before.
+    #[error(
+        "the package index may not be asked about {project} (--offline), and no earlier answer of {address} is kept"
+    )]
+    NotKept {
+        /// The project.
+        project: String,
+        /// The address that would have been asked.
+        address: Address,
+    },
+}
+
+/// Why an answer is not a page of an index.
+#[derive(Debug, thiserror::Error)]
+pub enum PageProblem {
+    /// A content type that no index answers with.
+    #[error("its content type is `{0}`")]
+    ContentType(String),
+    /// JSON that is broken or says something else.
+    #[error("its JSON is not a project's page")]
+    Json(#[source] serde_json::Error),
+    /// HTML such as the page of a network that wants a login.
+    #[error("it links to no release file")]
+    NoFiles,
+    /// A version of the API that was not there when this was written.
+    #[error("it has version {0} of the API, and pybuild knows version 1")]
+    ApiVersion(String),
+    /// No page is that large.
+    #[error("it is larger than {} MiB", LARGEST_PAGE >> 20)]
+    TooLarge,
+}
+
+impl Explain for IndexError {
+    fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::NoSuchProject { .. } => ExitStatus::Unresolvable,
+            _ => ExitStatus::Input,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoSuchProject { .. } => {
+                "check the index's address: that of PyPI and its mirrors ends in /simple/"
+                    .to_owned()
+            }
+            Self::Http {
+                source: HttpError::Status { status, .. },
+                ..
+            } if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(status) => {
+                "give user and password in the index's address or in ~/.netrc".to_owned()
+            }
+            Self::Http { .. } => "check the network and the proxy settings, name another index \
+                                  with --index-url, or pin the path of a .whl"
+                .to_owned(),
+            Self::NotAPage { .. } => "check the index's address, and whether the network wants a \
+                                      login; --index-url names another index"
+                .to_owned(),
+            Self::File { .. } => "a package index in a folder has a page PROJECT/index.html for \
+                                  each project"
+                .to_owned(),
+            Self::NotKept { project, .. } => {
+                format!("run once without --offline, or give the path of a {project} wheel")
+            }
+        })
+    }
+}
+
+impl<'a> Index<'a> {
+    /// The index that `settings` name. Answers are kept in `store`, and taken from there where
+    /// `network` is not to be used.
+    #[must_use]
+    pub fn new(
+        settings: &IndexSettings,
+        http: &'a Http,
+        store: &'a Store,
+        network: Network,
+    ) -> Self {
+        Self {
+            address: settings.address.clone(),
+            http,
+            store,
+            network,
+            pauses: &PAUSES,
+        }
+    }
+
+    /// The index's address.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// What the index has of `project`.
+    ///
+    /// # Errors
+    /// [`IndexError`]. Reasons that may pass are waited for, some seconds in all.
+    pub fn page(&self, project: &str, reporter: &dyn Reporter) -> Result<ProjectPage, IndexError> {
+        let project = normalised(project);
+        let address = self.address.with_segment(&project).as_folder();
+        if let Some(folder) = address.to_file_path() {
+            return self.read_local(&project, &address, &folder);
+        }
+        if self.network == Network::Offline {
+            let Some(kept) = cache::load(self.store, &address) else {
+                return Err(IndexError::NotKept { project, address });
+            };
+            reporter.detail(&format!(
+                "{address}: the answer of {} is used",
+                kept.asked.strftime("%Y-%m-%d %H:%M UTC")
+            ));
+            return Ok(kept.page);
+        }
+        let page = self.ask(&project, &address, reporter)?;
+        if let Err(error) = cache::save(self.store, &address, &page) {
+            // The answer is there: that it cannot be kept is no reason to stop here.
+            reporter.detail(&format!("the answer of {address} is not kept: {error}"));
+        }
+        Ok(page)
+    }
+
+    fn ask(
+        &self,
+        project: &str,
+        address: &Address,
+        reporter: &dyn Reporter,
+    ) -> Result<ProjectPage, IndexError> {
+        let mut pauses = self.pauses.iter();
+        loop {
+            let error = match self.ask_once(project, address) {
+                Err(IndexError::Http { source, .. }) if source.is_passing() => source,
+                done => return done,
+            };
+            let Some(pause) = pauses.next() else {
+                return Err(IndexError::Http {
+                    project: project.to_owned(),
+                    source: error,
+                });
+            };
+            let pause = match &error {
+                HttpError::Status {
+                    retry_after: Some(wanted),
+                    ..
+                } => (*wanted).clamp(*pause, LONGEST_PAUSE.max(*pause)),
+                _ => *pause,
+            };
+            reporter.detail(&format!("{error}; asking again"));
+            thread::sleep(pause);
+        }
+    }
+
+    fn ask_once(&self, project: &str, address: &Address) -> Result<ProjectPage, IndexError> {
+        let failed = |source| IndexError::Http {
+            project: project.to_owned(),
+            source,
+        };
+        let response = self
+            .http
+            .get(address, ACCEPT)
+            .map_err(|source| match source {
+                HttpError::Status { status, .. } if status == StatusCode::NOT_FOUND => {
+                    IndexError::NoSuchProject {
+                        project: project.to_owned(),
+                        address: address.clone(),
+                    }
+                }
+                source => failed(source),
+            })?;
+        let content_type = response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
+        // After redirects, references are relative to where the answer really came from.
+        let base: Address = response
+            .url()
+            .as_str()
+            .parse()
+            .unwrap_or_else(|_| address.clone());
+        let builder = PageBuilder::new(project, &self.address, base.clone());
+        read_page(response, &content_type, builder).map_err(|error| match error {
+            Unread::Broken(source) => failed(HttpError::Broken {
+                address: base,
+                source,
+            }),
+            Unread::NotAPage(source) => IndexError::NotAPage {
+                address: base,
+                source,
+            },
+        })
+    }
+
+    /// An index in a folder, as pip takes one too.
+    fn read_local(
+        &self,
+        project: &str,
+        address: &Address,
+        folder: &std::path::Path,
+    ) -> Result<ProjectPage, IndexError> {
+        let failed = |source| IndexError::File {
+            project: project.to_owned(),
+            source,
+        };
+        let file = fs_err::File::open(folder.join("index.html")).map_err(failed)?;
+        let builder = PageBuilder::new(project, &self.address, address.clone());
+        read_page(file, "text/html", builder).map_err(|error| match error {
+            Unread::Broken(source) => failed(source),
+            Unread::NotAPage(source) => IndexError::NotAPage {
+                address: address.clone(),
+                source,
+            },
+        })
+    }
+}
+
+/// Why a body gave no page.
+enum Unread {
+    Broken(io::Error),
+    NotAPage(PageProblem),
+}
+
+/// Reads a body in the form that its content type names, without ever holding it as a whole.
+fn read_page(
+    body: impl Read,
+    content_type: &str,
+    mut builder: PageBuilder<'_>,
+) -> Result<ProjectPage, Unread> {
+    let mut body = body.take(LARGEST_PAGE);
+    let version = match form(content_type).map_err(Unread::NotAPage)? {
+        Form::Json => json::read(&mut body, &mut builder).map_err(|error| {
+            // The end before its time is what a connection that broke off looks like.
+            if error.is_io() || error.is_eof() {
+                Unread::Broken(error.into())
+            } else {
+                Unread::NotAPage(PageProblem::Json(error))
+            }
+        }),
+        Form::Html => html::read(&mut body, &mut builder).map_err(Unread::Broken),
+    };
+    if body.limit() == 0 {
+        return Err(Unread::NotAPage(PageProblem::TooLarge));
+    }
+    let version = version?;
+    if let Some(other) = version
+        .as_ref()
+        .filter(|version| version.split('.').next() != Some("1"))
+    {
+        return Err(Unread::NotAPage(PageProblem::ApiVersion(other.clone())));
+    }
+    // Any web page is HTML; one that says its version, or is JSON, may have no file.
+    if builder.listed == 0 && version.is_none() {
+        return Err(Unread::NotAPage(PageProblem::NoFiles));
+    }
+    Ok(builder.finish())
+}
+
+enum Form {
+    Json,
+    Html,
+}
+
+fn form(content_type: &str) -> Result<Form, PageProblem> {
+    let essence = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    match essence.as_str() {
+        "application/vnd.pypi.simple.v1+json" | "application/json" => Ok(Form::Json),
+        "application/vnd.pypi.simple.v1+html" | "text/html" => Ok(Form::Html),
+        other => Err(other
+            .strip_prefix("application/vnd.pypi.simple.v")
+            .and_then(|rest| rest.split('+').next())
+            .map_or_else(
+                || PageProblem::ContentType(other.to_owned()),
+                |version| PageProblem::ApiVersion(version.to_owned()),
+            )),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod loopback;
+#[cfg(test)]
+mod tests;

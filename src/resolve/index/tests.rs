@@ -1,0 +1,282 @@
+use std::error::Error as _;
+
+use super::loopback::{Bench, Loopback, Reply};
+use super::{IndexError, ProjectPage};
+use crate::digest::Sha256;
+use crate::error::{ExitStatus, Explain as _};
+use crate::fetch::Network;
+use crate::progress::SilentReporter;
+
+const DIGEST: &str = "ba0d021a166865d2265246961bec0152ff124de910c5cc39f1156ce3fa7c69dc";
+
+fn json() -> String {
+    format!(
+        r#"{{"files": [
+            {{"filename": "pip-0.2.tar.gz", "url": "/f/pip-0.2.tar.gz", "hashes": {{}}}},
+            {{"filename": "pip-24.0-py3-none-any.whl", "url": "../../f/pip-24.0-py3-none-any.whl",
+              "hashes": {{"md5": "0", "sha256": "{DIGEST}"}}, "requires-python": ">=3.7",
+              "size": 5, "yanked": false, "core-metadata": {{"sha256": "00"}}}},
+            {{"filename": "pip-24.1-py3-none-any.whl", "hashes": {{}}, "requires-python": null,
+              "url": "https://files.example/pip-24.1-py3-none-any.whl#sha256=0", "yanked": "broken"}},
+            {{"filename": "other-1-py3-none-any.whl", "url": "o.whl", "hashes": {{}}, "yanked": true}}
+          ], "versions": ["0.2"], "name": "pip", "meta": {{"api-version": "1.4", "_last-serial": 7}}}}"#
+    )
+}
+
+fn html() -> String {
+    format!(
+        r##"<!DOCTYPE html><html><head><base href="/"><base href="/wrong/">
+        <meta name="pypi:repository-version" content="1.0"></head><body>
+        <a href="/simple/">all projects</a> <a href="mailto:me@h.example">me</a> <a>nothing</a>
+        <a href="f/pip-24.0-py3-none-any.whl#md5=0&amp;sha256={DIGEST}"
+           data-requires-python="&gt;=3.7" data-dist-info-metadata="true">pip-24.0</a><br>
+        <A HREF='https://files.example/pip-24.1-py3-none-any.whl' data-yanked="broken">x</A>
+        <a href="file:///f/pip-25.0-py3-none-any.whl">local</a>
+        <a href="f/pip-0.2.tar.gz">pip-0.2.tar.gz</a></body></html>"##
+    )
+}
+
+fn ask(server: &Loopback, login: &str) -> Result<ProjectPage, IndexError> {
+    let bench = Bench::new();
+    bench
+        .index(&server.index_url(login), Network::Online)
+        .page("pip", &SilentReporter)
+}
+
+/// The message, its causes and its hint.
+fn said(error: &IndexError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(" / {error}");
+        cause = error.source();
+    }
+    text + " / " + &error.hint().unwrap_or_default()
+}
+
+#[test]
+fn json_and_html_say_the_same() {
+    for reply in [
+        Reply::json(&json()),
+        Reply::page("application/json", &json()),
+        Reply::page("text/html; charset=utf-8", &html()),
+        Reply::page("application/vnd.pypi.simple.v1+html", &html()),
+    ] {
+        let server = Loopback::with_replies(vec![reply]);
+        let page = ask(&server, "").unwrap();
+        let [newer, wheel] = [&page.wheels[1], &page.wheels[0]];
+        assert_eq!(page.wheels.len(), 2);
+        assert_eq!(wheel.name.to_string(), "pip-24.0-py3-none-any.whl");
+        assert_eq!(
+            wheel.address.to_string(),
+            server
+                .index_url("")
+                .replace("simple/", "f/pip-24.0-py3-none-any.whl")
+        );
+        assert_eq!(wheel.sha256, Some(DIGEST.parse::<Sha256>().unwrap()));
+        assert_eq!(wheel.requires_python.as_deref(), Some(">=3.7"));
+        assert_eq!(wheel.yanked, None);
+        assert_eq!(
+            newer.address.to_string(),
+            "https://files.example/pip-24.1-py3-none-any.whl"
+        );
+        assert_eq!(
+            (newer.sha256, newer.yanked.as_deref()),
+            (None, Some("broken"))
+        );
+        assert_eq!(page.other_versions, ["0.2".parse().unwrap()].into());
+        let asked = server.asked().remove(0).to_ascii_lowercase();
+        assert!(
+            asked.starts_with("get /simple/pip/ http/1.1\r\n"),
+            "{asked}"
+        );
+        assert!(asked.contains("accept: application/vnd.pypi.simple.v1+json,"));
+        assert!(!asked.contains("authorization"));
+    }
+}
+
+#[test]
+fn a_login_is_sent_and_handed_on_to_the_same_server_and_never_shown_or_kept() {
+    let server = Loopback::with_replies(vec![Reply::json(&json())]);
+    let bench = Bench::new();
+    let url = server.index_url("me:s%40cret@");
+    let page = bench
+        .index(&url, Network::Online)
+        .page("pip", &SilentReporter)
+        .unwrap();
+    // `me:s@cret`.
+    assert!(
+        server.asked()[0]
+            .to_ascii_lowercase()
+            .contains("authorization: basic bwu6c0bjcmv0"),
+    );
+    assert_eq!(
+        page.wheels[0].address.secret_url().password(),
+        Some("s%40cret")
+    );
+    assert_eq!(page.wheels[1].address.secret_url().password(), None);
+    assert!(!format!("{page:?}").contains("cret"));
+    for entry in walkdir::WalkDir::new(bench.folder.path()) {
+        let entry = entry.unwrap();
+        if entry.file_type().is_file() {
+            let text = fs_err::read_to_string(entry.path()).unwrap();
+            assert!(
+                text.contains("pip-24.0") && !text.contains("cret"),
+                "{text}"
+            );
+        }
+    }
+
+    let server = Loopback::with_replies(vec![Reply::status("401 Unauthorized")]);
+    let error = ask(&server, "me:s%40cret@").unwrap_err();
+    assert!(said(&error).contains(".netrc"), "{}", said(&error));
+    assert!(!format!("{error:?} {}", said(&error)).contains("cret"));
+}
+
+#[test]
+fn references_are_relative_to_where_a_redirect_led() {
+    let target = Loopback::with_replies(vec![Reply::json(&json())]);
+    let moved = Reply::status("301 Moved Permanently").with_header(
+        "Location",
+        &target.index_url("").replace("simple/", "a/b/c/"),
+    );
+    let server = Loopback::with_replies(vec![moved]);
+    let page = ask(&server, "me:secret@").unwrap();
+    let address = &page.wheels[0].address;
+    assert_eq!(
+        address.secret_url().as_str(),
+        target
+            .index_url("")
+            .replace("simple/", "a/f/pip-24.0-py3-none-any.whl")
+    );
+    assert!(
+        !target.asked()[0]
+            .to_ascii_lowercase()
+            .contains("authorization")
+    );
+}
+
+#[test]
+fn what_may_pass_is_asked_again_and_what_will_not_is_not() {
+    let mut cut = Reply::json(&json());
+    cut.withheld = 40;
+    let server = Loopback::with_replies(vec![
+        Reply::status("500 Internal Server Error"),
+        cut,
+        Reply::status("503 Slow Down").with_header("Retry-After", "0"),
+        Reply::json(&json()),
+    ]);
+    assert_eq!(ask(&server, "").unwrap().wheels.len(), 2);
+    assert_eq!(server.asked().len(), 4);
+
+    let server = Loopback::with_replies(vec![Reply::status("500 Internal Server Error")]);
+    let error = ask(&server, "").unwrap_err();
+    assert!(said(&error).contains("answered 500"), "{}", said(&error));
+    assert_eq!(error.exit_status(), ExitStatus::Input);
+    assert_eq!(server.asked().len(), 4);
+
+    let server = Loopback::with_replies(vec![Reply::status("404 Not Found")]);
+    let error = ask(&server, "").unwrap_err();
+    assert!(
+        said(&error).contains("has no project pip"),
+        "{}",
+        said(&error)
+    );
+    assert_eq!(error.exit_status(), ExitStatus::Unresolvable);
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[test]
+fn garbage_is_called_so() {
+    let cases = [
+        (
+            Reply::page("text/html", "<a href='/login'>Log in</a>"),
+            "links to no release file",
+        ),
+        (
+            Reply::page("text/plain", "hello"),
+            "content type is `text/plain`",
+        ),
+        (Reply::json("<html>"), "JSON is not a project's page"),
+        (Reply::json("[]"), "JSON is not a project's page"),
+        (Reply::json("{\"message\": 1}"), "missing field `files`"),
+        (
+            Reply::json(&json().replace("1.4", "2.0")),
+            "version 2.0 of the API",
+        ),
+        (
+            Reply::page("application/vnd.pypi.simple.v2+json", &json()),
+            "version 2 of the API",
+        ),
+        (
+            Reply::page("text/html", &html().replace("\"1.0\"", "\"2.0\"")),
+            "version 2.0 of the API",
+        ),
+    ];
+    for (reply, expected) in cases {
+        let server = Loopback::with_replies(vec![reply]);
+        let error = ask(&server, "").unwrap_err();
+        let text = said(&error);
+        assert!(text.contains(expected), "{expected}: {text}");
+        assert!(text.contains(&server.index_url("")), "{text}");
+        assert_eq!(error.exit_status(), ExitStatus::Input);
+        assert_eq!(server.asked().len(), 1);
+    }
+}
+
+#[test]
+fn offline_the_last_answer_counts() {
+    let bench = Bench::new();
+    let server = Loopback::with_replies(vec![
+        Reply::json(&json()),
+        Reply::json(&json().replace("24.0", "24.2")),
+    ]);
+    let url = server.index_url("me:secret@");
+    let page = |network| bench.index(&url, network).page("pip", &SilentReporter);
+    let error = page(Network::Offline).unwrap_err();
+    assert!(
+        said(&error).contains("without --offline"),
+        "{}",
+        said(&error)
+    );
+    assert_eq!(error.exit_status(), ExitStatus::Input);
+    page(Network::Online).unwrap();
+    let newest = page(Network::Online).unwrap();
+    let kept = page(Network::Offline).unwrap();
+    assert_eq!(kept.wheels.len(), 2);
+    for (kept, newest) in kept.wheels.iter().zip(&newest.wheels) {
+        assert_eq!(kept.name, newest.name);
+        assert_eq!(kept.address.to_string(), newest.address.to_string());
+    }
+    assert_eq!(server.asked().len(), 2);
+    // One file an address, and nothing half-written beside it.
+    let folder = bench.store.folder("index").unwrap();
+    let files: Vec<_> = fs_err::read_dir(&folder).unwrap().collect();
+    assert_eq!(files.len(), 1);
+    fs_err::write(files[0].as_ref().unwrap().path(), "{").unwrap();
+    assert!(matches!(
+        page(Network::Offline),
+        Err(IndexError::NotKept { .. })
+    ));
+}
+
+#[test]
+fn an_index_in_a_folder_is_read_without_the_network() {
+    let bench = Bench::new();
+    let folder = bench.folder.path().join("simple/pip");
+    fs_err::create_dir_all(&folder).unwrap();
+    fs_err::write(
+        folder.join("index.html"),
+        format!("<a href='pip-24.0-py3-none-any.whl#sha256={DIGEST}'>"),
+    )
+    .unwrap();
+    let url = format!("file://{}", bench.folder.path().join("simple").display());
+    let index = bench.index(&url, Network::Offline);
+    let page = index.page("pip", &SilentReporter).unwrap();
+    assert_eq!(
+        page.wheels[0].address.to_file_path(),
+        Some(folder.join("pip-24.0-py3-none-any.whl"))
+    );
+    let error = index.page("setuptools", &SilentReporter).unwrap_err();
+    assert!(said(&error).contains("index.html"), "{}", said(&error));
+}

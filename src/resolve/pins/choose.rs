@@ -1,0 +1,219 @@
+//! From a request to a pin: the index is asked, or a wheel looked into, and the choice is said.
+
+use pep440_rs::Version;
+
+use super::error::{Newest, PinError};
+use super::select::{Reason, Rules, Selected, Selection, printable, select};
+use super::{PinRequest, Project, wheel_file};
+use crate::environment::Environment;
+use crate::progress::Reporter;
+use crate::resolve::index::{Index, ProjectPage};
+use crate::resolve::plan::{Pin, Pins, WheelInput, WheelLocation};
+use crate::resolve::version::PythonVersion;
+
+/// What pins are chosen with.
+#[derive(Clone, Copy)]
+pub struct Chooser<'a> {
+    /// The CPython that is to bundle them.
+    pub python: PythonVersion,
+    /// The index to ask; it is asked only where a request needs it.
+    pub index: &'a Index<'a>,
+    /// What relative paths of wheels start from.
+    pub environment: &'a Environment,
+    /// Who is told which version was chosen, and why.
+    pub reporter: &'a dyn Reporter,
+}
+
+/// The pin of one project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// What comes of the project.
+    pub pin: Pin,
+    /// The newer versions that were asked for as well, newest first, and why they are not the one.
+    pub passed_over: Vec<(Version, Reason)>,
+}
+
+impl From<Pin> for Choice {
+    fn from(pin: Pin) -> Self {
+        Self {
+            pin,
+            passed_over: Vec::new(),
+        }
+    }
+}
+
+impl Chooser<'_> {
+    /// Both pins.
+    ///
+    /// # Errors
+    /// [`PinError`].
+    pub fn choose_pins(&self, pip: &PinRequest, setuptools: &PinRequest) -> Result<Pins, PinError> {
+        // What makes no sense is refused before anybody is asked about anything.
+        self.check(Project::Pip, pip)?;
+        self.check(Project::Setuptools, setuptools)?;
+        Ok(Pins {
+            pip: self.choose(Project::Pip, pip)?.pin,
+            setuptools: self.choose(Project::Setuptools, setuptools)?.pin,
+        })
+    }
+
+    /// The pin that `request` means for `project`; the choice is reported.
+    ///
+    /// # Errors
+    /// [`PinError`].
+    pub fn choose(&self, project: Project, request: &PinRequest) -> Result<Choice, PinError> {
+        self.check(project, request)?;
+        let python = self.python;
+        match request {
+            PinRequest::Bundled => Ok(Pin::Bundled.into()),
+            PinRequest::None => Ok(Pin::Removed.into()),
+            PinRequest::Wheel(path) => {
+                let path = self.environment.absolute(path);
+                let wheel = wheel_file::look_into(&path, project, python)?;
+                self.reporter.note(&format!(
+                    "{project} {} (from {})",
+                    wheel.version,
+                    path.display()
+                ));
+                Ok(Pin::Wheel(wheel).into())
+            }
+            PinRequest::Exact(version) => self.choose_exact(project, version),
+            PinRequest::Latest => self.choose_newest(project, request, &Rules::latest(python)),
+            PinRequest::Specifiers(set) => {
+                self.choose_newest(project, request, &Rules::within(python, set))
+            }
+        }
+    }
+
+    /// Refuses what no index can make good.
+    fn check(&self, project: Project, request: &PinRequest) -> Result<(), PinError> {
+        let python = self.python;
+        match (project, request) {
+            (_, PinRequest::Bundled) => Ok(()),
+            _ if !python.has_ensurepip() => Err(PinError::NoEnsurepip { python }),
+            (Project::Pip, PinRequest::None) => Err(PinError::PipIsNeeded),
+            (Project::Setuptools, _) if !python.bundles_setuptools() => {
+                Err(PinError::NoSetuptools {
+                    python,
+                    request: request.to_string(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn choose_exact(&self, project: Project, version: &Version) -> Result<Choice, PinError> {
+        let python = self.python;
+        let page = self.index.page(project.name(), self.reporter)?;
+        let Selection { found, passed_over } = select(&page, &Rules::exact(python, version));
+        if let Some(selected) = found {
+            self.reporter
+                .note(&format!("{project} {}", selected.wheel.name.version()));
+            self.warn_of_withdrawn(project, &selected);
+            return Ok(Pin::Wheel(input(project, &selected)).into());
+        }
+        let newest = newest_that_fits(&page, python);
+        Err(match passed_over.into_iter().next() {
+            Some((version, reason)) => PinError::DoesNotFit {
+                project,
+                version,
+                reason,
+                python,
+                newest,
+            },
+            None => PinError::NoSuchVersion {
+                project,
+                near: neighbours(&page, version),
+                version: version.clone(),
+                newest,
+            },
+        })
+    }
+
+    fn choose_newest(
+        &self,
+        project: Project,
+        request: &PinRequest,
+        rules: &Rules,
+    ) -> Result<Choice, PinError> {
+        let python = self.python;
+        let page = self.index.page(project.name(), self.reporter)?;
+        let Selection { found, passed_over } = select(&page, rules);
+        let Some(selected) = found else {
+            return Err(PinError::NothingFits {
+                project,
+                request: request.to_string(),
+                python,
+                passed_over: telling(&passed_over).cloned(),
+                newest: newest_that_fits(&page, python),
+            });
+        };
+        let version = selected.wheel.name.version();
+        let newer = telling(&passed_over)
+            .map(|(version, reason)| format!("; {version} {reason}"))
+            .unwrap_or_default();
+        self.reporter.note(&format!(
+            "{project} {version} ({request} for CPython {python}{newer})"
+        ));
+        for (version, reason) in &passed_over {
+            self.reporter
+                .detail(&format!("{project} {version} {reason}"));
+        }
+        self.warn_of_withdrawn(project, &selected);
+        Ok(Choice {
+            pin: Pin::Wheel(input(project, &selected)),
+            passed_over,
+        })
+    }
+
+    fn warn_of_withdrawn(&self, project: Project, selected: &Selected<'_>) {
+        if let Some(why) = &selected.wheel.yanked {
+            let version = selected.wheel.name.version();
+            let reason = Reason::Yanked(printable(why));
+            self.reporter.warn(&format!("{project} {version} {reason}"));
+        }
+    }
+}
+
+/// The passed-over version that is worth a word: the newest, but a final release before a pre-release.
+fn telling(passed_over: &[(Version, Reason)]) -> Option<&(Version, Reason)> {
+    passed_over
+        .iter()
+        .find(|(_, reason)| *reason != Reason::PreRelease)
+        .or(passed_over.first())
+}
+
+fn newest_that_fits(page: &ProjectPage, python: PythonVersion) -> Newest {
+    let newest = select(page, &Rules::latest(python)).found?;
+    Some(newest.wheel.name.version().clone())
+}
+
+/// The versions right below and right above one that is not there.
+fn neighbours(page: &ProjectPage, version: &Version) -> Vec<Version> {
+    let versions = || {
+        page.wheels
+            .iter()
+            .map(|wheel| wheel.name.version())
+            .chain(&page.other_versions)
+    };
+    let below = versions().filter(|other| *other < version).max();
+    let above = versions().filter(|other| *other > version).min();
+    below.into_iter().chain(above).cloned().collect()
+}
+
+fn input(project: Project, selected: &Selected<'_>) -> WheelInput {
+    let wheel = selected.wheel;
+    WheelInput {
+        project: project.name().to_owned(),
+        version: wheel.name.version().clone(),
+        file_name: wheel.name.to_string(),
+        sha256: selected.sha256,
+        location: match wheel.address.to_file_path() {
+            Some(path) => WheelLocation::Path(path),
+            None => WheelLocation::Url(wheel.address.clone()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

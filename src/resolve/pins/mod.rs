@@ -1,0 +1,48 @@
+//! What `ensurepip` is to bundle: what people type, and the wheel that it comes to.
+
+mod choose;
+mod error;
+mod request;
+mod select;
+mod wheel_file;
+
+pub use choose::{Choice, Chooser};
+pub use error::PinError;
+pub use request::{InvalidPin, PinRequest};
+pub use select::Reason;
+
+use std::fmt;
+
+/// The projects that `ensurepip` can bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Project {
+    /// pip.
+    Pip,
+    /// setuptools.
+    Setuptools,
+}
+
+impl Project {
+    /// The name, in PEP 503's normal form.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pip => "pip",
+            Self::Setuptools => "setuptools",
+        }
+    }
+
+    /// The project with that name in PEP 503's normal form.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Pip, Self::Setuptools]
+            .into_iter()
+            .find(|project| project.name() == name)
+    }
+}
+
+impl fmt::Display for Project {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
