@@ -89,12 +89,18 @@ fn answer(stream: TcpStream, reply: &Reply) -> String {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap() > 0 {}
     let mut stream = stream;
-    let mut text = format!("HTTP/1.1 {}\r\nConnection: close\r\n", reply.status);
-    for (name, value) in &reply.headers {
-        text += &format!("{name}: {value}\r\n");
-    }
-    text += &format!("Content-Length: {}\r\n\r\n", reply.body.len());
-    text += &reply.body[..reply.body.len() - reply.withheld];
+    let headers: Vec<String> = reply
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    let text = format!(
+        "HTTP/1.1 {}\r\nConnection: close\r\n{}Content-Length: {}\r\n\r\n{}",
+        reply.status,
+        headers.concat(),
+        reply.body.len(),
+        &reply.body[..reply.body.len() - reply.withheld]
+    );
     // The client may have gone already.
     let _ = stream.write_all(text.as_bytes());
     head

@@ -63,12 +63,12 @@ pub enum IndexError {
         address: Address,
     },
     /// The index gave no answer, or another one than a page.
-    #[error("the package index did not say which {project} there is")]
+    #[error("the package index cannot be asked for the versions of {project}")]
     Http {
         /// The project.
         project: String,
         /// What happened.
-        source: HttpError,
+        source: Box<HttpError>,
     },
     /// What was answered is not a page of an index.
     #[error("what {address} answered is not a page of a package index")]
@@ -79,7 +79,7 @@ pub enum IndexError {
         source: PageProblem,
     },
     /// The page of an index in a local folder cannot be read.
-    #[error("the package index did not say which {project} there is")]
+    #[error("the package index cannot be asked for the versions of {project}")]
     File {
         /// The project.
         project: String,
@@ -132,10 +132,7 @@ impl Explain for IndexError {
                 "check the index's address: that of PyPI and its mirrors ends in /simple/"
                     .to_owned()
             }
-            Self::Http {
-                source: HttpError::Status { status, .. },
-                ..
-            } if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(status) => {
+            Self::Http { source, .. } if is_refusal(source) => {
                 "give user and password in the index's address or in ~/.netrc".to_owned()
             }
             Self::Http { .. } => "check the network and the proxy settings, name another index \
@@ -152,6 +149,17 @@ impl Explain for IndexError {
             }
         })
     }
+}
+
+/// Whether the server wants to know who asks, or does not like who asked.
+fn is_refusal(error: &HttpError) -> bool {
+    matches!(
+        error,
+        HttpError::Status {
+            status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN,
+            ..
+        }
+    )
 }
 
 impl<'a> Index<'a> {
@@ -225,7 +233,7 @@ impl<'a> Index<'a> {
                     source: error,
                 });
             };
-            let pause = match &error {
+            let pause = match &*error {
                 HttpError::Status {
                     retry_after: Some(wanted),
                     ..
@@ -240,7 +248,7 @@ impl<'a> Index<'a> {
     fn ask_once(&self, project: &str, address: &Address) -> Result<ProjectPage, IndexError> {
         let failed = |source| IndexError::Http {
             project: project.to_owned(),
-            source,
+            source: Box::new(source),
         };
         let response = self
             .http

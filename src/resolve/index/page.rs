@@ -32,7 +32,7 @@ pub struct IndexWheel {
     pub sha256: Option<Sha256>,
     /// `Requires-Python`, word for word (PEP 503).
     pub requires_python: Option<String>,
-    /// Why the file was withdrawn (PEP 592); empty when nobody said why.
+    /// Why the file was yanked (PEP 592); empty when nobody said why.
     pub yanked: Option<String>,
 }
 

@@ -25,14 +25,14 @@ fn json() -> String {
 
 fn html() -> String {
     format!(
-        r##"<!DOCTYPE html><html><head><base href="/"><base href="/wrong/">
+        r#"<!DOCTYPE html><html><head><base href="/"><base href="/wrong/">
         <meta name="pypi:repository-version" content="1.0"></head><body>
         <a href="/simple/">all projects</a> <a href="mailto:me@h.example">me</a> <a>nothing</a>
         <a href="f/pip-24.0-py3-none-any.whl#md5=0&amp;sha256={DIGEST}"
            data-requires-python="&gt;=3.7" data-dist-info-metadata="true">pip-24.0</a><br>
         <A HREF='https://files.example/pip-24.1-py3-none-any.whl' data-yanked="broken">x</A>
         <a href="file:///f/pip-25.0-py3-none-any.whl">local</a>
-        <a href="f/pip-0.2.tar.gz">pip-0.2.tar.gz</a></body></html>"##
+        <a href="f/pip-0.2.tar.gz">pip-0.2.tar.gz</a></body></html>"#
     )
 }
 
@@ -45,13 +45,14 @@ fn ask(server: &Loopback, login: &str) -> Result<ProjectPage, IndexError> {
 
 /// The message, its causes and its hint.
 fn said(error: &IndexError) -> String {
-    let mut text = error.to_string();
+    let mut texts = vec![error.to_string()];
     let mut cause = error.source();
     while let Some(error) = cause {
-        text += &format!(" / {error}");
+        texts.push(error.to_string());
         cause = error.source();
     }
-    text + " / " + &error.hint().unwrap_or_default()
+    texts.extend(error.hint());
+    texts.join(" / ")
 }
 
 #[test]

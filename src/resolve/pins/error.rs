@@ -170,9 +170,12 @@ impl Explain for PinError {
                 newest,
                 ..
             } => {
-                let near: Vec<String> = near.iter().map(ToString::to_string).collect();
-                let near = (!near.is_empty())
-                    .then(|| format!("the nearest are {}", near.join(" and ")));
+                let near = match &near[..] {
+                    [] => None,
+                    [only] if Some(only) == newest.as_ref() => None,
+                    [only] => Some(format!("the nearest is {only}")),
+                    [below, above, ..] => Some(format!("the nearest are {below} and {above}")),
+                };
                 join(near, newest_that_fits(*project, newest))
             }
             Self::DoesNotFit {

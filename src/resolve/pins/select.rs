@@ -21,7 +21,7 @@ pub enum Reason {
     OtherPython(String),
     /// Its `Requires-Python` does not admit that CPython.
     RequiresPython(RequiresPython),
-    /// It was withdrawn (PEP 592); the text says why, or is empty.
+    /// It was yanked (PEP 592); the text says why, or is empty.
     Yanked(String),
     /// The index does not say its digest.
     NoDigest,
@@ -34,8 +34,8 @@ impl fmt::Display for Reason {
             Self::NoUniversalWheel => f.write_str("has no wheel for every platform"),
             Self::OtherPython(tag) => write!(f, "has a wheel for {tag} only"),
             Self::RequiresPython(requires) => requires.fmt(f),
-            Self::Yanked(why) if why.is_empty() => f.write_str("was withdrawn"),
-            Self::Yanked(why) => write!(f, "was withdrawn ({why})"),
+            Self::Yanked(why) if why.is_empty() => f.write_str("was yanked"),
+            Self::Yanked(why) => write!(f, "was yanked ({why})"),
             Self::NoDigest => f.write_str("has no sha256 in the index"),
         }
     }
@@ -130,14 +130,14 @@ impl Rules {
     }
 
     fn judge_wheel(&self, wheel: &IndexWheel) -> Result<Sha256, Reason> {
-        if !wheel.name.fits(self.python) {
-            return Err(Reason::OtherPython(wheel.name.python_tag().to_owned()));
-        }
         let requires = wheel.requires_python.as_deref();
         if let Some(requires) = requires.and_then(RequiresPython::read)
             && !requires.admits(self.python)
         {
             return Err(Reason::RequiresPython(requires));
+        }
+        if !wheel.name.fits(self.python) {
+            return Err(Reason::OtherPython(wheel.name.python_tag().to_owned()));
         }
         if let Some(why) = &wheel.yanked
             && !self.withdrawn
@@ -293,13 +293,14 @@ mod tests {
                 "26.4b1 is a pre-release",
                 "26.3 needs Python 3.10 or later",
                 "24.2 has no wheel for every platform",
-                "24.1 was withdrawn (broken[2J)",
+                "24.1 was yanked (broken[2J)",
                 "24.0.1 has no sha256 in the index",
             ]
         );
         let (found, passed_over) = chosen(&Rules::latest("2.7.18".parse().unwrap()));
         assert_eq!(found.as_deref(), Some("20.3.4"));
-        assert_eq!(passed_over[1], "26.3 has a wheel for py3 only");
+        assert_eq!(passed_over[1], "26.3 needs Python 3.10 or later");
+        assert_eq!(passed_over[3], "24.1 has a wheel for py3 only");
         assert_eq!(
             chosen(&Rules::latest("3.11.2".parse().unwrap())).0.unwrap(),
             "26.3"

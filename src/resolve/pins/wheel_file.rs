@@ -49,15 +49,17 @@ pub(super) fn look_into(
         }));
     }
     let requires = metadata.requires_python.as_deref();
-    let reason = if !name.is_none_any() {
+    let requires = requires
+        .and_then(RequiresPython::read)
+        .filter(|requires| !requires.admits(python));
+    let reason = if let Some(requires) = requires {
+        Some(Reason::RequiresPython(requires))
+    } else if !name.is_none_any() {
         Some(Reason::NoUniversalWheel)
     } else if !name.fits(python) {
         Some(Reason::OtherPython(name.python_tag().to_owned()))
     } else {
-        requires
-            .and_then(RequiresPython::read)
-            .filter(|requires| !requires.admits(python))
-            .map(Reason::RequiresPython)
+        None
     };
     if let Some(reason) = reason {
         return Err(PinError::WheelDoesNotFit {
@@ -194,7 +196,11 @@ mod tests {
     fn a_wheel_that_does_not_fit_says_why() {
         let folder = Folder::new();
         let refused = |name: &str, python: &str| {
-            let error = folder.look(name, PIP, python).unwrap_err().to_string();
+            let metadata = PIP.replace(">=3.7", if python == "2.7.18" { "" } else { ">=3.7" });
+            let error = folder
+                .look(name, &metadata, python)
+                .unwrap_err()
+                .to_string();
             error.split_once(".whl ").unwrap().1.to_owned()
         };
         assert_eq!(

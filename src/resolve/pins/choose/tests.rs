@@ -115,7 +115,7 @@ fn latest_says_what_it_chose_and_why_not_the_newest() {
             "detail: pip 27.0b1 is a pre-release",
             "detail: pip 26.3 needs Python 3.10 or later",
             "detail: pip 25.1 needs Python 3.9 or later",
-            "detail: pip 24.1 was withdrawn (it breaks)",
+            "detail: pip 24.1 was yanked (it breaks)",
         ]
     );
     assert_eq!(asked, 1);
@@ -130,13 +130,13 @@ fn sets_and_exact_versions_are_said_too() {
     };
     assert_eq!(
         said("<24.1.1")[0],
-        "note: pip 24.0 (<24.1.1 for CPython 3.11.2; 24.1 was withdrawn (it breaks))"
+        "note: pip 24.0 (<24.1.1 for CPython 3.11.2; 24.1 was yanked (it breaks))"
     );
     assert_eq!(said("25.1"), ["note: pip 25.1"]);
     assert_eq!(said("27.0b1"), ["note: pip 27.0b1"]);
     assert_eq!(
         said("24.1"),
-        ["note: pip 24.1", "warn: pip 24.1 was withdrawn (it breaks)"]
+        ["note: pip 24.1", "warn: pip 24.1 was yanked (it breaks)"]
     );
 }
 
@@ -165,6 +165,10 @@ fn what_does_not_fit_says_why_and_what_would() {
             "26.3 needs Python 3.10 or later; the newest pip that fits is 25.1".to_owned(),
             ExitStatus::Unresolvable
         )
+    );
+    assert_eq!(
+        refused("3.11.2", "99", "bundled").1,
+        "the nearest is 27.0b1; the newest pip that fits is 26.3"
     );
     let (message, hint, _) = refused("3.9.2", "22.0", "bundled");
     assert_eq!(message, "pip 22.0 has no sha256 in the index");
