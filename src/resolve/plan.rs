@@ -185,7 +185,7 @@ pub struct WheelInput {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WheelLocation {
-    /// A file that was named on the command line.
+    /// A file on this machine: named on the command line, or listed by an index in a folder.
     Path(PathBuf),
     /// An index's address of it.
     Url(Address),

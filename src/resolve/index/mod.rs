@@ -9,7 +9,7 @@ mod settings;
 
 use std::io::{self, Read};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use page::{IndexWheel, ProjectPage};
 pub use pip_config::{InvalidPipConfig, SystemRoot};
@@ -38,6 +38,9 @@ const PAUSES: [Duration; 3] = [
 
 /// A server that wants a longer pause than this is not waited for any longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// An index that has taken this long to give no answer is not asked again.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The largest pages known are a tenth of this, in bytes.
 const LARGEST_PAGE: u64 = 64 << 20;
@@ -221,13 +224,15 @@ impl<'a> Index<'a> {
         address: &Address,
         reporter: &dyn Reporter,
     ) -> Result<ProjectPage, IndexError> {
+        let started = Instant::now();
         let mut pauses = self.pauses.iter();
         loop {
             let error = match self.ask_once(project, address) {
                 Err(IndexError::Http { source, .. }) if source.is_passing() => source,
                 done => return done,
             };
-            let Some(pause) = pauses.next() else {
+            let next = pauses.next().filter(|_| started.elapsed() < PATIENCE);
+            let Some(pause) = next else {
                 return Err(IndexError::Http {
                     project: project.to_owned(),
                     source: error,
