@@ -35,6 +35,23 @@ pub trait Explain: std::error::Error {
     }
 }
 
+/// An error and its causes on one line, for where there is room for one line only.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        // Some libraries repeat their cause in their own words.
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
+
 /// Any step's error; the steps' own types say more.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

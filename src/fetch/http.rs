@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::blocking::{Client, RequestBuilder, Response};
-use reqwest::{StatusCode, header};
+use reqwest::blocking::{Client, ClientBuilder, RequestBuilder, Response};
+use reqwest::{Proxy, StatusCode, header};
 
 use crate::address::Address;
 use crate::environment::Environment;
@@ -55,6 +55,9 @@ pub enum HttpError {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// One of the proxy variables does not hold a proxy's address.
+    #[error("HTTP_PROXY, HTTPS_PROXY or ALL_PROXY is not the address of a proxy")]
+    Proxy(#[source] reqwest::Error),
     /// The client itself cannot be set up.
     #[error("the HTTP client cannot be set up")]
     Setup(#[source] reqwest::Error),
@@ -66,15 +69,18 @@ impl HttpError {
     pub fn is_passing(&self) -> bool {
         match self {
             // A name that does not resolve or a port that refuses will not do so a second later;
-            // a connection that was there and went away may come back.
-            Self::Unreachable { source, .. } => !source.is_connect() && !source.is_redirect(),
+            // a connection that was there and went away may come back. Whoever has said nothing for
+            // the whole time-out is not worth another one.
+            Self::Unreachable { source, .. } => {
+                !source.is_connect() && !source.is_redirect() && !source.is_timeout()
+            }
             Self::Status { status, .. } => {
                 *status == StatusCode::TOO_MANY_REQUESTS
                     || *status == StatusCode::REQUEST_TIMEOUT
                     || status.is_server_error()
             }
             Self::Broken { .. } => true,
-            Self::Certificates { .. } | Self::Setup(_) => false,
+            Self::Certificates { .. } | Self::Proxy(_) | Self::Setup(_) => false,
         }
     }
 }
@@ -86,12 +92,13 @@ pub struct Http {
 }
 
 impl Http {
-    /// A client for this environment: proxies from `HTTPS_PROXY` and `NO_PROXY`, certificates from
+    /// A client for this environment: proxies from `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
+    /// `NO_PROXY` (in capitals or not), certificates from
     /// `PIP_CERT` (or `extra_certificates`, pip's `cert` setting), `SSL_CERT_FILE` and the system,
     /// passwords from `NETRC` or `~/.netrc`.
     ///
     /// # Errors
-    /// [`HttpError::Certificates`] and [`HttpError::Setup`].
+    /// [`HttpError::Certificates`], [`HttpError::Proxy`] and [`HttpError::Setup`].
     pub fn new(
         environment: &Environment,
         extra_certificates: Option<PathBuf>,
@@ -114,6 +121,7 @@ impl Http {
                     attempt.follow()
                 }
             }));
+        builder = with_proxies(builder, environment)?;
         let pip_cert = environment.variable_os("PIP_CERT").map(PathBuf::from);
         if let Some(path) = pip_cert.or(extra_certificates) {
             builder = builder.tls_certs_merge(read_certificates(path)?);
@@ -195,6 +203,47 @@ impl Http {
         let hosts = &self.netrc.as_ref()?.hosts;
         hosts.get(address.authority().0?)
     }
+}
+
+/// The client would look into the process's own environment; that is switched off, because what
+/// `environment` says is what holds.
+fn with_proxies(
+    builder: ClientBuilder,
+    environment: &Environment,
+) -> Result<ClientBuilder, HttpError> {
+    let variable = |name: &str| {
+        environment
+            .variable(&name.to_ascii_lowercase())
+            .or_else(|| environment.variable(name))
+    };
+    let exceptions = variable("NO_PROXY").and_then(reqwest::NoProxy::from_string);
+    let mut builder = builder.no_proxy();
+    // Whoever runs pybuild from a CGI script must not let the `Proxy:` header of a request decide.
+    let http_proxy =
+        variable("HTTP_PROXY").filter(|_| environment.variable("REQUEST_METHOD").is_none());
+    if let Some(proxy) = http_proxy {
+        builder = builder.proxy(
+            Proxy::http(proxy)
+                .map_err(proxy_error)?
+                .no_proxy(exceptions.clone()),
+        );
+    }
+    if let Some(proxy) = variable("HTTPS_PROXY") {
+        builder = builder.proxy(
+            Proxy::https(proxy)
+                .map_err(proxy_error)?
+                .no_proxy(exceptions.clone()),
+        );
+    }
+    if let Some(proxy) = variable("ALL_PROXY") {
+        builder = builder.proxy(Proxy::all(proxy).map_err(proxy_error)?.no_proxy(exceptions));
+    }
+    Ok(builder)
+}
+
+/// The address of a proxy may hold a password.
+fn proxy_error(error: reqwest::Error) -> HttpError {
+    HttpError::Proxy(error.without_url())
 }
 
 fn decoded(text: &str) -> String {

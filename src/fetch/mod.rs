@@ -1,6 +1,9 @@
 //! Step 2: every input of the plan, verified, in the store.
 
 pub mod http;
+pub mod retry;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use crate::error::{ExitStatus, Explain};
 

@@ -3,6 +3,8 @@
 pub mod index;
 pub mod pins;
 pub mod plan;
+pub mod python_org;
+pub mod releases;
 pub mod requires_python;
 pub mod version;
 pub mod wheel_name;
@@ -12,6 +14,9 @@ use crate::error::{ExitStatus, Explain};
 /// Why a request has no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// See [`releases::Error`].
+    #[error(transparent)]
+    Release(#[from] releases::Error),
     /// See [`index::IndexSettingsError`].
     #[error(transparent)]
     IndexSettings(#[from] index::IndexSettingsError),
@@ -23,6 +28,7 @@ pub enum Error {
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {
+            Self::Release(error) => error.exit_status(),
             Self::IndexSettings(error) => error.exit_status(),
             Self::Pin(error) => error.exit_status(),
         }
@@ -30,6 +36,7 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Release(error) => error.hint(),
             Self::IndexSettings(error) => error.hint(),
             Self::Pin(error) => error.hint(),
         }

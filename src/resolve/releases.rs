@@ -1,0 +1,291 @@
+//! From a version request to one release and the digests of its archives.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use super::plan::{DigestProof, ReleaseFile};
+use super::python_org::{self, PythonOrg, archive_names};
+use super::version::{PythonVersion, VersionRequest};
+use crate::digest::Sha256;
+use crate::error::{ExitStatus, Explain};
+use crate::fetch::Network;
+use crate::fetch::http::Http;
+use crate::progress::Reporter;
+
+/// Version, digest of the `.tgz`, digest of the `.tar.xz`; `-` where there is none.
+const TABLE: &str = include_str!("releases.tsv");
+
+static KNOWN: LazyLock<BTreeMap<PythonVersion, Vec<ReleaseFile>>> =
+    LazyLock::new(|| TABLE.lines().filter_map(parse_line).collect());
+
+/// `None` for comments; that every other line is understood is what a test proves.
+fn parse_line(line: &str) -> Option<(PythonVersion, Vec<ReleaseFile>)> {
+    let mut columns = line.split('\t');
+    let version: PythonVersion = columns.next()?.parse().ok()?;
+    let files = archive_names(version)
+        .into_iter()
+        .zip(columns)
+        .filter_map(|(name, digest)| {
+            Some(ReleaseFile {
+                name,
+                sha256: digest.parse().ok()?,
+            })
+        })
+        .collect();
+    Some((version, files))
+}
+
+/// One release, with what its source archives have to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// The version.
+    pub version: PythonVersion,
+    /// The archives that are this release: the `.tgz` first.
+    pub files: Vec<ReleaseFile>,
+    /// Why their digests are believed.
+    pub proof: DigestProof,
+}
+
+/// Whom to ask for what the table does not know.
+#[derive(Clone, Copy)]
+pub struct ReleaseSources<'a> {
+    /// python.org, or what stands in for it.
+    pub python_org: &'a PythonOrg,
+    /// The client it is asked with.
+    pub http: &'a Http,
+    /// Whether it may be asked.
+    pub network: Network,
+    /// Where the choice is said.
+    pub reporter: &'a dyn Reporter,
+}
+
+/// Why a version request leads to no release.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is nothing to pin in it.
+    #[error(
+        "CPython {request} has no ensurepip, so it has no pip to choose: ensurepip came with 3.4.0 and 2.7.9"
+    )]
+    NoEnsurepip {
+        /// What was asked for.
+        request: VersionRequest,
+    },
+    /// Nothing that is known is what was asked for.
+    #[error("no release of CPython {request} is known")]
+    NoneKnown {
+        /// What was asked for.
+        request: VersionRequest,
+    },
+    /// The table does not know it, and python.org was not to be asked.
+    #[error(
+        "CPython {version} is not in the table of known releases, and nobody else is asked offline"
+    )]
+    NotAsked {
+        /// The version asked for.
+        version: PythonVersion,
+    },
+    /// The table does not know it, and python.org does not vouch for it.
+    #[error(
+        "CPython {version} is not in the table of known releases, and python.org gives no digest"
+    )]
+    NotVouchedFor {
+        /// The version asked for.
+        version: PythonVersion,
+        /// What python.org said.
+        source: python_org::Error,
+    },
+}
+
+impl Explain for Error {
+    fn exit_status(&self) -> ExitStatus {
+        ExitStatus::Unresolvable
+    }
+
+    fn hint(&self) -> Option<String> {
+        let newest = |request| newest_in_table(request).map(|version| version.to_string());
+        match self {
+            Self::NoEnsurepip { .. } | Self::NoneKnown { .. } => Some(format!(
+                "the newest release that is known is `{}`",
+                newest(VersionRequest::Latest)?
+            )),
+            Self::NotAsked { version } => Some(format!(
+                "{}leave out `--offline`, or give the digest of its archive with `--sha256`",
+                known_of_series(*version)
+            )),
+            Self::NotVouchedFor { version, source } => match source {
+                python_org::Error::Variable(_) => Some(format!(
+                    "correct {} or unset it",
+                    python_org::PYTHON_ORG_VARIABLE
+                )),
+                python_org::Error::NoSuchRelease(_) => Some(format!(
+                    "{}check the version for a typing error",
+                    known_of_series(*version)
+                )),
+                _ => Some(format!(
+                    "{}if the version is right, give the digest of its archive with `--sha256`",
+                    known_of_series(*version)
+                )),
+            },
+        }
+    }
+}
+
+fn known_of_series(version: PythonVersion) -> String {
+    let (major, minor) = version.series();
+    newest_in_table(VersionRequest::Series(major, minor)).map_or_else(
+        || format!("no release of {major}.{minor} is in the table; "),
+        |newest| format!("the newest {major}.{minor} in the table is `{newest}`; "),
+    )
+}
+
+fn newest_in_table(request: VersionRequest) -> Option<PythonVersion> {
+    KNOWN
+        .keys()
+        .rev()
+        .copied()
+        .find(|version| request.admits(*version))
+}
+
+/// The release that `request` means. `sha256` is what was given with `--sha256`: then it alone
+/// decides what the archive has to be.
+///
+/// A release in the table needs no network. What is chosen for a series or `latest` is said.
+///
+/// # Errors
+/// [`Error`].
+pub fn resolve_version(
+    request: VersionRequest,
+    sha256: Option<Sha256>,
+    sources: &ReleaseSources<'_>,
+) -> Result<Release, Error> {
+    let last_possible = match request {
+        VersionRequest::Exact(version) => Some(version),
+        VersionRequest::Series(major, minor) => Some(PythonVersion::new(major, minor, u32::MAX)),
+        VersionRequest::Major(_) | VersionRequest::Latest => None,
+    };
+    if last_possible.is_some_and(|version| !version.has_ensurepip()) {
+        return Err(Error::NoEnsurepip { request });
+    }
+    match request {
+        VersionRequest::Exact(version) => release_of(version, sha256, sources),
+        _ => newest(request, sha256, sources),
+    }
+}
+
+fn release_of(
+    version: PythonVersion,
+    sha256: Option<Sha256>,
+    sources: &ReleaseSources<'_>,
+) -> Result<Release, Error> {
+    if let Some(sha256) = sha256 {
+        return Ok(vouched_for(version, sha256, sources.reporter));
+    }
+    known(version).map_or_else(|| ask_python_org(version, sources), Ok)
+}
+
+fn known(version: PythonVersion) -> Option<Release> {
+    Some(Release {
+        version,
+        files: KNOWN.get(&version)?.clone(),
+        proof: DigestProof::BuiltInTable,
+    })
+}
+
+/// The person's digest is the only accepted one; which of the two archives it is of need not be known.
+fn vouched_for(version: PythonVersion, sha256: Sha256, reporter: &dyn Reporter) -> Release {
+    let published = KNOWN.get(&version);
+    let named = published
+        .into_iter()
+        .flatten()
+        .find(|file| file.sha256 == sha256)
+        .cloned();
+    if published.is_some() && named.is_none() {
+        reporter.warn(&format!(
+            "the digest given with --sha256 is not that of CPython {version} as it was released"
+        ));
+    }
+    let files = named.map_or_else(
+        || {
+            archive_names(version)
+                .map(|name| ReleaseFile { name, sha256 })
+                .to_vec()
+        },
+        |file| vec![file],
+    );
+    Release {
+        version,
+        files,
+        proof: DigestProof::CommandLine,
+    }
+}
+
+fn ask_python_org(version: PythonVersion, sources: &ReleaseSources<'_>) -> Result<Release, Error> {
+    if sources.network == Network::Offline {
+        return Err(Error::NotAsked { version });
+    }
+    let files = sources
+        .python_org
+        .source_files(version, sources.http, sources.reporter)
+        .map_err(|source| Error::NotVouchedFor { version, source })?;
+    Ok(Release {
+        version,
+        files,
+        proof: DigestProof::PythonOrg,
+    })
+}
+
+/// The newest final release of the table and of python.org's listing together.
+fn newest(
+    request: VersionRequest,
+    sha256: Option<Sha256>,
+    sources: &ReleaseSources<'_>,
+) -> Result<Release, Error> {
+    let mut versions: BTreeSet<PythonVersion> = KNOWN.keys().copied().collect();
+    let mut remark = "";
+    match sources.network {
+        Network::Offline => remark = "; python.org is not asked offline",
+        Network::Online => match sources
+            .python_org
+            .final_releases(sources.http, sources.reporter)
+        {
+            Ok(published) => versions.extend(published),
+            Err(error) => {
+                remark = "; python.org could not be asked";
+                sources.reporter.detail(&format!(
+                    "python.org's list of releases: {}",
+                    crate::error::chain(&error)
+                ));
+            }
+        },
+    }
+    let mut refused = None;
+    let admitted = versions
+        .into_iter()
+        .rev()
+        .filter(|version| request.admits(*version) && version.has_ensurepip());
+    for version in admitted {
+        match release_of(version, sha256, sources) {
+            Ok(release) => {
+                sources.reporter.note(&format!(
+                    "CPython {version} (the newest {}that is known{remark})",
+                    match request {
+                        VersionRequest::Latest | VersionRequest::Exact(_) => String::new(),
+                        series => format!("{series} "),
+                    }
+                ));
+                return Ok(release);
+            }
+            Err(error) => {
+                sources.reporter.warn(&format!(
+                    "CPython {version} is passed over: {}",
+                    crate::error::chain(&error)
+                ));
+                refused.get_or_insert(error);
+            }
+        }
+    }
+    Err(refused.unwrap_or(Error::NoneKnown { request }))
+}
+
+#[cfg(test)]
+mod tests;
