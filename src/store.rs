@@ -3,9 +3,13 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::digest::{Hasher, Sha256};
 use crate::environment::Environment;
+
+/// Nobody resumes a download that is older than this.
+const LONG_AGO: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The folder that everything downloaded lives in: `PYBUILD_CACHE_DIR`, else the platform's cache folder.
 #[derive(Debug, Clone)]
@@ -99,9 +103,10 @@ impl Store {
         if let Some(parent) = path.parent() {
             fs_err::create_dir_all(parent)?;
         }
-        fs_err::set_permissions(finished, std::fs::Permissions::from_mode(0o444))?;
         fs_err::File::open(finished)?.sync_all()?;
         fs_err::rename(finished, &path)?;
+        // Last, so that a process that is killed leaves nothing half downloaded that cannot be written.
+        fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o444))?;
         Ok(StoredFile { path, sha256 })
     }
 
@@ -146,6 +151,33 @@ impl Store {
         Ok(dir)
     }
 
+    /// A new folder below [`Store::folder`], deleted when it is dropped.
+    ///
+    /// # Errors
+    /// When it cannot be created; the error names it.
+    pub fn scratch(&self, purpose: &str) -> io::Result<tempfile::TempDir> {
+        tempfile::Builder::new()
+            .prefix(&format!("{purpose}-"))
+            .tempdir_in(self.folder("scratch")?)
+    }
+
+    /// Deletes what killed processes left half done long ago. What cannot be deleted stays.
+    pub fn sweep(&self) {
+        for folder in ["partial", "scratch"] {
+            let entries = std::fs::read_dir(self.root.join(folder));
+            for entry in entries.into_iter().flatten().flatten() {
+                let age = entry
+                    .metadata()
+                    .and_then(|metadata| metadata.modified())
+                    .map(|time| time.elapsed().unwrap_or_default());
+                if age.is_ok_and(|age| age > LONG_AGO) {
+                    let _ = std::fs::remove_file(entry.path());
+                    let _ = std::fs::remove_dir_all(entry.path());
+                }
+            }
+        }
+    }
+
     fn path_of(&self, sha256: Sha256) -> PathBuf {
         self.root.join("sha256").join(sha256.to_string())
     }
@@ -162,5 +194,57 @@ fn copy_hashed(from: &mut impl io::Read, to: &mut File) -> io::Result<Sha256> {
                 to.write_all(&buffer[..n])?;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::FileTimes;
+    use std::time::{Duration, SystemTime};
+
+    use super::Store;
+    use crate::digest::Sha256;
+
+    #[test]
+    fn a_file_that_was_changed_is_thrown_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::at(dir.path().join("cache"));
+        let original = dir.path().join("file");
+        fs_err::write(&original, "content").unwrap();
+        let digest = Sha256::of(b"content");
+        let other = Sha256::of(b"other");
+        assert!(store.get(digest).unwrap().is_none());
+        assert_eq!(
+            store.copy_in(&original, &[other]).unwrap().unwrap_err(),
+            digest
+        );
+        let stored = store.copy_in(&original, &[other, digest]).unwrap().unwrap();
+        assert_eq!(store.get(digest).unwrap().unwrap().path(), stored.path());
+        assert!(
+            fs_err::read_dir(store.partial_dir().unwrap())
+                .unwrap()
+                .next()
+                .is_none()
+        );
+
+        fs_err::remove_file(stored.path()).unwrap();
+        fs_err::write(stored.path(), "contents").unwrap();
+        assert!(store.get(digest).unwrap().is_none());
+        assert!(!stored.path().exists());
+    }
+
+    #[test]
+    fn only_what_was_left_long_ago_is_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::at(dir.path().to_owned());
+        let new = store.partial_dir().unwrap().join("new");
+        let old = store.partial_dir().unwrap().join("old");
+        fs_err::write(&new, "").unwrap();
+        let file = std::fs::File::create(&old).unwrap();
+        let month_ago = SystemTime::now() - Duration::from_secs(30 * 24 * 3600);
+        file.set_times(FileTimes::new().set_modified(month_ago))
+            .unwrap();
+        store.sweep();
+        assert!(new.exists() && !old.exists());
     }
 }

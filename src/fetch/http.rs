@@ -87,7 +87,11 @@ impl HttpError {
 
 /// The client that all requests go through.
 pub struct Http {
-    client: Client,
+    /// For answers that may be compressed on their way.
+    texts: Client,
+    /// For files. Servers call a `.tgz` a file with the encoding `gzip`; unpacked, it would have
+    /// another digest.
+    files: Client,
     netrc: Option<netrc::Netrc>,
 }
 
@@ -103,31 +107,24 @@ impl Http {
         environment: &Environment,
         extra_certificates: Option<PathBuf>,
     ) -> Result<Self, HttpError> {
-        // Fails only when a provider is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = Client::builder()
-            .user_agent(concat!("pybuild/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            // The blocking client applies this to the answer's head and then to each read by itself.
-            .timeout(READ_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::custom(|attempt| {
-                let downgraded = attempt.url().scheme() != "https"
-                    && attempt.previous().iter().any(|url| url.scheme() == "https");
-                if downgraded {
-                    attempt.error("redirected from https to http")
-                } else if attempt.previous().len() > MOST_REDIRECTS {
-                    attempt.error("redirected too often")
-                } else {
-                    attempt.follow()
-                }
-            }));
-        builder = with_proxies(builder, environment)?;
+        let proxies = proxies(environment)?;
         let pip_cert = environment.variable_os("PIP_CERT").map(PathBuf::from);
-        if let Some(path) = pip_cert.or(extra_certificates) {
-            builder = builder.tls_certs_merge(read_certificates(path)?);
-        }
+        let certificates = pip_cert
+            .or(extra_certificates)
+            .map(read_certificates)
+            .transpose()?
+            .unwrap_or_default();
+        let build = |builder: ClientBuilder| {
+            proxies
+                .iter()
+                .fold(builder, |builder, proxy| builder.proxy(proxy.clone()))
+                .tls_certs_merge(certificates.iter().cloned())
+                .build()
+                .map_err(HttpError::Setup)
+        };
         Ok(Self {
-            client: builder.build().map_err(HttpError::Setup)?,
+            texts: build(client_builder())?,
+            files: build(client_builder().gzip(false))?,
             netrc: read_netrc(environment),
         })
     }
@@ -137,7 +134,9 @@ impl Http {
     /// # Errors
     /// [`HttpError::Unreachable`] and [`HttpError::Status`].
     pub fn get(&self, address: &Address, accept: &str) -> Result<Response, HttpError> {
-        self.send(address, |request| request.header(header::ACCEPT, accept))
+        self.send(&self.texts, address, |request| {
+            request.header(header::ACCEPT, accept)
+        })
     }
 
     /// Asks for `address` from byte `offset` on, unpacked by nobody on the way. The answer may be
@@ -146,9 +145,7 @@ impl Http {
     /// # Errors
     /// [`HttpError::Unreachable`] and [`HttpError::Status`].
     pub fn get_from(&self, address: &Address, offset: u64) -> Result<Response, HttpError> {
-        self.send(address, |request| {
-            // `identity`: a server that marks .tgz as `Content-Encoding: gzip` must not have it
-            // unpacked here, or the digest would be of something else.
+        self.send(&self.files, address, |request| {
             let request = request.header(header::ACCEPT_ENCODING, "identity");
             if offset == 0 {
                 request
@@ -160,6 +157,7 @@ impl Http {
 
     fn send(
         &self,
+        client: &Client,
         address: &Address,
         with: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Result<Response, HttpError> {
@@ -170,7 +168,7 @@ impl Http {
         );
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        let mut request = self.client.get(url);
+        let mut request = client.get(url);
         if !in_address.0.is_empty() || in_address.1.is_some() {
             request =
                 request.basic_auth(decoded(&in_address.0), in_address.1.as_deref().map(decoded));
@@ -205,40 +203,51 @@ impl Http {
     }
 }
 
-/// The client would look into the process's own environment; that is switched off, because what
-/// `environment` says is what holds.
-fn with_proxies(
-    builder: ClientBuilder,
-    environment: &Environment,
-) -> Result<ClientBuilder, HttpError> {
+fn client_builder() -> ClientBuilder {
+    // Fails only when a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .user_agent(concat!("pybuild/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        // The blocking client applies this to the answer's head and then to each read by itself.
+        .timeout(READ_TIMEOUT)
+        // The client would look for proxies in the process's own environment; what holds is what
+        // the `Environment` says.
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::custom(|attempt| {
+            let downgraded = attempt.url().scheme() != "https"
+                && attempt.previous().iter().any(|url| url.scheme() == "https");
+            if downgraded {
+                attempt.error("redirected from https to http")
+            } else if attempt.previous().len() > MOST_REDIRECTS {
+                attempt.error("redirected too often")
+            } else {
+                attempt.follow()
+            }
+        }))
+}
+
+/// The proxies that this environment names; the first that fits an address is taken.
+fn proxies(environment: &Environment) -> Result<Vec<Proxy>, HttpError> {
     let variable = |name: &str| {
         environment
             .variable(&name.to_ascii_lowercase())
             .or_else(|| environment.variable(name))
     };
-    let exceptions = variable("NO_PROXY").and_then(reqwest::NoProxy::from_string);
-    let mut builder = builder.no_proxy();
-    // Whoever runs pybuild from a CGI script must not let the `Proxy:` header of a request decide.
-    let http_proxy =
+    // In a CGI script, HTTP_PROXY is the `Proxy:` header of whoever asks (CVE-2016-5385).
+    let for_http =
         variable("HTTP_PROXY").filter(|_| environment.variable("REQUEST_METHOD").is_none());
-    if let Some(proxy) = http_proxy {
-        builder = builder.proxy(
-            Proxy::http(proxy)
-                .map_err(proxy_error)?
-                .no_proxy(exceptions.clone()),
-        );
-    }
-    if let Some(proxy) = variable("HTTPS_PROXY") {
-        builder = builder.proxy(
-            Proxy::https(proxy)
-                .map_err(proxy_error)?
-                .no_proxy(exceptions.clone()),
-        );
-    }
-    if let Some(proxy) = variable("ALL_PROXY") {
-        builder = builder.proxy(Proxy::all(proxy).map_err(proxy_error)?.no_proxy(exceptions));
-    }
-    Ok(builder)
+    let named = [
+        for_http.map(Proxy::http),
+        variable("HTTPS_PROXY").map(Proxy::https),
+        variable("ALL_PROXY").map(Proxy::all),
+    ];
+    let exceptions = variable("NO_PROXY").and_then(reqwest::NoProxy::from_string);
+    named
+        .into_iter()
+        .flatten()
+        .map(|proxy| Ok(proxy.map_err(proxy_error)?.no_proxy(exceptions.clone())))
+        .collect()
 }
 
 /// The address of a proxy may hold a password.
@@ -271,4 +280,56 @@ fn read_netrc(environment: &Environment) -> Option<netrc::Netrc> {
         .map(PathBuf::from)
         .or_else(|| Some(environment.home()?.join(".netrc")))?;
     netrc::Netrc::from_file(&path).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Http, HttpError};
+    use crate::environment::Environment;
+    use crate::fetch::testing::{Reply, Server};
+
+    fn with(variables: &[(&str, &str)]) -> Result<Http, HttpError> {
+        let environment = Environment::with_variables(Path::new("/"), variables.iter().copied());
+        Http::new(&environment, None)
+    }
+
+    #[test]
+    fn the_proxy_that_the_environment_names_is_asked() {
+        let server = Server::start(|_, _| Reply::ok("from the proxy"));
+        let proxy = server.address.to_string();
+        let elsewhere = "http://host.invalid/file".parse().unwrap();
+        let http = with(&[("http_proxy", &proxy)]).unwrap();
+        assert_eq!(
+            http.get_from(&elsewhere, 0).unwrap().text().unwrap(),
+            "from the proxy"
+        );
+        assert_eq!(server.paths(), ["http://host.invalid/file"]);
+
+        // An exception holds, and so does the one for scripts that answer web requests.
+        let direct: crate::address::Address = format!("{proxy}direct").parse().unwrap();
+        for variables in [
+            &[
+                ("ALL_PROXY", "http://127.0.0.1:1"),
+                ("NO_PROXY", "127.0.0.1"),
+            ][..],
+            &[
+                ("HTTP_PROXY", "http://127.0.0.1:1"),
+                ("REQUEST_METHOD", "GET"),
+            ][..],
+        ] {
+            with(variables).unwrap().get(&direct, "*/*").unwrap();
+        }
+        assert!(with(&[("HTTPS_PROXY", "http://[")]).is_err());
+    }
+
+    #[test]
+    fn a_bundle_without_certificates_is_an_error_that_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bundle.pem");
+        fs_err::write(&path, "nothing").unwrap();
+        let error = with(&[("PIP_CERT", path.to_str().unwrap())]).err().unwrap();
+        assert!(error.to_string().contains("bundle.pem"), "{error}");
+    }
 }

@@ -1,21 +1,40 @@
 //! Step 2: every input of the plan, verified, in the store.
 
+mod apt_sources;
+mod archive;
+pub mod download;
+pub mod host_packages;
 pub mod http;
+mod partial;
 pub mod retry;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod verified;
 
+use std::io;
+use std::path::PathBuf;
+
+pub use archive::{Attempt, Miss};
+use download::{Download, DownloadError};
+use http::Http;
+use retry::Retries;
+pub use verified::{
+    Compression, VerifiedArchive, VerifiedInputs, VerifiedPatch, VerifiedSource, VerifiedWheel,
+};
+
+use crate::address::Address;
+use crate::command::Runner;
+use crate::digest::Sha256;
+use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain};
+use crate::progress::{Reporter, Unit};
+use crate::resolve::plan::{PatchFile, Plan, Source, WheelInput, WheelLocation};
+use crate::store::{Store, StoredFile};
 
-/// Why this step failed.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {}
-
-impl Explain for Error {
-    fn exit_status(&self) -> ExitStatus {
-        ExitStatus::Input
-    }
-}
+/// The title of this step's phases.
+const PHASE: &str = "fetch";
 
 /// Whether other hosts may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,4 +43,338 @@ pub enum Network {
     Online,
     /// `--offline`: the store, local mirrors and earlier index answers only.
     Offline,
+}
+
+/// What fetching works with.
+#[derive(Clone, Copy)]
+pub struct FetchContext<'a> {
+    /// Where files go, and where they may be already.
+    pub store: &'a Store,
+    /// The client that addresses are asked with.
+    pub http: &'a Http,
+    /// Whether they may be asked.
+    pub network: Network,
+    /// How failures that may pass are met.
+    pub retries: Retries,
+    /// Who is told.
+    pub reporter: &'a dyn Reporter,
+    /// Where programs and proxies are looked up.
+    pub environment: &'a Environment,
+    /// Runs the host's package manager, and keeps what it printed.
+    pub runner: &'a Runner,
+}
+
+/// Why this step failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No origin has the release; this is what each of them answered.
+    #[error(
+        "the source of CPython {version} cannot be fetched from anywhere:{}",
+        lines(attempts)
+    )]
+    NoOrigin {
+        /// The release that is wanted.
+        version: String,
+        /// What each origin answered, in the order they were asked.
+        attempts: Vec<Attempt>,
+        /// Whether other hosts were left out.
+        network: Network,
+    },
+    /// `--source` names something else than the release.
+    #[error(
+        "{source_given} is not CPython {version}: its digest is {found} instead of {}",
+        one_of(accepted)
+    )]
+    WrongSource {
+        /// What was given.
+        source_given: String,
+        /// The release that is wanted.
+        version: String,
+        /// The digest it has.
+        found: Sha256,
+        /// The digests of which it should have one.
+        accepted: Vec<Sha256>,
+    },
+    /// The release file is there, but is no archive that CPython is released as.
+    #[error("{name} from {origin} has the right digest, but is neither gzip nor xz")]
+    NotCompressed {
+        /// Its name.
+        name: String,
+        /// Where it came from.
+        origin: String,
+    },
+    /// `--source DIR` is gone.
+    #[error("{} is not a folder", path.display())]
+    NoTree {
+        /// What was given.
+        path: PathBuf,
+    },
+    /// A file that was named on the command line cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file that was named on the command line is not what it was when the request was read.
+    #[error("{} was changed meanwhile: its digest is {found} instead of {expected}", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// The digest it has now.
+        found: Sha256,
+        /// The digest it had.
+        expected: Sha256,
+    },
+    /// A patch is not text.
+    #[error("the patch {} is not UTF-8 text", path.display())]
+    NotText {
+        /// The patch.
+        path: PathBuf,
+    },
+    /// A wheel cannot be downloaded, or is not what the index promised.
+    #[error("{file_name} cannot be fetched")]
+    Wheel {
+        /// The wheel.
+        file_name: String,
+        /// What the address answered.
+        source: DownloadError,
+    },
+    /// A wheel is not in the store, and nobody may be asked for it.
+    #[error("{file_name} is not in the store, and {address} is not asked offline")]
+    WheelNotAsked {
+        /// The wheel.
+        file_name: String,
+        /// Where it is.
+        address: Address,
+    },
+    /// The cache folder cannot be used.
+    #[error("the cache folder {} cannot be used", path.display())]
+    Store {
+        /// The cache folder.
+        path: PathBuf,
+        /// What failed in it.
+        source: io::Error,
+    },
+}
+
+impl Explain for Error {
+    fn exit_status(&self) -> ExitStatus {
+        ExitStatus::Input
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoOrigin { network, .. } if *network == Network::Offline => {
+                "leave out `--offline`, or name the archive with `--source` or a folder that has it with `--mirror`"
+            }
+            Self::NoOrigin { .. } => {
+                "check the network (HTTPS_PROXY names a proxy), or name an archive with `--source`, or a mirror with `--mirror` or PYBUILD_MIRROR"
+            }
+            Self::WrongSource { .. } => {
+                "get the archive again; if it is meant to differ from the release, give its digest with `--sha256`"
+            }
+            Self::NotCompressed { .. } => "give the digest of the release's .tgz or .tar.xz",
+            Self::NoTree { .. } | Self::Unreadable { .. } => "check the path and who may read it",
+            Self::Changed { .. } => "run the same command again to take it as it is now",
+            Self::NotText { .. } => "make the patch with `diff -u` or `git diff`",
+            Self::Wheel {
+                source: DownloadError::Store(_),
+                ..
+            }
+            | Self::Store { .. } => {
+                "check the space and the permissions there, or name another folder with PYBUILD_CACHE_DIR"
+            }
+            Self::Wheel {
+                source: DownloadError::WrongDigest { .. },
+                ..
+            } => {
+                "the index and the file do not agree: try again later, or another index with `--index-url`"
+            }
+            Self::Wheel { .. } => {
+                "check the network (HTTPS_PROXY names a proxy), or name another index with `--index-url`"
+            }
+            Self::WheelNotAsked { .. } => {
+                "leave out `--offline`, or name the wheel's own path instead of its version"
+            }
+        };
+        Some(hint.to_owned())
+    }
+}
+
+fn lines(attempts: &[Attempt]) -> String {
+    attempts
+        .iter()
+        .map(|attempt| format!("\n    {attempt}"))
+        .collect()
+}
+
+/// Digests as an error shows them.
+fn one_of(accepted: &[Sha256]) -> String {
+    let mut shown: Vec<String> = Vec::new();
+    for digest in accepted.iter().map(ToString::to_string) {
+        if !shown.contains(&digest) {
+            shown.push(digest);
+        }
+    }
+    shown.join(" or ")
+}
+
+/// Gets every input of `plan` and proves its digest.
+///
+/// # Errors
+/// [`Error`]. What was downloaded until then stays in the store.
+pub fn fetch(plan: &Plan, context: &FetchContext<'_>) -> Result<VerifiedInputs, Error> {
+    context.store.sweep();
+    // What is here already comes first: it fails without having cost a download.
+    let patches = plan
+        .request
+        .patches
+        .iter()
+        .map(read_patch)
+        .collect::<Result<_, _>>()?;
+    let wheels = plan
+        .pins
+        .wheels()
+        .map(|wheel| fetch_wheel(wheel, context))
+        .collect::<Result<_, _>>()?;
+    let source = match &plan.source {
+        Source::Archive {
+            accepted, origins, ..
+        } => VerifiedSource::Archive(
+            archive::Search {
+                version: plan.python,
+                accepted,
+                origins,
+                context,
+            }
+            .run()?,
+        ),
+        Source::Tree { path } if path.is_dir() => VerifiedSource::Tree(path.clone()),
+        Source::Tree { path } => return Err(Error::NoTree { path: path.clone() }),
+    };
+    Ok(VerifiedInputs {
+        source,
+        wheels,
+        patches,
+    })
+}
+
+fn read_patch(patch: &PatchFile) -> Result<VerifiedPatch, Error> {
+    let path = patch.path.clone();
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(source) => return Err(Error::Unreadable { path, source }),
+    };
+    let found = Sha256::of(&bytes);
+    if found != patch.sha256 {
+        return Err(Error::Changed {
+            path,
+            found,
+            expected: patch.sha256,
+        });
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(VerifiedPatch { path, text }),
+        Err(_) => Err(Error::NotText { path }),
+    }
+}
+
+fn fetch_wheel(wheel: &WheelInput, context: &FetchContext<'_>) -> Result<VerifiedWheel, Error> {
+    let mut phase = context.reporter.begin(PHASE, Unit::Bytes, None);
+    phase.set_current(&wheel.file_name);
+    let (file, origin) = match context.from_store(&[wheel.sha256])? {
+        Some(file) => (file, "the store".to_owned()),
+        None => match &wheel.location {
+            WheelLocation::Path(path) => (
+                context.from_named_file(path, wheel.sha256)?,
+                path.display().to_string(),
+            ),
+            WheelLocation::Url(address) => match address.to_file_path() {
+                Some(path) => (
+                    context.from_named_file(&path, wheel.sha256)?,
+                    path.display().to_string(),
+                ),
+                None => (
+                    download_wheel(wheel, address, context, phase.as_mut())?,
+                    archive::host_of(address),
+                ),
+            },
+        },
+    };
+    phase.finish(&format!("{} from {origin}", wheel.file_name));
+    Ok(VerifiedWheel {
+        input: wheel.clone(),
+        file,
+    })
+}
+
+fn download_wheel(
+    wheel: &WheelInput,
+    address: &Address,
+    context: &FetchContext<'_>,
+    phase: &mut dyn crate::progress::Phase,
+) -> Result<StoredFile, Error> {
+    if context.network == Network::Offline {
+        return Err(Error::WheelNotAsked {
+            file_name: wheel.file_name.clone(),
+            address: address.clone(),
+        });
+    }
+    let download = Download {
+        address,
+        accepted: &[wheel.sha256],
+        expected: Some(wheel.sha256),
+    };
+    download.run(context, phase).map_err(|source| Error::Wheel {
+        file_name: wheel.file_name.clone(),
+        source,
+    })
+}
+
+impl FetchContext<'_> {
+    /// The first of these that the store has.
+    fn from_store(&self, accepted: &[Sha256]) -> Result<Option<StoredFile>, Error> {
+        for digest in accepted {
+            if let Some(file) = self
+                .store
+                .get(*digest)
+                .map_err(|source| self.store_error(source))?
+            {
+                return Ok(Some(file));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A file that the plan names with its digest.
+    fn from_named_file(
+        &self,
+        path: &std::path::Path,
+        expected: Sha256,
+    ) -> Result<StoredFile, Error> {
+        // Opened here first, so that a failure of reading is not taken for one of the store.
+        if let Err(source) = std::fs::File::open(path) {
+            return Err(Error::Unreadable {
+                path: path.to_owned(),
+                source,
+            });
+        }
+        self.store
+            .copy_in(path, &[expected])
+            .map_err(|source| self.store_error(source))?
+            .map_err(|found| Error::Changed {
+                path: path.to_owned(),
+                found,
+                expected,
+            })
+    }
+
+    fn store_error(&self, source: io::Error) -> Error {
+        Error::Store {
+            path: self.store.root().to_owned(),
+            source,
+        }
+    }
 }

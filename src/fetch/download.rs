@@ -1,0 +1,222 @@
+//! One address, downloaded into the store: hashed on the way, resumed, tried again.
+
+use std::io::{self, Read as _};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::blocking::Response;
+use reqwest::header;
+
+use super::FetchContext;
+use super::http::HttpError;
+use super::partial::Partial;
+use super::retry::Passing;
+use crate::address::Address;
+use crate::digest::Sha256;
+use crate::progress::Phase;
+use crate::store::StoredFile;
+
+/// No release file and no wheel comes near this; an endless answer must not fill the disk.
+const LARGEST_FILE: u64 = 1 << 30;
+
+/// Why an address did not give what was wanted.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// No answer, no success, or a body that broke off, however often it was tried.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// It is something else.
+    #[error(
+        "{address} has the digest {found} instead of {}",
+        super::one_of(accepted)
+    )]
+    WrongDigest {
+        /// What was asked.
+        address: Address,
+        /// What came.
+        found: Sha256,
+        /// What should have come: one of these.
+        accepted: Vec<Sha256>,
+    },
+    /// It does not end.
+    #[error("{address} has more than {} MiB", LARGEST_FILE >> 20)]
+    TooLarge {
+        /// What was asked.
+        address: Address,
+    },
+    /// What came cannot be written: nothing that another origin could mend.
+    #[error("the cache folder cannot be used")]
+    Store(#[source] io::Error),
+}
+
+impl Passing for DownloadError {
+    fn is_passing(&self) -> bool {
+        matches!(self, Self::Http(error) if error.is_passing())
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Http(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+}
+
+/// What is to be downloaded.
+pub(super) struct Download<'a> {
+    pub(super) address: &'a Address,
+    /// The digests of which the file must have one.
+    pub(super) accepted: &'a [Sha256],
+    /// The digest it most likely has, when that is known: what comes from elsewhere under the same
+    /// digest can be resumed here.
+    pub(super) expected: Option<Sha256>,
+}
+
+impl Download<'_> {
+    /// Downloads it, unless the store has it meanwhile.
+    pub(super) fn run(
+        &self,
+        context: &FetchContext<'_>,
+        phase: &mut dyn Phase,
+    ) -> Result<StoredFile, DownloadError> {
+        let name = self
+            .expected
+            .unwrap_or_else(|| Sha256::of(self.address.to_string().as_bytes()));
+        let mut partial = Partial::open(context.store, &name.to_string(), context.reporter)
+            .map_err(DownloadError::Store)?;
+        // Whoever held the lock before may have finished it.
+        for digest in self.accepted {
+            if let Some(file) = context.store.get(*digest).map_err(DownloadError::Store)? {
+                let _ = partial.restart();
+                return Ok(file);
+            }
+        }
+        loop {
+            if !self.accepted.contains(&partial.digest()) {
+                context.retries.run(context.reporter, || {
+                    self.transfer(context, &mut partial, phase)
+                })?;
+            }
+            let found = partial.digest();
+            if self.accepted.contains(&found) {
+                return partial.adopt(context.store).map_err(DownloadError::Store);
+            }
+            let inherited = partial.is_inherited();
+            partial.restart().map_err(DownloadError::Store)?;
+            // What was left by others may have been the wrong half: then this address is not to blame.
+            if !inherited {
+                return Err(DownloadError::WrongDigest {
+                    address: self.address.clone(),
+                    found,
+                    accepted: self.accepted.to_vec(),
+                });
+            }
+        }
+    }
+
+    /// One request, from where the partial file ends to the end of the answer.
+    fn transfer(
+        &self,
+        context: &FetchContext<'_>,
+        partial: &mut Partial,
+        phase: &mut dyn Phase,
+    ) -> Result<(), DownloadError> {
+        let mut response = self.ask(context, partial)?;
+        if let Some(length) = response.content_length() {
+            phase.set_total(partial.length() + length);
+        }
+        let promised = response
+            .content_length()
+            .map(|length| partial.length() + length);
+        if promised.is_some_and(|total| total > LARGEST_FILE) {
+            return Err(self.too_large(partial));
+        }
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            phase.set_position(partial.length());
+            match response.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => partial
+                    .append(&buffer[..read])
+                    .map_err(DownloadError::Store)?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(self.broken(source)),
+            }
+            if partial.length() > LARGEST_FILE {
+                return Err(self.too_large(partial));
+            }
+        }
+        if promised.is_some_and(|total| total != partial.length()) {
+            return Err(self.broken(io::ErrorKind::UnexpectedEof.into()));
+        }
+        Ok(())
+    }
+
+    /// Asks for what is missing. Where the answer does not go on from there, the partial file
+    /// begins anew.
+    fn ask(
+        &self,
+        context: &FetchContext<'_>,
+        partial: &mut Partial,
+    ) -> Result<Response, DownloadError> {
+        let offset = partial.length();
+        let asked = context.http.get_from(self.address, offset);
+        if offset == 0 {
+            return Ok(asked?);
+        }
+        match asked {
+            Ok(response) if continues_at(&response, offset) => {
+                context
+                    .reporter
+                    .detail(&format!("{} is resumed at byte {offset}", self.address));
+                return Ok(response);
+            }
+            // The whole file after all: there is no need to ask again.
+            Ok(response) if response.status() != StatusCode::PARTIAL_CONTENT => {
+                partial.restart().map_err(DownloadError::Store)?;
+                return Ok(response);
+            }
+            // Another part than the one asked for, or none: what is here is not the beginning of it.
+            Ok(_) => {}
+            Err(HttpError::Status {
+                status: StatusCode::RANGE_NOT_SATISFIABLE,
+                ..
+            }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        partial.restart().map_err(DownloadError::Store)?;
+        Ok(context.http.get_from(self.address, 0)?)
+    }
+
+    fn broken(&self, source: io::Error) -> DownloadError {
+        DownloadError::Http(HttpError::Broken {
+            address: self.address.clone(),
+            source,
+        })
+    }
+
+    fn too_large(&self, partial: &mut Partial) -> DownloadError {
+        let address = self.address.clone();
+        match partial.restart() {
+            Ok(()) => DownloadError::TooLarge { address },
+            Err(error) => DownloadError::Store(error),
+        }
+    }
+}
+
+/// Whether this is the rest of a file from `offset` on (RFC 9110, section 14.4).
+fn continues_at(response: &Response, offset: u64) -> bool {
+    let range = response.headers().get(header::CONTENT_RANGE);
+    response.status() == StatusCode::PARTIAL_CONTENT
+        && range
+            .and_then(|range| range.to_str().ok())
+            .and_then(|range| {
+                range
+                    .strip_prefix("bytes ")?
+                    .split('-')
+                    .next()?
+                    .parse()
+                    .ok()
+            })
+            == Some(offset)
+}

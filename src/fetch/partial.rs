@@ -1,0 +1,113 @@
+//! A download under way: a file that survives the process, and that one process at a time writes to.
+
+use std::fs::TryLockError;
+use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+
+use crate::digest::{Hasher, Sha256};
+use crate::progress::Reporter;
+use crate::store::{Store, StoredFile};
+
+/// The beginning of a file, locked, with the hash of it so far.
+pub(super) struct Partial {
+    path: PathBuf,
+    file: fs_err::File,
+    hasher: Hasher,
+    length: u64,
+    inherited: bool,
+}
+
+impl Partial {
+    /// Opens what is there under `name`, or begins anew. Waits for another process that is at it,
+    /// and says so.
+    pub(super) fn open(store: &Store, name: &str, reporter: &dyn Reporter) -> io::Result<Self> {
+        let path = store.partial_dir()?.join(format!("{name}.part"));
+        let file = loop {
+            let file = fs_err::OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)?;
+            match file.file().try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    reporter.note(&format!(
+                        "waiting for another pybuild that writes {}",
+                        path.display()
+                    ));
+                    file.file().lock()?;
+                }
+                // Some network file systems have no locks; the digest still decides.
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            // Whoever held the lock may have renamed or deleted the file that it is on.
+            let opened = file.metadata()?;
+            match path.metadata() {
+                Ok(there) if (there.dev(), there.ino()) == (opened.dev(), opened.ino()) => {
+                    break file;
+                }
+                _ => {}
+            }
+        };
+        let mut hasher = Hasher::default();
+        let length = io::copy(&mut file.file(), &mut hasher)?;
+        Ok(Self {
+            path,
+            file,
+            hasher,
+            length,
+            inherited: length > 0,
+        })
+    }
+
+    /// How much is there.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether it begins with what an earlier download left, maybe from another origin.
+    pub(super) fn is_inherited(&self) -> bool {
+        self.inherited
+    }
+
+    /// The digest of what is there.
+    pub(super) fn digest(&self) -> Sha256 {
+        self.hasher.clone().finish()
+    }
+
+    /// Forgets what is there.
+    pub(super) fn restart(&mut self) -> io::Result<()> {
+        use io::Seek as _;
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.hasher = Hasher::default();
+        self.length = 0;
+        self.inherited = false;
+        Ok(())
+    }
+
+    /// Adds `bytes` at the end.
+    pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.hasher.update(bytes);
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Hands the finished file over to the store.
+    pub(super) fn adopt(self, store: &Store) -> io::Result<StoredFile> {
+        store.adopt(&self.path, self.digest())
+    }
+}
+
+impl Drop for Partial {
+    /// What has content is kept for the next run; an empty file is of no use to anybody.
+    fn drop(&mut self) {
+        if self.length == 0 {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
