@@ -1,5 +1,9 @@
 //! The build step.
 
+pub mod environment;
+pub mod toolchain;
+mod trial;
+
 use crate::error::{ExitStatus, Explain};
 
 /// Why this step failed.
