@@ -138,6 +138,19 @@ impl BuildEnvironment {
             .or_insert_with(|| value.into());
     }
 
+    /// Adds words to the end of a variable, leaving out those that are in it already.
+    pub fn append<'w>(&mut self, name: &str, words: impl IntoIterator<Item = &'w str>) {
+        let mut all = self.words(name);
+        for word in words {
+            if !all.iter().any(|present| present == word) {
+                all.push(word.to_owned());
+            }
+        }
+        if !all.is_empty() {
+            self.variables.insert(name.into(), all.join(" ").into());
+        }
+    }
+
     /// What came from the caller, by name, for the record.
     #[must_use]
     pub fn taken_over(&self) -> &BTreeMap<String, String> {

@@ -1,6 +1,8 @@
 //! The build step.
 
 pub mod environment;
+mod modules;
+pub mod prerequisites;
 pub mod toolchain;
 mod trial;
 

@@ -9,6 +9,7 @@ use super::trial::{Cause, Flags, Refusal, Trial};
 use crate::command::{Command, CommandError};
 use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain};
+use crate::host::packages::Capability;
 
 /// What is compiled, linked and run as a proof.
 const PROOF: &str = include_str!("proof.c");
@@ -36,7 +37,7 @@ pub enum ToolchainError {
         /// The first line of what it says.
         line: String,
         /// What is missing, where that can be told.
-        lacks: Option<Tool>,
+        lacks: Option<Capability>,
     },
     /// The compiler cannot be started at all.
     #[error("the C compiler cannot be started")]
@@ -85,28 +86,15 @@ pub enum ToolchainError {
     },
 }
 
-/// A tool that a package manager can bring.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Tool {
-    /// A C compiler.
-    Compiler,
-    /// GNU make.
-    Make,
-    /// `ar`, `as` and `ld`.
-    Binutils,
-    /// The C library's headers and start-up objects.
-    LibcHeaders,
-}
-
 impl ToolchainError {
     /// The tool whose installation would mend it; `None` when nothing can be installed against it.
     #[must_use]
-    pub fn mended_by(&self) -> Option<Tool> {
+    pub fn mended_by(&self) -> Option<Capability> {
         match self {
-            Self::NoCompiler => Some(Tool::Compiler),
+            Self::NoCompiler => Some(Capability::Compiler),
             Self::BrokenCompiler { lacks, .. } => *lacks,
-            Self::NoMake { .. } => Some(Tool::Make),
-            Self::NoArchiver { name } if name == "ar" => Some(Tool::Binutils),
+            Self::NoMake { .. } => Some(Capability::Make),
+            Self::NoArchiver { name } if name == "ar" => Some(Capability::Binutils),
             _ => None,
         }
     }
@@ -354,9 +342,9 @@ impl Search<'_> {
                     command: command.to_owned(),
                     line: complaint.line,
                     lacks: match complaint.cause {
-                        Cause::NoHeader(_) => Some(Tool::LibcHeaders),
-                        Cause::NoLibrary(name) => (name == "c").then_some(Tool::LibcHeaders),
-                        Cause::NoBinutils => Some(Tool::Binutils),
+                        Cause::NoHeader(_) => Some(Capability::LibcHeaders),
+                        Cause::NoLibrary(name) => (name == "c").then_some(Capability::LibcHeaders),
+                        Cause::NoBinutils => Some(Capability::Binutils),
                         Cause::Own(_) | Cause::NoSymbol | Cause::Other => None,
                     },
                 },

@@ -3,11 +3,12 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Family, Tool, Toolchain, ToolchainError, not_started};
+use super::{Family, Toolchain, ToolchainError, not_started};
 use crate::build::environment::BuildEnvironment;
 use crate::command::CommandError;
 use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain as _};
+use crate::host::packages::Capability;
 
 struct Bench {
     dir: tempfile::TempDir,
@@ -83,7 +84,7 @@ fn no_compiler_and_a_wrong_cc_are_different_things() {
     );
     let error = bench.find().unwrap_err();
     assert!(matches!(error, ToolchainError::NoCompiler), "{error}");
-    assert_eq!(error.mended_by(), Some(Tool::Compiler));
+    assert_eq!(error.mended_by(), Some(Capability::Compiler));
     bench.set("CC", "no-such-compiler -O2");
     let error = bench.find().unwrap_err();
     assert!(error.to_string().contains("`no-such-compiler`"), "{error}");
@@ -113,7 +114,7 @@ fn a_compiler_without_the_c_library_is_told_from_a_broken_one() {
     );
     bench.set("CC", &format!("sh {}", bare.display()));
     let error = bench.find().unwrap_err();
-    assert_eq!(error.mended_by(), Some(Tool::LibcHeaders));
+    assert_eq!(error.mended_by(), Some(Capability::LibcHeaders));
 }
 
 #[test]

@@ -1,13 +1,159 @@
-//! The host step.
+//! The host: what it is, what it lacks for a build, and the one command that installs that.
 
+pub mod distribution;
+pub mod install;
+pub mod packages;
+pub mod readiness;
+
+use std::path::PathBuf;
+
+use crate::build::prerequisites::MissingModule;
+use crate::build::toolchain::ToolchainError;
+use crate::command::CommandError;
 use crate::error::{ExitStatus, Explain};
 
-/// Why this step failed.
+/// Why this host cannot build what is asked.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {}
+pub enum Error {
+    /// Tools or libraries are not there.
+    #[error("{}", .0.what())]
+    Missing(Box<Missing>),
+    /// The tools do not work, and nothing can be installed against that.
+    #[error(transparent)]
+    Toolchain(#[from] ToolchainError),
+    /// The distribution's package manager is not in `PATH`.
+    #[error("`{program}` is not in PATH, so that nothing can be installed with it")]
+    NoPackageManager {
+        /// The package manager.
+        program: &'static str,
+        /// What was to be run.
+        command: String,
+    },
+    /// Installing needs root, and sudo is not there or does not let us.
+    #[error("installing packages needs root, and sudo is not to be had without a password")]
+    NeedsRoot {
+        /// What root should run.
+        command: String,
+    },
+    /// The package manager failed.
+    #[error("the packages could not be installed; the log is {}", log.display())]
+    Installation {
+        /// The whole log.
+        log: PathBuf,
+        /// What it ended with.
+        source: CommandError,
+    },
+}
+
+/// What is missing, and how it can be had.
+#[derive(Debug)]
+pub struct Missing {
+    /// The tool without which nothing can be compiled.
+    pub tool: Option<ToolchainError>,
+    /// The modules whose libraries are not there.
+    pub modules: Vec<MissingModule>,
+    /// The line for a shell that installs it all; `None` on a system that is not known.
+    pub command: Option<String>,
+    /// What the system calls itself.
+    pub system: String,
+    /// Whether that command has been run already.
+    pub installed: bool,
+}
+
+impl Missing {
+    fn what(&self) -> String {
+        match &self.tool {
+            Some(tool) => tool.to_string(),
+            None => format!("this host cannot build these modules: {}", self.list()),
+        }
+    }
+
+    /// `zlib (no zlib.h), ssl (no openssl/ssl.h)`.
+    fn list(&self) -> String {
+        let modules: Vec<String> = self
+            .modules
+            .iter()
+            .map(|module| format!("{} ({})", module.module, module.why))
+            .collect();
+        modules.join(", ")
+    }
+
+    /// The libraries' own names, for a system whose packages are not known.
+    fn libraries(&self) -> String {
+        let mut names: Vec<&str> = self
+            .modules
+            .iter()
+            .map(|module| module.capability.name())
+            .collect();
+        names.dedup();
+        if self.tool.is_some() {
+            names.insert(0, "a C compiler, GNU make and the C library's headers");
+        }
+        names.join(", ")
+    }
+
+    /// The warning for modules that are not required.
+    fn warning(&self) -> String {
+        let remedy = match (&self.command, self.installed) {
+            (_, true) => "the packages that were installed did not bring what they need".to_owned(),
+            (Some(command), false) => {
+                format!("to have them, run again with --install-deps, or run `{command}` before")
+            }
+            (None, false) => format!("to have them, install with headers: {}", self.libraries()),
+        };
+        format!("these modules will be missing: {}; {remedy}", self.list())
+    }
+
+    fn hint(&self) -> String {
+        let allow = self
+            .modules
+            .iter()
+            .map(|module| format!("--allow-missing {}", module.module))
+            .collect::<Vec<_>>()
+            .join(" ");
+        let allow = if allow.is_empty() {
+            String::new()
+        } else {
+            format!("; `{allow}` builds without")
+        };
+        if self.tool.is_some() && cfg!(target_os = "macos") {
+            return "run `xcode-select --install`, which brings compiler and make".to_owned();
+        }
+        match (&self.command, self.installed) {
+            (_, true) => format!(
+                "the packages were installed, but what the build looks for is still not found; -v shows what the compiler says{allow}"
+            ),
+            (Some(command), false) => format!(
+                "install what is missing: `{command}`, or run again with --install-deps{allow}"
+            ),
+            (None, false) => format!(
+                "install with headers: {} (the package names of {} are not known here){allow}",
+                self.libraries(),
+                self.system
+            ),
+        }
+    }
+}
 
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
         ExitStatus::Prerequisite
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing(missing) => Some(missing.hint()),
+            Self::Toolchain(error) => error.hint(),
+            Self::NoPackageManager { command, .. } => {
+                Some(format!("run it where it is in PATH: `{command}`"))
+            }
+            Self::NeedsRoot { command } => {
+                Some(format!("as root, run `{command}`, and then this again"))
+            }
+            Self::Installation { .. } => Some(
+                "the package manager's own words above say why; without --install-deps nothing is installed"
+                    .to_owned(),
+            ),
+        }
     }
 }

@@ -1,0 +1,416 @@
+//! Before compiling: which modules of the standard library this host's libraries are there for.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use super::environment::BuildEnvironment;
+use super::modules::{PROBES, Probe, VERSION_END, VERSION_MARK};
+use super::toolchain::{Toolchain, ToolchainError};
+use super::trial::{Cause, Complaint, Flags, Refusal, Trial};
+use crate::command::Command;
+use crate::host::packages::Capability;
+use crate::resolve::plan::ModulePolicy;
+use crate::resolve::version::PythonVersion;
+
+/// What is going to be built, as far as it decides what the host must have.
+#[derive(Debug, Clone, Copy)]
+pub struct Requirements<'a> {
+    /// The release.
+    pub python: PythonVersion,
+    /// Which modules have to work.
+    pub modules: &'a ModulePolicy,
+    /// `--configure-arg`, in order: some of them say where a library is.
+    pub configure_args: &'a [String],
+}
+
+/// What was found, and what was not.
+#[derive(Debug, Clone, Default)]
+pub struct Prerequisites {
+    /// The modules that can be built.
+    pub present: Vec<PresentModule>,
+    /// The modules that cannot.
+    pub missing: Vec<MissingModule>,
+}
+
+/// A module whose library is there; part of the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresentModule {
+    /// Its name, such as `ssl`.
+    pub module: String,
+    /// The library's version, where its headers say it, such as `OpenSSL 3.0.15 3 Sep 2024`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library: Option<String>,
+    /// The `-I` and `-L` flags that the build has to be told, because the library is where CPython's
+    /// own configure does not look.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<String>,
+}
+
+/// A module whose library is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingModule {
+    /// Its name, such as `ssl`.
+    pub module: &'static str,
+    /// What is not there, in a few words, such as `no openssl/ssl.h`.
+    pub why: String,
+    /// The compiler's own line.
+    pub detail: String,
+    /// What an interpreter without the module cannot do.
+    pub feature: &'static str,
+    /// What brings it.
+    pub capability: Capability,
+    /// What the person said about it.
+    pub standing: Standing,
+}
+
+/// What follows when a module cannot be built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The build stops.
+    Required,
+    /// The build goes on with a warning.
+    Wanted,
+    /// The build goes on: `--allow-missing` named it.
+    Waived,
+}
+
+impl Prerequisites {
+    /// Looks for every library by compiling and linking a tiny program in `scratch`, as many at a
+    /// time as there are processors.
+    ///
+    /// # Errors
+    /// [`ToolchainError`] when the compiler cannot be started or `scratch` cannot be written to; a
+    /// library that is not there is no error.
+    pub fn probe(
+        requirements: Requirements<'_>,
+        toolchain: &Toolchain,
+        environment: &BuildEnvironment,
+        scratch: &Path,
+    ) -> Result<Self, ToolchainError> {
+        let prober = Prober {
+            requirements,
+            pkg_config: toolchain
+                .pkg_config
+                .as_ref()
+                .map(|program| program.path.as_path()),
+            trial: Trial {
+                compiler: &toolchain.compiler.words,
+                environment,
+                folder: scratch,
+            },
+        };
+        let modules: Vec<&Probe> = applicable(requirements).collect();
+        let mut prerequisites = Self::default();
+        for found in in_parallel(&modules, |probe| prober.look_for(probe)) {
+            match found? {
+                Ok(present) => prerequisites.present.push(present),
+                Err(missing) => prerequisites.missing.push(missing),
+            }
+        }
+        Ok(prerequisites)
+    }
+
+    /// Tells the build where the libraries are that its configure would not find by itself.
+    pub fn complete(&self, environment: &mut BuildEnvironment) {
+        let flags = || {
+            self.present
+                .iter()
+                .flat_map(|module| module.flags.iter().map(String::as_str))
+        };
+        environment.append("CPPFLAGS", flags().filter(|flag| flag.starts_with("-I")));
+        environment.append("LDFLAGS", flags().filter(|flag| flag.starts_with("-L")));
+    }
+
+    /// The version of OpenSSL that `ssl` will be built with, as OpenSSL words it.
+    #[must_use]
+    pub fn openssl(&self) -> Option<&str> {
+        let ssl = self.present.iter().find(|module| module.module == "ssl")?;
+        ssl.library.as_deref()
+    }
+
+    /// What has to be installed for the modules that are missing and not waived.
+    pub fn lacking(&self) -> impl Iterator<Item = Capability> {
+        self.missing
+            .iter()
+            .filter(|module| module.standing != Standing::Waived)
+            .map(|module| module.capability)
+    }
+}
+
+/// What the modules of this release need of a host of which nothing is known yet.
+#[must_use]
+pub fn all_capabilities(requirements: Requirements<'_>) -> Vec<Capability> {
+    applicable(requirements)
+        .filter(|probe| standing(probe, requirements.modules) != Standing::Waived)
+        .map(|probe| probe.capability)
+        .collect()
+}
+
+/// The name that a module goes by here: `_sqlite3` is `sqlite3`. An unknown one stays as it is.
+#[must_use]
+pub fn canonical_name(module: &str) -> &str {
+    let goes_by = |probe: &&Probe| probe.names.contains(&module);
+    match PROBES.iter().find(goes_by) {
+        Some(probe) => probe.name(),
+        None => module,
+    }
+}
+
+fn applicable(requirements: Requirements<'_>) -> impl Iterator<Item = &'static Probe> {
+    PROBES.iter().filter(move |probe| {
+        probe.applies_to(requirements.python, requirements.configure_args)
+            && !(probe.name() == "readline" && readline(requirements.configure_args) == Some("no"))
+    })
+}
+
+fn standing(probe: &Probe, policy: &ModulePolicy) -> Standing {
+    let names = || probe.names.iter().copied();
+    let essential = names().any(|name| ModulePolicy::ESSENTIAL.contains(&name));
+    let waived = names().any(|name| policy.may_be_missing.contains(name));
+    if names().any(|name| policy.required.contains(name)) || (essential && !waived) {
+        Standing::Required
+    } else if waived {
+        Standing::Waived
+    } else {
+        Standing::Wanted
+    }
+}
+
+/// The value of `--with-readline`, whichever way it is written.
+fn readline(configure_args: &[String]) -> Option<&str> {
+    configure_args
+        .iter()
+        .rev()
+        .find_map(|argument| match argument.as_str() {
+            "--without-readline" => Some("no"),
+            _ => argument.strip_prefix("--with-readline="),
+        })
+}
+
+/// Applies `work` to all items, in as many threads as there are processors; keeps their order.
+fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut done = Vec::new();
+        while let index = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(item) = items.get(index)
+        {
+            done.push((index, work(item)));
+        }
+        done
+    };
+    let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads.min(items.len()))
+            .map(|_| scope.spawn(worker))
+            .collect();
+        handles
+            .into_iter()
+            .flat_map(|handle| {
+                handle
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
+    });
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+struct Prober<'a> {
+    requirements: Requirements<'a>,
+    pkg_config: Option<&'a Path>,
+    trial: Trial<'a>,
+}
+
+impl Prober<'_> {
+    /// The outer error ends the search; the inner one is the answer that the library is not there.
+    fn look_for(
+        &self,
+        probe: &Probe,
+    ) -> Result<Result<PresentModule, MissingModule>, ToolchainError> {
+        let source = probe.source();
+        let by_itself = || {
+            let flags = self.default_flags(probe);
+            flags.into_iter().map(|words| (false, words))
+        };
+        let asked = || {
+            let flags = self.pkg_config_flags(probe);
+            flags.into_iter().map(|words| (true, words))
+        };
+        // In the order of CPython's configure, so that the library seen here is the one it takes.
+        let asks_first = self.requirements.python.series() >= probe.pkg_config_first;
+        let mut first_complaint = None;
+        let mut attempt = |(from_pkg_config, words): (bool, Vec<String>)| {
+            match self.trial.build(probe.name(), &source, &self.flags(&words)) {
+                Ok(program) => Some(Ok(PresentModule {
+                    module: probe.name().to_owned(),
+                    library: embedded_version(&program),
+                    flags: words
+                        .into_iter()
+                        .filter(|_| from_pkg_config && !asks_first)
+                        .filter(|word| word.starts_with("-I") || word.starts_with("-L"))
+                        .collect(),
+                })),
+                Err(Refusal::Compiler(complaint)) => {
+                    // The program's own words say more than a library that is not found next.
+                    if first_complaint.is_none() || matches!(complaint.cause, Cause::Own(_)) {
+                        first_complaint = Some(complaint);
+                    }
+                    None
+                }
+                Err(Refusal::NotStarted(source)) => {
+                    Some(Err(ToolchainError::CompilerNotStarted(source)))
+                }
+                Err(Refusal::Folder(source)) => Some(Err(ToolchainError::Folder {
+                    dir: self.trial.folder.to_owned(),
+                    source,
+                })),
+            }
+        };
+        let found = if asks_first {
+            asked().chain(by_itself()).find_map(&mut attempt)
+        } else {
+            by_itself()
+                .find_map(&mut attempt)
+                .or_else(|| asked().find_map(&mut attempt))
+        };
+        let Some(found) = found else {
+            return Ok(Err(self.missing(probe, first_complaint)));
+        };
+        found.map(Ok)
+    }
+
+    fn missing(&self, probe: &Probe, complaint: Option<Complaint>) -> MissingModule {
+        let (why, detail) = match complaint {
+            None => ("it was not looked for".to_owned(), String::new()),
+            Some(Complaint { line, cause }) => (
+                match cause {
+                    Cause::NoHeader(header) => format!("no {header}"),
+                    Cause::NoLibrary(library) => format!("no library -l{library}"),
+                    Cause::Own(words) => words,
+                    Cause::NoSymbol => "its library lacks what the module calls".to_owned(),
+                    Cause::NoBinutils | Cause::Other => line.clone(),
+                },
+                line,
+            ),
+        };
+        MissingModule {
+            module: probe.name(),
+            why,
+            detail,
+            feature: probe.feature,
+            capability: probe.capability,
+            standing: standing(probe, self.requirements.modules),
+        }
+    }
+
+    fn flags(&self, words: &[String]) -> Flags {
+        let links = |word: &&String| {
+            ["-l", "-L", "-Wl,", "-framework", "-pthread"]
+                .iter()
+                .any(|start| word.starts_with(start))
+        };
+        let mut flags = Flags {
+            compile: vec![format!("-DPYTHON_HEX={}", hex(self.requirements.python))],
+            link: words.iter().filter(links).cloned().collect(),
+        };
+        flags
+            .compile
+            .extend(words.iter().filter(|word| !links(word)).cloned());
+        flags
+    }
+
+    /// What the probe itself knows, or what `configure` is told about that library.
+    fn default_flags(&self, probe: &Probe) -> Vec<Vec<String>> {
+        let args = self.requirements.configure_args;
+        let value = |name: &str| {
+            let mut given = args.iter().rev();
+            given.find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='))
+        };
+        let split = |text: &str| -> Vec<String> {
+            text.split_whitespace().map(ToOwned::to_owned).collect()
+        };
+        match probe.capability {
+            Capability::OpenSsl => {
+                if let Some(dir) = value("--with-openssl") {
+                    return vec![vec![
+                        format!("-I{dir}/include"),
+                        format!("-L{dir}/lib"),
+                        "-lssl".to_owned(),
+                        "-lcrypto".to_owned(),
+                    ]];
+                }
+            }
+            Capability::Readline if matches!(readline(args), Some("edit" | "editline")) => {
+                return vec![split("-DWITH_EDITLINE -ledit")];
+            }
+            Capability::Tk => {
+                if let (Some(includes), Some(libraries)) =
+                    (value("--with-tcltk-includes"), value("--with-tcltk-libs"))
+                {
+                    return vec![split(&format!("{includes} {libraries}"))];
+                }
+            }
+            _ => {}
+        }
+        probe.flags.iter().map(|flags| split(flags)).collect()
+    }
+
+    /// What pkg-config says of the library; `None` when it does not know it, or is not to be asked.
+    fn pkg_config_flags(&self, probe: &Probe) -> Option<Vec<String>> {
+        let told = self.requirements.configure_args.iter().any(|argument| {
+            let library = match probe.capability {
+                Capability::OpenSsl => "--with-openssl=",
+                Capability::Readline => "--with-readline=edit",
+                Capability::Tk => "--with-tcltk-",
+                _ => return false,
+            };
+            argument.starts_with(library)
+        });
+        if told || probe.pkg_config.is_empty() {
+            return None;
+        }
+        let answer = Command::new(self.pkg_config?, self.trial.folder)
+            .with_variables(self.trial.environment.variables())
+            .with_arguments(["--cflags", "--libs"])
+            .with_arguments(probe.pkg_config.split(' '))
+            .read()
+            .ok()?;
+        let words = answer.stdout.split_whitespace().map(ToOwned::to_owned);
+        answer.status.success().then(|| words.collect())
+    }
+}
+
+/// `0x030B02` for 3.11.2.
+fn hex(python: PythonVersion) -> String {
+    let version = python.to_pep440();
+    let number = version
+        .release()
+        .iter()
+        .take(3)
+        .fold(0, |number, part| number << 8 | (part & 0xff));
+    format!("0x{number:06X}")
+}
+
+/// The version that a probe's program carries.
+fn embedded_version(program: &Path) -> Option<String> {
+    let bytes = fs_err::read(program).ok()?;
+    let mark = VERSION_MARK.as_bytes();
+    let start = bytes
+        .windows(mark.len())
+        .position(|window| window == mark)?
+        + mark.len();
+    let rest = &bytes[start..];
+    let end = rest
+        .windows(VERSION_END.len())
+        .position(|window| window == VERSION_END.as_bytes())?;
+    let version = std::str::from_utf8(&rest[..end]).ok()?.trim();
+    (!version.is_empty()).then(|| version.to_owned())
+}
+
+#[cfg(test)]
+#[path = "prerequisites_tests.rs"]
+mod tests;

@@ -1,0 +1,191 @@
+//! What brings a compiler, make and each library, by the package names of each package manager.
+
+use std::collections::BTreeSet;
+
+/// The program that installs packages on this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PackageManager {
+    /// Debian, Ubuntu and their kin.
+    Apt,
+    /// Fedora, RHEL and their kin.
+    Dnf,
+    /// The same, before there was dnf.
+    Yum,
+    /// Alpine.
+    Apk,
+    /// openSUSE and SLE.
+    Zypper,
+    /// Arch and its kin.
+    Pacman,
+    /// macOS.
+    Brew,
+}
+
+impl PackageManager {
+    /// The program's name.
+    #[must_use]
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::Apt => "apt-get",
+            Self::Dnf => "dnf",
+            Self::Yum => "yum",
+            Self::Apk => "apk",
+            Self::Zypper => "zypper",
+            Self::Pacman => "pacman",
+            Self::Brew => "brew",
+        }
+    }
+
+    /// Whether it wants to be run as root.
+    #[must_use]
+    pub fn needs_root(self) -> bool {
+        self != Self::Brew
+    }
+
+    /// The packages that bring these, sorted, each once.
+    pub fn packages(self, needs: impl IntoIterator<Item = Capability>) -> BTreeSet<&'static str> {
+        let column = match self {
+            Self::Apt => 0,
+            Self::Dnf | Self::Yum => 1,
+            Self::Apk => 2,
+            Self::Zypper => 3,
+            Self::Pacman => 4,
+            Self::Brew => 5,
+        };
+        needs
+            .into_iter()
+            .filter_map(|need| PACKAGES.iter().find(|(capability, _)| *capability == need))
+            .flat_map(|(_, names)| names[column].split_whitespace())
+            .collect()
+    }
+}
+
+/// Something that a build needs of the host and that a package can bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Capability {
+    /// A C compiler.
+    Compiler,
+    /// GNU make.
+    Make,
+    /// `ar`, `as` and `ld`.
+    Binutils,
+    /// The C library's headers and start-up objects.
+    LibcHeaders,
+    /// zlib.
+    Zlib,
+    /// OpenSSL's libssl and libcrypto.
+    OpenSsl,
+    /// libffi.
+    Libffi,
+    /// libbz2.
+    Bzip2,
+    /// liblzma, of XZ Utils.
+    Lzma,
+    /// Zstandard.
+    Zstd,
+    /// `SQLite`.
+    Sqlite,
+    /// GNU readline.
+    Readline,
+    /// ncurses, with wide characters.
+    Ncurses,
+    /// Tcl and Tk.
+    Tk,
+    /// GNU dbm.
+    Gdbm,
+    /// An implementation of ndbm, which GNU dbm has as well.
+    Ndbm,
+    /// libuuid, of util-linux.
+    Uuid,
+    /// libcrypt.
+    Crypt,
+}
+
+impl Capability {
+    /// What it is called where no package name is known.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Compiler => "a C compiler",
+            Self::Make => "GNU make",
+            Self::Binutils => "binutils",
+            Self::LibcHeaders => "the C library's headers",
+            Self::Zlib => "zlib",
+            Self::OpenSsl => "OpenSSL",
+            Self::Libffi => "libffi",
+            Self::Bzip2 => "bzip2",
+            Self::Lzma => "xz",
+            Self::Zstd => "zstd",
+            Self::Sqlite => "SQLite",
+            Self::Readline => "readline",
+            Self::Ncurses => "ncurses",
+            Self::Tk => "Tk",
+            Self::Gdbm => "gdbm",
+            Self::Ndbm => "ndbm",
+            Self::Uuid => "libuuid",
+            Self::Crypt => "libcrypt",
+        }
+    }
+}
+
+/// The packages' names. A name may be empty: macOS brings its compiler with the command line tools,
+/// and its libc, ndbm, uuid and crypt with the system; Arch has no separate headers.
+#[rustfmt::skip]
+const PACKAGES: [(Capability, [&str; 6]); 18] = [
+    // what                     apt                           dnf, yum         apk                     zypper             pacman             brew
+    (Capability::Compiler,    ["gcc libc6-dev",               "gcc",           "gcc musl-dev",         "gcc",             "gcc",             ""]),
+    (Capability::Make,        ["make",                        "make",          "make",                 "make",            "make",            "make"]),
+    (Capability::Binutils,    ["binutils",                    "binutils",      "binutils",             "binutils",        "binutils",        ""]),
+    (Capability::LibcHeaders, ["libc6-dev",                   "glibc-devel",   "linux-headers musl-dev", "glibc-devel",   "glibc linux-api-headers", ""]),
+    (Capability::Zlib,        ["zlib1g-dev",                  "zlib-devel",    "zlib-dev",             "zlib-devel",      "zlib",            "zlib"]),
+    (Capability::OpenSsl,     ["libssl-dev",                  "openssl-devel", "openssl-dev",          "libopenssl-devel", "openssl",        "openssl@3"]),
+    (Capability::Libffi,      ["libffi-dev",                  "libffi-devel",  "libffi-dev",           "libffi-devel",    "libffi",          "libffi"]),
+    (Capability::Bzip2,       ["libbz2-dev",                  "bzip2-devel",   "bzip2-dev",            "libbz2-devel",    "bzip2",           "bzip2"]),
+    (Capability::Lzma,        ["liblzma-dev",                 "xz-devel",      "xz-dev",               "xz-devel",        "xz",              "xz"]),
+    (Capability::Zstd,        ["libzstd-dev",                 "libzstd-devel", "zstd-dev",             "libzstd-devel",   "zstd",            "zstd"]),
+    (Capability::Sqlite,      ["libsqlite3-dev",              "sqlite-devel",  "sqlite-dev",           "sqlite3-devel",   "sqlite",          "sqlite"]),
+    (Capability::Readline,    ["libreadline-dev",             "readline-devel", "readline-dev",        "readline-devel",  "readline",        "readline"]),
+    (Capability::Ncurses,     ["libncurses-dev",              "ncurses-devel", "ncurses-dev",          "ncurses-devel",   "ncurses",         "ncurses"]),
+    (Capability::Tk,          ["tk-dev",                      "tk-devel",      "tk-dev",               "tk-devel",        "tk",              "tcl-tk@8"]),
+    (Capability::Gdbm,        ["libgdbm-dev",                 "gdbm-devel",    "gdbm-dev",             "gdbm-devel",      "gdbm",            "gdbm"]),
+    (Capability::Ndbm,        ["libgdbm-compat-dev libgdbm-dev", "gdbm-devel", "gdbm-dev",             "gdbm-devel",      "gdbm",            ""]),
+    (Capability::Uuid,        ["uuid-dev",                    "libuuid-devel", "util-linux-dev",       "libuuid-devel",   "util-linux-libs", ""]),
+    (Capability::Crypt,       ["libcrypt-dev",                "libxcrypt-devel", "musl-dev",           "libxcrypt-devel", "libxcrypt",       ""]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::{Capability, PACKAGES, PackageManager};
+
+    #[test]
+    fn every_linux_package_manager_has_a_name_for_everything() {
+        for (capability, names) in PACKAGES {
+            for name in &names[..5] {
+                assert!(!name.is_empty(), "{}", capability.name());
+            }
+        }
+    }
+
+    #[test]
+    fn packages_are_named_once_and_in_order() {
+        let needs = [
+            Capability::Zlib,
+            Capability::Gdbm,
+            Capability::Ndbm,
+            Capability::Compiler,
+        ];
+        let names: Vec<_> = PackageManager::Apt.packages(needs).into_iter().collect();
+        assert_eq!(
+            names,
+            [
+                "gcc",
+                "libc6-dev",
+                "libgdbm-compat-dev",
+                "libgdbm-dev",
+                "zlib1g-dev"
+            ]
+        );
+        let names = PackageManager::Yum.packages(needs);
+        assert!(names.contains("zlib-devel") && names.contains("gdbm-devel"));
+    }
+}
