@@ -1,0 +1,215 @@
+//! One text file of the tree that changes: its unified diff, made and applied by `diffy`.
+
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// A change to one text file, as a diff and as what must come of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileChange {
+    path: PathBuf,
+    diff: String,
+    after: String,
+}
+
+/// Why a change was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The file cannot be read or written.
+    #[error("{} cannot be changed", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The diff is not one that `diffy` can read back.
+    #[error("the diff for {} cannot be read back", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: diffy::ParsePatchError,
+    },
+    /// The file is not as it was when the diff was made.
+    #[error("the diff does not apply to {}", path.display())]
+    Context {
+        /// The file.
+        path: PathBuf,
+        /// Which hunk does not.
+        source: diffy::ApplyError,
+    },
+    /// The diff applies, and something else comes of it.
+    #[error("{} was changed since the diff for it was made", path.display())]
+    Differs {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl FileChange {
+    /// The change of the file at `path` (below the tree's root) from one text to another; `None`
+    /// when they are the same.
+    #[must_use]
+    pub fn between(path: &Path, before: &str, after: &str) -> Option<Self> {
+        if before == after {
+            return None;
+        }
+        let name = path.display();
+        let hunks = diffy::DiffOptions::new()
+            .set_original_filename(format!("a/{name}"))
+            .set_modified_filename(format!("b/{name}"))
+            .create_patch(before, after);
+        // As git writes it: with the blank that marks an empty line as context.
+        let formatter = diffy::PatchFormatter::new().suppress_blank_empty(false);
+        let hunks = formatter.fmt_patch(&hunks);
+        Some(Self {
+            path: path.to_owned(),
+            diff: format!("diff --git a/{name} b/{name}\n{hunks}"),
+            after: after.to_owned(),
+        })
+    }
+
+    /// The file, below the tree's root.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The unified diff with git's header, for `git apply` and `patch -p1`.
+    #[must_use]
+    pub fn diff(&self) -> &str {
+        &self.diff
+    }
+
+    /// What the file holds after the change.
+    #[must_use]
+    pub fn after(&self) -> &str {
+        &self.after
+    }
+
+    /// Applies the diff to what the file holds below `root`, without writing it.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is not as it was when the diff was made.
+    pub fn try_on(&self, root: &Path) -> Result<(), ChangeError> {
+        let path = root.join(&self.path);
+        let hunks =
+            diffy::Patch::from_str(&self.diff).map_err(|source| ChangeError::Unreadable {
+                path: path.clone(),
+                source,
+            })?;
+        let current = fs_err::read_to_string(&path).map_err(|source| ChangeError::File {
+            path: path.clone(),
+            source,
+        })?;
+        let result = diffy::apply(&current, &hunks).map_err(|source| ChangeError::Context {
+            path: path.clone(),
+            source,
+        })?;
+        if result == self.after {
+            Ok(())
+        } else {
+            Err(ChangeError::Differs { path })
+        }
+    }
+
+    /// Applies the diff and writes the result; mode and owner stay.
+    ///
+    /// # Errors
+    /// See [`FileChange::try_on`]; and when it cannot be written.
+    pub fn apply(&self, root: &Path) -> Result<(), ChangeError> {
+        self.try_on(root)?;
+        let path = root.join(&self.path);
+        replace_file(&path, self.after.as_bytes())
+            .map_err(|source| ChangeError::File { path, source })
+    }
+}
+
+/// Gives an existing file another content, whole or not at all; its mode and owner stay.
+///
+/// # Errors
+/// When it cannot be read, or its folder cannot be written.
+pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let before = fs_err::metadata(path)?;
+    let scratch = write_beside(path, content, before.permissions().mode())?;
+    let now = fs_err::metadata(scratch.path())?;
+    if (now.uid(), now.gid()) != (before.uid(), before.gid()) {
+        std::os::unix::fs::chown(scratch.path(), Some(before.uid()), Some(before.gid()))?;
+    }
+    scratch.persist(path)?;
+    Ok(())
+}
+
+/// Writes a file that need not be there yet, whole or not at all.
+///
+/// # Errors
+/// When its folder cannot be written.
+pub fn write_file(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    write_beside(path, content, mode)?.persist(path)?;
+    Ok(())
+}
+
+fn write_beside(path: &Path, content: &[u8], mode: u32) -> io::Result<tempfile::NamedTempFile> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut scratch = tempfile::Builder::new()
+        .prefix(".pybuild-")
+        .tempfile_in(dir)?;
+    scratch.write_all(content)?;
+    // Set after creation: the process's umask does not count for what a tree holds.
+    let permissions = std::fs::Permissions::from_mode(mode & 0o7777);
+    scratch.as_file().set_permissions(permissions)?;
+    scratch.as_file().sync_all()?;
+    Ok(scratch)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
+
+    use super::{ChangeError, FileChange};
+
+    const BEFORE: &str = "a\nb\nc\nd\ne\n";
+    const AFTER: &str = "a\nb\nC\nd\ne\n";
+
+    #[test]
+    fn a_change_is_applied_by_its_diff_and_keeps_the_mode() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("x/y.py");
+        std::fs::create_dir(root.path().join("x")).unwrap();
+        std::fs::write(&file, BEFORE).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o751)).unwrap();
+        let change = FileChange::between(Path::new("x/y.py"), BEFORE, AFTER).unwrap();
+        assert!(change.diff().starts_with(
+            "diff --git a/x/y.py b/x/y.py\n--- a/x/y.py\n+++ b/x/y.py\n@@ -1,5 +1,5 @@\n"
+        ));
+        change.apply(root.path()).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), AFTER);
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o751);
+    }
+
+    #[test]
+    fn another_context_is_an_error_and_nothing_is_written() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("y.py");
+        let change = FileChange::between(Path::new("y.py"), BEFORE, AFTER).unwrap();
+        for (text, differs) in [("a\nB\nc\nd\ne\n", false), ("0\na\nb\nc\nd\ne\n", true)] {
+            std::fs::write(&file, text).unwrap();
+            let error = change.apply(root.path()).unwrap_err();
+            assert_eq!(
+                matches!(error, ChangeError::Differs { .. }),
+                differs,
+                "{error:?}"
+            );
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+        }
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_same_text_is_no_change() {
+        assert_eq!(FileChange::between(Path::new("x"), "a\n", "a\n"), None);
+    }
+}
