@@ -61,6 +61,9 @@ pub struct MissingModule {
     pub feature: &'static str,
     /// What brings it.
     pub capability: Capability,
+    /// Whether the library is there, but in a version that this release cannot use: the host's
+    /// packages are no help then.
+    pub unsuitable: bool,
     /// What the person said about it.
     pub standing: Standing,
 }
@@ -134,7 +137,7 @@ impl Prerequisites {
     pub fn lacking(&self) -> impl Iterator<Item = Capability> {
         self.missing
             .iter()
-            .filter(|module| module.standing != Standing::Waived)
+            .filter(|module| module.standing != Standing::Waived && !module.unsuitable)
             .map(|module| module.capability)
     }
 }
@@ -284,6 +287,10 @@ impl Prober<'_> {
     }
 
     fn missing(&self, probe: &Probe, complaint: Option<Complaint>) -> MissingModule {
+        let unsuitable = complaint.as_ref().is_some_and(|complaint| {
+            // `no ndbm.h` is the one thing that a program says itself and a package can mend.
+            matches!(&complaint.cause, Cause::Own(words) if !words.starts_with("no "))
+        });
         let (why, detail) = match complaint {
             None => ("it was not looked for".to_owned(), String::new()),
             Some(Complaint { line, cause }) => (
@@ -303,6 +310,7 @@ impl Prober<'_> {
             detail,
             feature: probe.feature,
             capability: probe.capability,
+            unsuitable,
             standing: standing(probe, self.requirements.modules),
         }
     }
@@ -337,6 +345,8 @@ impl Prober<'_> {
             Capability::OpenSsl => {
                 if let Some(dir) = value("--with-openssl") {
                     return vec![vec![
+                        // By its full name: the system's own headers must not stand in for it.
+                        format!("-include{dir}/include/openssl/ssl.h"),
                         format!("-I{dir}/include"),
                         format!("-L{dir}/lib"),
                         "-lssl".to_owned(),

@@ -108,10 +108,22 @@ fn what_is_there_is_told_from_what_is_not() {
         includes: "#include <math.h>\n#if PYTHON_HEX == 0x030B02\n#error \"too old\"\n#endif",
         ..present
     };
+    let missing = prober.look_for(&too_old).unwrap().unwrap_err();
     assert_eq!(
-        prober.look_for(&too_old).unwrap().unwrap_err().why,
-        "too old"
+        (missing.why.as_str(), missing.unsuitable),
+        ("too old", true)
     );
+    let ssl = PROBES.iter().find(|probe| probe.name() == "ssl").unwrap();
+    let args = ["--with-openssl=/no/such/folder".to_owned()];
+    let elsewhere = Prober {
+        requirements: Requirements {
+            configure_args: &args,
+            ..prober.requirements
+        },
+        ..prober
+    };
+    let missing = elsewhere.look_for(ssl).unwrap().unwrap_err();
+    assert_eq!(missing.why, "no /no/such/folder/include/openssl/ssl.h");
 }
 
 #[test]

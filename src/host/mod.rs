@@ -92,9 +92,18 @@ impl Missing {
         names.join(", ")
     }
 
+    /// Whether every library is there, in versions that are of no use.
+    fn all_unsuitable(&self) -> bool {
+        self.tool.is_none() && self.modules.iter().all(|module| module.unsuitable)
+    }
+
     /// The warning for modules that are not required.
     fn warning(&self) -> String {
         let remedy = match (&self.command, self.installed) {
+            _ if self.all_unsuitable() => {
+                "to have them, name another version of their libraries with CPPFLAGS and LDFLAGS"
+                    .to_owned()
+            }
             (_, true) => "the packages that were installed did not bring what they need".to_owned(),
             (Some(command), false) => {
                 format!("to have them, run again with --install-deps, or run `{command}` before")
@@ -120,6 +129,9 @@ impl Missing {
             return "run `xcode-select --install`, which brings compiler and make".to_owned();
         }
         match (&self.command, self.installed) {
+            _ if self.all_unsuitable() => format!(
+                "name another version of the library with CPPFLAGS and LDFLAGS, or build another release{allow}"
+            ),
             (_, true) => format!(
                 "the packages were installed, but what the build looks for is still not found; -v shows what the compiler says{allow}"
             ),
@@ -155,5 +167,61 @@ impl Explain for Error {
                     .to_owned(),
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, Missing};
+    use crate::build::prerequisites::{MissingModule, Standing};
+    use crate::error::{ExitStatus, Explain as _};
+    use crate::host::packages::Capability;
+
+    fn ssl(unsuitable: bool) -> MissingModule {
+        MissingModule {
+            module: "ssl",
+            why: "no openssl/ssl.h".to_owned(),
+            detail: String::new(),
+            feature: "",
+            capability: Capability::OpenSsl,
+            unsuitable,
+            standing: Standing::Required,
+        }
+    }
+
+    fn hint(command: Option<&str>, installed: bool, unsuitable: bool) -> String {
+        let error = Error::Missing(Box::new(Missing {
+            tool: None,
+            modules: vec![ssl(unsuitable)],
+            command: command.map(ToOwned::to_owned),
+            system: "Plan 10".to_owned(),
+            installed,
+        }));
+        assert_eq!(error.exit_status(), ExitStatus::Prerequisite);
+        assert_eq!(
+            error.to_string(),
+            "this host cannot build these modules: ssl (no openssl/ssl.h)"
+        );
+        error.hint().unwrap()
+    }
+
+    #[test]
+    fn the_hint_says_what_helps_and_nothing_that_does_not() {
+        let known = hint(Some("dnf install -y openssl-devel"), false, false);
+        assert!(known.contains("`dnf install -y openssl-devel`, or run again with --install-deps"));
+        assert!(known.ends_with("`--allow-missing ssl` builds without"));
+        let unknown = hint(None, false, false);
+        assert!(
+            unknown.contains("OpenSSL") && unknown.contains("Plan 10"),
+            "{unknown}"
+        );
+        assert!(!unknown.contains("--install-deps"), "{unknown}");
+        let again = hint(Some("dnf install -y openssl-devel"), true, false);
+        assert!(!again.contains("dnf"), "{again}");
+        let unsuitable = hint(Some("dnf install -y gdbm-devel"), false, true);
+        assert!(
+            unsuitable.contains("CPPFLAGS") && !unsuitable.contains("dnf"),
+            "{unsuitable}"
+        );
     }
 }

@@ -47,6 +47,8 @@ impl Ready {
 pub struct Question<'a> {
     /// What is going to be built.
     pub requirements: Requirements<'a>,
+    /// The host's system: [`Distribution::of_this_host`].
+    pub distribution: &'a Distribution,
     /// What pybuild was started with: where programs are looked for.
     pub caller: &'a Environment,
     /// What the build commands will see; [`BuildEnvironment::with_assignments`] puts in what
@@ -86,7 +88,7 @@ impl Question<'_> {
 
     /// The command that would install these on this host; `None` when that is not known.
     fn install_command(&self, needs: Vec<Capability>) -> Option<InstallCommand> {
-        let manager = Distribution::of_this_host(self.caller).manager?;
+        let manager = self.distribution.manager?;
         InstallCommand::new(manager, needs, rustix::process::geteuid().is_root())
     }
 
@@ -139,7 +141,7 @@ impl Question<'_> {
             command: self
                 .install_command(needs)
                 .map(|command| command.to_string()),
-            system: Distribution::of_this_host(self.caller).name,
+            system: self.distribution.name.clone(),
             tool,
             modules,
             installed,
@@ -199,3 +201,7 @@ impl Survey {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "readiness_tests.rs"]
+mod tests;
