@@ -61,8 +61,8 @@ pub struct MissingModule {
     pub feature: &'static str,
     /// What brings it.
     pub capability: Capability,
-    /// Whether the library is there, but in a version that this release cannot use: the host's
-    /// packages are no help then.
+    /// Whether the host's packages are no help: the library is there, but in a version that this
+    /// release cannot use, or a `--configure-arg` says that it is elsewhere.
     pub unsuitable: bool,
     /// What the person said about it.
     pub standing: Standing,
@@ -287,10 +287,11 @@ impl Prober<'_> {
     }
 
     fn missing(&self, probe: &Probe, complaint: Option<Complaint>) -> MissingModule {
-        let unsuitable = complaint.as_ref().is_some_and(|complaint| {
-            // `no ndbm.h` is the one thing that a program says itself and a package can mend.
-            matches!(&complaint.cause, Cause::Own(words) if !words.starts_with("no "))
-        });
+        let unsuitable = self.is_told_where(probe)
+            || complaint.as_ref().is_some_and(|complaint| {
+                // `no ndbm.h` is the one thing that a program says itself and a package can mend.
+                matches!(&complaint.cause, Cause::Own(words) if !words.starts_with("no "))
+            });
         let (why, detail) = match complaint {
             None => ("it was not looked for".to_owned(), String::new()),
             Some(Complaint { line, cause }) => (
@@ -369,9 +370,9 @@ impl Prober<'_> {
         probe.flags.iter().map(|flags| split(flags)).collect()
     }
 
-    /// What pkg-config says of the library; `None` when it does not know it, or is not to be asked.
-    fn pkg_config_flags(&self, probe: &Probe) -> Option<Vec<String>> {
-        let told = self.requirements.configure_args.iter().any(|argument| {
+    /// Whether `configure` is told where the library is, so that no other will be taken.
+    fn is_told_where(&self, probe: &Probe) -> bool {
+        self.requirements.configure_args.iter().any(|argument| {
             let library = match probe.capability {
                 Capability::OpenSsl => "--with-openssl=",
                 Capability::Readline => "--with-readline=edit",
@@ -379,8 +380,12 @@ impl Prober<'_> {
                 _ => return false,
             };
             argument.starts_with(library)
-        });
-        if told || probe.pkg_config.is_empty() {
+        })
+    }
+
+    /// What pkg-config says of the library; `None` when it does not know it, or is not to be asked.
+    fn pkg_config_flags(&self, probe: &Probe) -> Option<Vec<String>> {
+        if self.is_told_where(probe) || probe.pkg_config.is_empty() {
             return None;
         }
         let answer = Command::new(self.pkg_config?, self.trial.folder)

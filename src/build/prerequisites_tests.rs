@@ -124,6 +124,10 @@ fn what_is_there_is_told_from_what_is_not() {
     };
     let missing = elsewhere.look_for(ssl).unwrap().unwrap_err();
     assert_eq!(missing.why, "no /no/such/folder/include/openssl/ssl.h");
+    assert!(
+        missing.unsuitable,
+        "no package mends what configure is told"
+    );
 }
 
 #[test]

@@ -101,7 +101,7 @@ impl Missing {
     fn warning(&self) -> String {
         let remedy = match (&self.command, self.installed) {
             _ if self.all_unsuitable() => {
-                "to have them, name another version of their libraries with CPPFLAGS and LDFLAGS"
+                "to have them, name versions of their libraries that fit, with CPPFLAGS and LDFLAGS or the right --configure-arg"
                     .to_owned()
             }
             (_, true) => "the packages that were installed did not bring what they need".to_owned(),
@@ -130,7 +130,7 @@ impl Missing {
         }
         match (&self.command, self.installed) {
             _ if self.all_unsuitable() => format!(
-                "name another version of the library with CPPFLAGS and LDFLAGS, or build another release{allow}"
+                "name a version of the library that fits, with CPPFLAGS and LDFLAGS or the right --configure-arg, or build another release{allow}"
             ),
             (_, true) => format!(
                 "the packages were installed, but what the build looks for is still not found; -v shows what the compiler says{allow}"
