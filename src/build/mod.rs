@@ -1,19 +1,91 @@
-//! The build step.
+//! Steps 5 and 6: from a patched tree to a built one.
 
+mod compile;
 pub mod environment;
+pub mod jobs;
 mod modules;
 pub mod prerequisites;
 pub mod toolchain;
 mod trial;
 
-use crate::error::{ExitStatus, Explain};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
-/// Why this step failed.
+pub use compile::{BuiltTree, ConfiguredTree, configure, configure_arguments, make};
+
+use crate::command::{Command, CommandError, Runner};
+use crate::error::{ExitStatus, Explain};
+use crate::progress::Reporter;
+use environment::BuildEnvironment;
+use jobs::Jobs;
+
+/// Where and with what is built: what every command of the build shares.
+pub struct Site<'a> {
+    /// The environment of every command, and all of it.
+    pub environment: &'a BuildEnvironment,
+    /// GNU make.
+    pub make: &'a Path,
+    /// How many jobs at once.
+    pub jobs: Jobs,
+    /// The log.
+    pub runner: &'a Runner,
+    /// Who is told.
+    pub reporter: &'a dyn Reporter,
+}
+
+impl Site<'_> {
+    /// `make` in `folder`, without a target.
+    #[must_use]
+    pub fn make(&self, folder: &Path) -> Command {
+        Command::new(self.make, folder).with_variables(self.environment.variables())
+    }
+
+    /// The variables with which an interpreter finds the `libpython` in `folder` rather than one
+    /// that is installed already. Harmless for one that needs none.
+    #[must_use]
+    pub fn library_path(&self, folder: &Path) -> BTreeMap<OsString, OsString> {
+        let name = if cfg!(target_os = "macos") {
+            "DYLD_LIBRARY_PATH"
+        } else {
+            "LD_LIBRARY_PATH"
+        };
+        let mut folders = vec![folder.to_owned()];
+        if let Some(given) = self.environment.variable(name) {
+            folders.extend(std::env::split_paths(given));
+        }
+        // A folder with a colon cannot be named in such a variable; then the default has to do.
+        let value = std::env::join_paths(folders).unwrap_or_default();
+        BTreeMap::from([(name.into(), value)])
+    }
+}
+
+/// Why a patched tree did not become a built one.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {}
+pub enum Error {
+    /// A command failed.
+    #[error(transparent)]
+    Command(CommandError),
+    /// A file of the tree cannot be read.
+    #[error("the source tree cannot be read")]
+    Tree(#[source] std::io::Error),
+    /// `make` was content, and yet there is no interpreter.
+    #[error("`make` ended well but left no interpreter in {}", tree.display())]
+    NoInterpreter {
+        /// Where it should be.
+        tree: PathBuf,
+    },
+}
 
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
         ExitStatus::Failed
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            "the log has the whole output; --keep-build keeps the tree to look around in"
+                .to_owned(),
+        )
     }
 }
