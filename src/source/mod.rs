@@ -1,15 +1,23 @@
-//! The source step.
+//! Steps 3 and 4: from a verified archive to a tree in which everything is as it will be compiled.
 
 pub mod change;
 pub mod ensurepip;
+mod patched;
 pub mod sbom;
+mod unpack;
 pub mod wheel;
+
+pub use patched::{PatchedTree, patch};
+pub use unpack::{SourceTree, UnpackError, unpack};
 
 use crate::error::{ExitStatus, Explain};
 
 /// Why this step failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// See [`UnpackError`].
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
     /// See [`ensurepip::Error`].
     #[error(transparent)]
     Ensurepip(#[from] ensurepip::Error),
@@ -18,12 +26,14 @@ pub enum Error {
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {
+            Self::Unpack(error) => error.exit_status(),
             Self::Ensurepip(error) => error.exit_status(),
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Unpack(error) => error.hint(),
             Self::Ensurepip(error) => error.hint(),
         }
     }
