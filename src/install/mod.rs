@@ -1,13 +1,143 @@
-//! The install step.
+//! Steps 7 to 9: from a built tree to an installation in its prefix.
 
+mod check;
+mod commit;
+mod manifest;
+pub mod prefix;
+pub mod record;
+mod stage;
+mod transaction;
+
+use std::path::PathBuf;
+
+pub use check::{CheckError, CheckReport, CheckedInstall, check};
+pub use commit::{Installation, Papers, commit};
+pub use manifest::{Item, Manifest};
+pub use stage::{StagedInstall, stage};
+pub use transaction::{Transaction, recover};
+
+use crate::command::CommandError;
 use crate::error::{ExitStatus, Explain};
+use crate::resolve::plan::InstallPrefix;
 
-/// Why this step failed.
+/// What to do about files of somebody else that stand where ours would go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FilesInTheWay {
+    /// Stop before anything is changed.
+    Stop,
+    /// `--overwrite`: ours take their place.
+    Replace,
+}
+
+/// Why a built tree did not become an installation.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {}
+pub enum Error {
+    /// A command failed.
+    #[error(transparent)]
+    Command(CommandError),
+    /// See [`CheckError`].
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    /// The staged tree cannot be read or written.
+    #[error("the staged installation cannot be worked on")]
+    Staging(#[source] std::io::Error),
+    /// `make install` was content, and yet there is no interpreter.
+    #[error("`make install` ended well but left no {}", path.display())]
+    NoInterpreter {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// `make install` wrote elsewhere than below the prefix.
+    #[error("the build installs {}, which is outside the prefix {prefix}", path.display())]
+    Outside {
+        /// What it wrote.
+        path: PathBuf,
+        /// Where it should have.
+        prefix: InstallPrefix,
+    },
+    /// The prefix cannot be what it has to be.
+    #[error("the prefix {} {what}", prefix.display())]
+    Unusable {
+        /// The prefix.
+        prefix: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+        /// What the system says, where it said something.
+        source: Option<std::io::Error>,
+    },
+    /// Something in the prefix cannot be read or written.
+    #[error("the prefix {} cannot be worked on", prefix.display())]
+    Prefix {
+        /// The prefix.
+        prefix: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Another process is changing the prefix.
+    #[error("another pybuild is changing the prefix {}", prefix.display())]
+    Busy {
+        /// The prefix.
+        prefix: PathBuf,
+    },
+    /// Files of somebody else stand where ours would go.
+    #[error(
+        "{} in the prefix are not pybuild's and stand where its files would go: {}",
+        counted(paths),
+        shown(paths)
+    )]
+    InTheWay {
+        /// The files.
+        paths: Vec<PathBuf>,
+    },
+}
+
+fn counted(paths: &[PathBuf]) -> String {
+    match paths.len() {
+        1 => "1 file".to_owned(),
+        n => format!("{n} files"),
+    }
+}
+
+fn shown(paths: &[PathBuf]) -> String {
+    const MOST: usize = 4;
+    let mut shown: Vec<String> = paths
+        .iter()
+        .take(MOST)
+        .map(|path| path.display().to_string())
+        .collect();
+    if paths.len() > MOST {
+        shown.push("…".to_owned());
+    }
+    shown.join(", ")
+}
 
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
-        ExitStatus::Failed
+        match self {
+            Self::Check(error) => error.exit_status(),
+            _ => ExitStatus::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Check(error) => return error.hint(),
+            Self::Command(_) | Self::NoInterpreter { .. } => {
+                "the log has the whole output; --keep-build keeps the tree to look around in".to_owned()
+            }
+            Self::Staging(_) => {
+                "see that the build folder has room, or name another with --build-dir".to_owned()
+            }
+            Self::Outside { .. } => {
+                "leave out the --configure-arg that names a folder outside the prefix".to_owned()
+            }
+            Self::Unusable { .. } | Self::Prefix { .. } => {
+                "name another folder with --prefix, or run as a user who may write there".to_owned()
+            }
+            Self::Busy { .. } => "wait for it to end, then run this again".to_owned(),
+            Self::InTheWay { .. } => {
+                "nothing was changed; name another --prefix, or let pybuild replace them with --overwrite".to_owned()
+            }
+        })
     }
 }

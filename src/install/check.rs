@@ -1,0 +1,429 @@
+//! Step 8: the staged interpreter proves itself before the prefix is touched.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::stage::StagedInstall;
+use crate::build::Site;
+use crate::command::{Answer, Command, CommandError};
+use crate::error::{ExitStatus, Explain};
+use crate::progress::Unit;
+use crate::resolve::plan::{Pin, Plan};
+
+/// A staged installation that has passed its checks; the only kind that can be committed.
+#[derive(Debug)]
+pub struct CheckedInstall {
+    staged: StagedInstall,
+    report: CheckReport,
+}
+
+impl CheckedInstall {
+    /// What was staged.
+    #[must_use]
+    pub fn staged(&self) -> &StagedInstall {
+        &self.staged
+    }
+
+    /// What was found.
+    #[must_use]
+    pub fn report(&self) -> &CheckReport {
+        &self.report
+    }
+}
+
+/// What the staged interpreter answered; part of the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckReport {
+    /// `python --version`.
+    pub python: String,
+    /// The pip that the interpreter has, that `ensurepip` bundles, and that a venv gets.
+    pub pip: String,
+    /// The setuptools that the interpreter has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setuptools: Option<String>,
+    /// The pip of a venv made from it; `None` where that CPython has no `venv`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub venv_pip: Option<String>,
+    /// Modules that work.
+    pub modules: BTreeSet<String>,
+    /// Modules that do not, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub missing_modules: BTreeMap<String, String>,
+}
+
+/// What the staged interpreter did not do as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// A command could not be run at all.
+    #[error("the check `{what}` cannot be run")]
+    NotRun {
+        /// What was to be checked.
+        what: &'static str,
+        /// Why.
+        source: CommandError,
+    },
+    /// A command failed.
+    #[error("the check `{what}` failed: {status}: {last_line}")]
+    Failed {
+        /// What was checked.
+        what: &'static str,
+        /// How the command ended.
+        status: std::process::ExitStatus,
+        /// The last line that it printed.
+        last_line: String,
+    },
+    /// It is not what was asked for.
+    #[error("{what} is {found}, not {wanted}")]
+    Differs {
+        /// What was looked at.
+        what: &'static str,
+        /// What it is.
+        found: String,
+        /// What it should be.
+        wanted: String,
+    },
+    /// A module that is required does not work.
+    #[error("these modules do not work: {}", list(modules))]
+    Modules {
+        /// The modules, with the error that importing gives.
+        modules: BTreeMap<String, String>,
+    },
+    /// A script names the scratch folder, which will be gone.
+    #[error("{} does not start with the interpreter in the prefix: {line}", path.display())]
+    Script {
+        /// The script.
+        path: PathBuf,
+        /// Its first line.
+        line: String,
+    },
+    /// The scratch folder for the check cannot be used.
+    #[error("the staged installation cannot be read")]
+    Scratch(#[source] std::io::Error),
+}
+
+fn list(modules: &BTreeMap<String, String>) -> String {
+    let shown: Vec<String> = modules
+        .iter()
+        .map(|(module, error)| format!("{module} ({error})"))
+        .collect();
+    shown.join(", ")
+}
+
+impl Explain for CheckError {
+    fn exit_status(&self) -> ExitStatus {
+        ExitStatus::Check
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Modules { modules } => format!(
+                "the log tells why they were not built; `--allow-missing {}` installs without",
+                modules.keys().next().map_or("MODULE", String::as_str)
+            ),
+            _ => "nothing was installed; --keep-build keeps the staged tree to look around in"
+                .to_owned(),
+        })
+    }
+}
+
+/// Imports each module named and says, a line each, what came of it. Works from Python 2.7 on.
+const IMPORT_MODULES: &str = "\
+import sys
+for name in sys.argv[1:]:
+    try:
+        __import__(name)
+        print(name + '\\t')
+    except Exception as error:
+        print(name + '\\t' + str(error).replace('\\n', ' '))
+";
+
+/// A setuptools that is not there is an answer too.
+const SETUPTOOLS_VERSION: &str = "\
+try:
+    import setuptools
+    print(setuptools.__version__)
+except ImportError:
+    print('')
+";
+
+/// Runs all checks. `modules` are those that such a CPython can have; `scratch` is a folder for the
+/// venv, which must not exist yet.
+///
+/// # Errors
+/// See [`CheckError`].
+pub fn check(
+    staged: StagedInstall,
+    plan: &Plan,
+    modules: &BTreeSet<String>,
+    scratch: &Path,
+    site: &Site<'_>,
+) -> Result<CheckedInstall, CheckError> {
+    let checks = Checks {
+        variables: variables(&staged, site),
+        staged: &staged,
+        scratch,
+        site,
+    };
+    let mut phase = site.reporter.begin("check", Unit::Steps, Some(6));
+    let mut step = |name: &str| {
+        phase.set_current(name);
+        phase.advance(1);
+    };
+
+    step("python --version");
+    let python = checks.ask("python --version", ["--version"])?;
+    let wanted = format!("Python {}", plan.python);
+    same("`python --version`", python.trim_end_matches('+'), &wanted)?;
+
+    step("modules");
+    let (modules, missing_modules) = checks.modules(modules, plan)?;
+    let broken: BTreeMap<_, _> = missing_modules
+        .iter()
+        .filter(|(module, _)| plan.request.modules.requires(module))
+        .map(|(module, error)| (module.clone(), error.clone()))
+        .collect();
+    if !broken.is_empty() {
+        return Err(CheckError::Modules { modules: broken });
+    }
+
+    step("ensurepip");
+    let bundled = checks.ask(
+        "ensurepip.version()",
+        ["-c", "import ensurepip; print(ensurepip.version())"],
+    )?;
+    if let Pin::Wheel(wheel) = &plan.pins.pip {
+        same(
+            "`ensurepip.version()`",
+            &bundled,
+            &wheel.version.to_string(),
+        )?;
+    }
+
+    step("pip --version");
+    let pip = version_of_pip(&checks.ask("pip --version", ["-m", "pip", "--version"])?);
+    same("the interpreter's pip", &pip, &bundled)?;
+    checks.scripts()?;
+
+    step("setuptools");
+    let setuptools = checks.ask("setuptools.__version__", ["-c", SETUPTOOLS_VERSION])?;
+    match &plan.pins.setuptools {
+        Pin::Wheel(wheel) => {
+            same(
+                "the interpreter's setuptools",
+                &setuptools,
+                &wheel.version.to_string(),
+            )?;
+        }
+        Pin::Removed => same("the interpreter's setuptools", &setuptools, "")?,
+        Pin::Bundled => {}
+    }
+
+    step("venv");
+    let venv_pip = if plan.python.series().0 >= 3 {
+        let found = checks.venv_pip()?;
+        same("the pip of a new venv", &found, &bundled)?;
+        Some(found)
+    } else {
+        None
+    };
+    let in_venv = if venv_pip.is_some() {
+        ", in a new venv too"
+    } else {
+        ""
+    };
+    phase.finish(&format!(
+        "{python}, pip {pip}{in_venv}, {} modules",
+        modules.len()
+    ));
+    Ok(CheckedInstall {
+        report: CheckReport {
+            python,
+            pip,
+            setuptools: Some(setuptools).filter(|version| !version.is_empty()),
+            venv_pip,
+            modules,
+            missing_modules,
+        },
+        staged,
+    })
+}
+
+/// The build's environment, with the staged library found first and nothing written into the tree.
+fn variables(staged: &StagedInstall, site: &Site<'_>) -> BTreeMap<OsString, OsString> {
+    let mut variables: BTreeMap<OsString, OsString> = site
+        .environment
+        .variables()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    variables.extend(site.library_path(&staged.root().join("lib")));
+    variables.insert("PYTHONDONTWRITEBYTECODE".into(), "1".into());
+    variables.insert("PYTHONNOUSERSITE".into(), "1".into());
+    // `ensurepip` needs no network. Should it ask all the same, it is to get nowhere.
+    variables.insert("PIP_NO_INDEX".into(), "1".into());
+    variables
+}
+
+struct Checks<'a> {
+    staged: &'a StagedInstall,
+    variables: BTreeMap<OsString, OsString>,
+    scratch: &'a Path,
+    site: &'a Site<'a>,
+}
+
+impl Checks<'_> {
+    fn ask<const N: usize>(
+        &self,
+        what: &'static str,
+        arguments: [&str; N],
+    ) -> Result<String, CheckError> {
+        self.run(
+            what,
+            self.command(self.staged.python()).with_arguments(arguments),
+        )
+    }
+
+    fn command(&self, program: PathBuf) -> Command {
+        Command::new(program, self.staged.destdir()).with_variables(self.variables.iter())
+    }
+
+    fn run(&self, what: &'static str, command: Command) -> Result<String, CheckError> {
+        let not_run = |source| CheckError::NotRun { what, source };
+        let answer = command.read().map_err(not_run)?;
+        self.site
+            .runner
+            .write(&format!(
+                "\ncheck: {command}\n{}{}check: {}\n",
+                answer.stdout, answer.stderr, answer.status
+            ))
+            .map_err(not_run)?;
+        let Answer {
+            status,
+            stdout,
+            stderr,
+        } = answer;
+        if !status.success() {
+            let last = stderr
+                .lines()
+                .chain(stdout.lines())
+                .rfind(|line| !line.is_empty());
+            return Err(CheckError::Failed {
+                what,
+                status,
+                last_line: last.unwrap_or("it printed nothing").to_owned(),
+            });
+        }
+        // Python 2.7 prints its version on standard error.
+        let text = if stdout.trim().is_empty() {
+            stderr
+        } else {
+            stdout
+        };
+        Ok(text.trim().to_owned())
+    }
+
+    fn modules(
+        &self,
+        known: &BTreeSet<String>,
+        plan: &Plan,
+    ) -> Result<(BTreeSet<String>, BTreeMap<String, String>), CheckError> {
+        let all: BTreeSet<&str> = known
+            .iter()
+            .map(String::as_str)
+            .chain(plan.request.modules.all_required())
+            .collect();
+        let command = self
+            .command(self.staged.python())
+            .with_arguments(["-c", IMPORT_MODULES])
+            .with_arguments(&all);
+        let printed = self.run("modules", command)?;
+        let mut missing: BTreeMap<String, String> = all
+            .iter()
+            .map(|module| {
+                (
+                    (*module).to_owned(),
+                    "the interpreter died on it".to_owned(),
+                )
+            })
+            .collect();
+        let mut working = BTreeSet::new();
+        for line in printed.lines() {
+            // What a module prints when it is imported is no answer.
+            let Some((module, error)) = line.split_once('\t').or(Some((line, ""))) else {
+                continue;
+            };
+            if missing.contains_key(module) {
+                if error.is_empty() {
+                    missing.remove(module);
+                    working.insert(module.to_owned());
+                } else {
+                    missing.insert(module.to_owned(), error.to_owned());
+                }
+            }
+        }
+        Ok((working, missing))
+    }
+
+    /// Every script that pip made starts with the interpreter where it will be.
+    fn scripts(&self) -> Result<(), CheckError> {
+        use std::io::{BufRead as _, Read as _};
+        let bin = self.staged.root().join("bin");
+        let scratch = self.staged.destdir().to_string_lossy().into_owned();
+        for entry in fs_err::read_dir(bin).map_err(CheckError::Scratch)? {
+            let path = entry.map_err(CheckError::Scratch)?.path();
+            if !path.is_file() {
+                continue;
+            }
+            let mut head = Vec::new();
+            let file = fs_err::File::open(&path).map_err(CheckError::Scratch)?;
+            std::io::BufReader::new(file.take(1024))
+                .read_until(b'\n', &mut head)
+                .map_err(CheckError::Scratch)?;
+            let line = String::from_utf8_lossy(&head);
+            if line.starts_with("#!") && line.contains(&scratch) {
+                return Err(CheckError::Script {
+                    path,
+                    line: line.trim().to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn venv_pip(&self) -> Result<String, CheckError> {
+        let venv = self.scratch.join("venv");
+        let make = self
+            .command(self.staged.python())
+            .with_arguments(["-m", "venv"])
+            .with_argument(venv.as_os_str());
+        self.run("python -m venv", make)?;
+        let ask = self
+            .command(venv.join("bin").join("pip"))
+            .with_argument("--version");
+        let answer = self.run("pip --version in a venv", ask)?;
+        fs_err::remove_dir_all(&venv).map_err(CheckError::Scratch)?;
+        Ok(version_of_pip(&answer))
+    }
+}
+
+/// `24.0` of `pip 24.0 from /somewhere (python 3.7)`.
+fn version_of_pip(answer: &str) -> String {
+    let line = answer.lines().find(|line| line.starts_with("pip "));
+    line.and_then(|line| line.split_whitespace().nth(1))
+        .unwrap_or(answer)
+        .to_owned()
+}
+
+fn same(what: &'static str, found: &str, wanted: &str) -> Result<(), CheckError> {
+    if found == wanted {
+        return Ok(());
+    }
+    let named = |text: &str| if text.is_empty() { "none" } else { text }.to_owned();
+    Err(CheckError::Differs {
+        what,
+        found: named(found),
+        wanted: named(wanted),
+    })
+}

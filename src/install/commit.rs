@@ -1,0 +1,303 @@
+//! Step 9: the checked installation becomes the prefix, or part of it.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::check::CheckedInstall;
+use super::manifest::Manifest;
+use super::record::{self, Record};
+use super::transaction::{Transaction, bring, sync_file_system};
+use super::{Error, FilesInTheWay};
+use crate::progress::{Reporter, Unit};
+use crate::resolve::plan::InstallPrefix;
+
+/// An interpreter that is in its prefix, with its record.
+#[derive(Debug)]
+pub struct Installation {
+    prefix: InstallPrefix,
+    record: Record,
+}
+
+impl Installation {
+    /// Where it is.
+    #[must_use]
+    pub fn prefix(&self) -> &InstallPrefix {
+        &self.prefix
+    }
+
+    /// What is known of it.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The record's folder.
+    #[must_use]
+    pub fn record_folder(&self) -> PathBuf {
+        self.prefix
+            .path()
+            .join(record::folder(self.record.plan.python))
+    }
+}
+
+/// What goes into the record's folder beside the record itself.
+#[derive(Debug)]
+pub struct Papers {
+    /// The record.
+    pub record: Record,
+    /// The patches that the record names: file name and content.
+    pub patches: Vec<(String, String)>,
+    /// The log so far.
+    pub log: PathBuf,
+}
+
+/// Puts the installation into its prefix: an absent or empty prefix by one rename, any other one
+/// through a [`Transaction`].
+///
+/// # Errors
+/// [`Error::InTheWay`] when files of somebody else stand where ours would go;
+/// [`Error::Prefix`] and [`Error::Staging`]. The prefix is as it was then.
+pub fn commit(
+    checked: &CheckedInstall,
+    papers: Papers,
+    in_the_way: FilesInTheWay,
+    reporter: &dyn Reporter,
+) -> Result<Installation, Error> {
+    let staged = checked.staged();
+    let mut phase = reporter.begin("commit", Unit::Steps, None);
+    let manifest = Manifest::of_tree(staged.root()).map_err(Error::Staging)?;
+    write_papers(staged.root(), &papers, &manifest).map_err(Error::Staging)?;
+    let prefix = staged.prefix();
+    phase.set_current(&prefix.to_string());
+    if !replace_whole(staged.root(), prefix.path())? {
+        merge(staged.root(), &papers.record, &manifest, in_the_way)?;
+    }
+    phase.finish(&format!("{} files in {prefix}", manifest.len()));
+    Ok(Installation {
+        prefix: prefix.clone(),
+        record: papers.record,
+    })
+}
+
+fn write_papers(root: &Path, papers: &Papers, manifest: &Manifest) -> io::Result<()> {
+    let folder = root.join(record::folder(papers.record.plan.python));
+    fs_err::create_dir_all(&folder)?;
+    for (name, text) in &papers.patches {
+        fs_err::write(folder.join(name), text)?;
+    }
+    fs_err::copy(&papers.log, folder.join(record::LOG))?;
+    record::write_json(&folder.join(record::FILES), manifest)?;
+    record::write_json(&folder.join(record::RECORD), &papers.record)
+}
+
+/// Renames the staged tree to an absent or empty prefix. `false` when the prefix holds something,
+/// or is a mount point.
+fn replace_whole(root: &Path, prefix: &Path) -> Result<bool, Error> {
+    let failed = |source| Error::Prefix {
+        prefix: prefix.to_owned(),
+        source,
+    };
+    match fs_err::read_dir(prefix) {
+        // A link to a folder must stay a link.
+        Ok(_) if prefix.is_symlink() => return Ok(false),
+        Ok(mut entries) => {
+            if entries.next().is_some() {
+                return Ok(false);
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let parent = prefix.parent().unwrap_or(Path::new("/"));
+    fs_err::create_dir_all(parent).map_err(failed)?;
+    sync_file_system(root).map_err(Error::Staging)?;
+    match std::fs::rename(root, prefix) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            let scratch = tempfile::Builder::new()
+                .prefix(".pybuild-")
+                .tempdir_in(parent)
+                .map_err(failed)?;
+            let copy = scratch.path().join("prefix");
+            copy_tree(root, &copy).map_err(failed)?;
+            sync_file_system(&copy).map_err(failed)?;
+            if let Err(error) = std::fs::rename(&copy, prefix) {
+                return not_replaceable(error).map_err(failed);
+            }
+        }
+        Err(error) => return not_replaceable(error).map_err(failed),
+    }
+    fs_err::File::open(parent)
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed)?;
+    Ok(true)
+}
+
+/// A mount point cannot be renamed over, and something may have come into the prefix meanwhile.
+fn not_replaceable(error: io::Error) -> io::Result<bool> {
+    match error.kind() {
+        io::ErrorKind::ResourceBusy | io::ErrorKind::DirectoryNotEmpty => Ok(false),
+        _ => Err(error),
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in walkdir::WalkDir::new(from) {
+        let entry = entry?;
+        let target = to.join(entry.path().strip_prefix(from).unwrap_or(entry.path()));
+        if entry.file_type().is_dir() {
+            fs_err::create_dir_all(&target)?;
+        } else if entry.file_type().is_symlink() {
+            std::os::unix::fs::symlink(fs_err::read_link(entry.path())?, &target)?;
+        } else {
+            bring(entry.path(), &target)?;
+        }
+    }
+    Ok(())
+}
+
+fn merge(
+    root: &Path,
+    record: &Record,
+    manifest: &Manifest,
+    in_the_way: FilesInTheWay,
+) -> Result<(), Error> {
+    let prefix = record.plan.prefix.path();
+    let mut transaction = Transaction::begin(prefix)?;
+    let unreadable = |source| Error::Prefix {
+        prefix: prefix.to_owned(),
+        source,
+    };
+    let earlier = record::manifests(prefix).map_err(unreadable)?;
+    let mut packages = package_folders(manifest);
+    packages.extend(other_versions(prefix, &packages));
+    if in_the_way == FilesInTheWay::Stop {
+        let foreign: Vec<PathBuf> = manifest
+            .paths()
+            .filter(|path| !earlier.iter().any(|(_, ours)| ours.contains(path)))
+            .filter(|path| !packages.iter().any(|folder| path.starts_with(folder)))
+            .map(|path| prefix.join(path))
+            .filter(|path| path.symlink_metadata().is_ok())
+            .collect();
+        if !foreign.is_empty() {
+            return Err(Error::InTheWay { paths: foreign });
+        }
+    }
+    let record_folder = record::folder(record.plan.python);
+    for path in outdated(record, manifest, &earlier, &packages) {
+        transaction.remove(&path);
+    }
+    let mut papers = Vec::new();
+    for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
+        let entry = entry.map_err(|error| Error::Staging(error.into()))?;
+        if entry.file_type().is_dir() {
+            continue;
+        }
+        let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
+        if path.starts_with(&record_folder) {
+            papers.push(path.to_owned());
+        } else {
+            transaction.add(path, entry.path())?;
+        }
+    }
+    // The record last: without it, nothing is installed.
+    papers.sort_by_key(|path| path.ends_with(record::RECORD));
+    for path in papers {
+        transaction.add(&path, &root.join(&path))?;
+    }
+    transaction.commit()
+}
+
+/// What an earlier installation of the same series brought and this one does not, and what is left
+/// of another pip or setuptools in the folders that this one fills.
+fn outdated(
+    record: &Record,
+    manifest: &Manifest,
+    earlier: &[(String, Manifest)],
+    packages: &BTreeSet<PathBuf>,
+) -> BTreeSet<PathBuf> {
+    let prefix = record.plan.prefix.path();
+    let version = record.plan.python;
+    let mut outdated = BTreeSet::new();
+    for (name, files) in earlier {
+        let same_series = name
+            .parse::<crate::resolve::version::PythonVersion>()
+            .is_ok_and(|other| other.series() == version.series());
+        if same_series {
+            outdated.extend(files.paths().map(Path::to_owned));
+            let folder = record::records().join(name);
+            outdated.extend(files_below(prefix, &folder));
+        }
+    }
+    for folder in packages {
+        outdated.extend(files_below(prefix, folder));
+    }
+    outdated.retain(|path| {
+        let replaced = manifest.contains(path) || path.starts_with(record::folder(version));
+        !replaced
+    });
+    outdated
+}
+
+fn files_below(prefix: &Path, folder: &Path) -> Vec<PathBuf> {
+    walkdir::WalkDir::new(prefix.join(folder))
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|entry| !entry.file_type().is_dir())
+        .filter_map(|entry| Some(entry.path().strip_prefix(prefix).ok()?.to_owned()))
+        .collect()
+}
+
+/// The folders in `site-packages` that belong to the projects that this installation brings there:
+/// `pip`, `pip-24.0.dist-info` and so on. Two versions of a project in one folder would be a
+/// mixture, so these folders are replaced as a whole.
+fn package_folders(manifest: &Manifest) -> BTreeSet<PathBuf> {
+    manifest
+        .paths()
+        .filter_map(|path| {
+            let mut parts = path.components();
+            parts
+                .by_ref()
+                .find(|part| part.as_os_str() == OsStr::new("site-packages"))?;
+            let package = parts.next()?;
+            // A file in `site-packages` itself is a module, not a folder.
+            parts.next()?;
+            let mut folder: PathBuf = path
+                .components()
+                .take_while(|part| part.as_os_str() != OsStr::new("site-packages"))
+                .collect();
+            folder.push("site-packages");
+            folder.push(package);
+            // Compiled modules of everybody lie there.
+            (package.as_os_str() != OsStr::new("__pycache__")).then_some(folder)
+        })
+        .collect()
+}
+
+/// The `*.dist-info` folders in the prefix that are of the same projects in other versions.
+fn other_versions(prefix: &Path, packages: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    for folder in packages {
+        let Some((parent, project)) = dist_info_project(folder) else {
+            continue;
+        };
+        let Ok(entries) = fs_err::read_dir(prefix.join(&parent)) else {
+            continue;
+        };
+        for entry in entries.filter_map(Result::ok) {
+            let path = parent.join(entry.file_name());
+            if dist_info_project(&path).is_some_and(|(_, other)| other == project) {
+                found.insert(path);
+            }
+        }
+    }
+    found
+}
+
+fn dist_info_project(folder: &Path) -> Option<(PathBuf, String)> {
+    let name = folder.file_name()?.to_str()?.strip_suffix(".dist-info")?;
+    let (project, _) = name.split_once('-')?;
+    Some((folder.parent()?.to_owned(), project.to_owned()))
+}

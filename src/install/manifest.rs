@@ -1,0 +1,72 @@
+//! The list of what an installation consists of: part of the record, and what a commit goes by.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Sha256;
+
+/// Every file and link of an installation, by its path below the prefix.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Manifest(BTreeMap<PathBuf, Item>);
+
+/// One file or link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Item {
+    /// A file: its permission bits in octal and its digest.
+    File(String, Sha256),
+    /// A symbolic link and where it points.
+    Link(PathBuf),
+}
+
+impl Manifest {
+    /// What lies below `root`.
+    ///
+    /// # Errors
+    /// When something there cannot be read; the error names it.
+    pub fn of_tree(root: &Path) -> io::Result<Self> {
+        let mut items = BTreeMap::new();
+        for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
+            let entry = entry?;
+            let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
+            let item = if entry.file_type().is_symlink() {
+                Item::Link(fs_err::read_link(entry.path())?)
+            } else if entry.file_type().is_file() {
+                let mode = entry.metadata()?.permissions().mode() & 0o7777;
+                Item::File(format!("{mode:04o}"), Sha256::of_file(entry.path())?)
+            } else {
+                continue;
+            };
+            items.insert(path.to_owned(), item);
+        }
+        Ok(Self(items))
+    }
+
+    /// The paths, sorted.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.keys().map(PathBuf::as_path)
+    }
+
+    /// Whether `path` (below the prefix) belongs to the installation.
+    #[must_use]
+    pub fn contains(&self, path: &Path) -> bool {
+        self.0.contains_key(path)
+    }
+
+    /// How many files and links there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

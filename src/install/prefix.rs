@@ -1,0 +1,99 @@
+//! Whether a prefix can be used, asked before anything is compiled; and which one is the default.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use crate::environment::Environment;
+use crate::resolve::plan::InstallPrefix;
+use crate::resolve::version::PythonVersion;
+
+/// `pybuild/versions/VERSION` in the data folder: `XDG_DATA_HOME`, else `~/.local/share`, on macOS
+/// too, where the platform's own one has a space in its name and CPython's Makefile cannot have that.
+#[must_use]
+pub fn default_for(version: PythonVersion, environment: &Environment) -> Option<InstallPrefix> {
+    let data = environment
+        .variable_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| Some(environment.home()?.join(".local/share")))?;
+    Some(InstallPrefix::new(
+        environment
+            .absolute(&data)
+            .join("pybuild/versions")
+            .join(version.to_string()),
+    ))
+}
+
+/// Finds out, without changing anything, whether an interpreter can be put there.
+///
+/// # Errors
+/// [`Error::Unusable`] for a file, a folder that may not be written, a name that CPython's own
+/// Makefile cannot cope with.
+pub fn ensure_usable(prefix: &InstallPrefix) -> Result<(), Error> {
+    let path = prefix.path();
+    let unusable = |what, source| {
+        Err(Error::Unusable {
+            prefix: path.to_owned(),
+            what,
+            source,
+        })
+    };
+    match path.to_str() {
+        None => return unusable("is not UTF-8, which CPython's Makefile needs", None),
+        Some(text) if text.contains(|c: char| c.is_whitespace() || "'\"\\$#:;".contains(c)) => {
+            return unusable(
+                "has a space or another character that CPython's Makefile cannot cope with",
+                None,
+            );
+        }
+        Some("/") => return unusable("is the root folder", None),
+        Some(_) => {}
+    }
+    match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return unusable("is a file", None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return unusable("lies below a file", Some(error));
+        }
+        Err(error) => return unusable("cannot be looked at", Some(error)),
+    }
+    let existing = nearest_existing(path);
+    let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    match rustix::fs::access(existing, access) {
+        Ok(()) => Ok(()),
+        Err(error) => unusable("cannot be written", Some(error.into())),
+    }
+}
+
+fn nearest_existing(path: &Path) -> &Path {
+    path.ancestors()
+        .find(|ancestor| ancestor.exists())
+        .unwrap_or(Path::new("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ensure_usable;
+    use crate::resolve::plan::InstallPrefix;
+
+    #[test]
+    fn what_cannot_be_a_prefix_is_told_before_anything_is_built() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs_err::write(&file, "").unwrap();
+        let said = |path: &std::path::Path| {
+            let answer = ensure_usable(&InstallPrefix::new(path.to_owned()));
+            answer
+                .err()
+                .map(|error| error.to_string())
+                .unwrap_or_default()
+        };
+        assert_eq!(said(&dir.path().join("new/deep")), "");
+        assert!(said(&file).ends_with("is a file"));
+        assert!(said(&file.join("below")).ends_with("lies below a file"));
+        assert!(said(&dir.path().join("a b")).contains("has a space"));
+        assert!(!dir.path().join("new").exists());
+    }
+}

@@ -1,0 +1,131 @@
+//! The record: what was built from what, with what, and when. No record: not installed.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::check::CheckReport;
+use super::manifest::Manifest;
+use crate::build::toolchain::Toolchain;
+use crate::command::Timing;
+use crate::digest::Sha256;
+use crate::resolve::plan::{self, InstallPrefix, Plan};
+use crate::resolve::version::PythonVersion;
+
+/// The record of one installation, kept in `PREFIX/share/pybuild/VERSION/`.
+///
+/// Beside `record.json` stand `files.json` (the [`Manifest`]), `build.log` and the patches.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Record {
+    /// The pybuild that made it.
+    pub pybuild: String,
+    /// When the installation was checked and ready.
+    pub finished: Timestamp,
+    /// What was planned.
+    pub plan: Plan,
+    /// What each input was, in the order of the flow.
+    pub inputs: Vec<InputRecord>,
+    /// The patches that were applied, in order; files beside this one.
+    pub patches: Vec<String>,
+    /// The compiler and its kin.
+    pub tools: Toolchain,
+    /// What the build's commands saw of the environment that pybuild was started in.
+    pub environment: BTreeMap<String, String>,
+    /// What the staged interpreter answered.
+    pub checks: CheckReport,
+    /// Every command that was run, with its time.
+    pub timings: Vec<Timing>,
+}
+
+impl Record {
+    /// The interpreter.
+    #[must_use]
+    pub fn python(&self) -> PathBuf {
+        let name = format!("python{}", self.plan.python.short());
+        self.plan.prefix.path().join("bin").join(name)
+    }
+}
+
+/// One input, as it was used.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct InputRecord {
+    /// Its file name, or the folder's path for an unpacked tree.
+    pub name: String,
+    /// Its digest; `None` for an unpacked tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Sha256>,
+    /// Where it came from.
+    pub from: String,
+}
+
+/// The folder of the record, relative to the prefix.
+#[must_use]
+pub fn folder(version: PythonVersion) -> PathBuf {
+    records().join(version.to_string())
+}
+
+/// The folder of all records in a prefix, relative to it.
+#[must_use]
+pub fn records() -> PathBuf {
+    PathBuf::from("share/pybuild")
+}
+
+/// The record file's name; it is written last.
+pub const RECORD: &str = "record.json";
+/// The manifest's name.
+pub const FILES: &str = "files.json";
+/// The log's name.
+pub const LOG: &str = "build.log";
+
+/// The record of `version` in the prefix; `None` when there is none that this pybuild understands,
+/// or when the interpreter that it speaks of is gone.
+#[must_use]
+pub fn find(prefix: &InstallPrefix, version: PythonVersion) -> Option<Record> {
+    let record = read(&prefix.path().join(folder(version)))?;
+    record.python().exists().then_some(record)
+}
+
+fn read(folder: &Path) -> Option<Record> {
+    let text = fs_err::read(folder.join(RECORD)).ok()?;
+    let record: Record = serde_json::from_slice(&text).ok()?;
+    (record.plan.format == plan::FORMAT).then_some(record)
+}
+
+/// The manifests of all installations in a prefix: what in it is pybuild's.
+///
+/// # Errors
+/// When a record is there but its manifest cannot be read.
+pub fn manifests(prefix: &Path) -> io::Result<Vec<(String, Manifest)>> {
+    let mut found = Vec::new();
+    let entries = match fs_err::read_dir(prefix.join(records())) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        match fs_err::read(entry.path().join(FILES)) {
+            Ok(text) => found.push((
+                entry.file_name().to_string_lossy().into_owned(),
+                serde_json::from_slice(&text)?,
+            )),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    found.sort_by(|left, right| left.0.cmp(&right.0));
+    Ok(found)
+}
+
+/// Writes `value` as JSON that people can read too.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    fs_err::write(path, text)
+}

@@ -1,0 +1,145 @@
+//! Step 7: `make install` into a scratch DESTDIR, then `ensurepip` into the same.
+
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use crate::build::{BuiltTree, Site};
+use crate::command::Command;
+use crate::progress::Unit;
+use crate::resolve::plan::{InstallPrefix, Plan};
+
+/// A whole installation under a scratch DESTDIR, configured for its prefix; the prefix itself is
+/// untouched.
+#[derive(Debug)]
+pub struct StagedInstall {
+    destdir: PathBuf,
+    root: PathBuf,
+    prefix: InstallPrefix,
+    python_name: String,
+}
+
+impl StagedInstall {
+    /// What will be the prefix.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The scratch DESTDIR that holds it.
+    #[must_use]
+    pub fn destdir(&self) -> &Path {
+        &self.destdir
+    }
+
+    /// Where it will be.
+    #[must_use]
+    pub fn prefix(&self) -> &InstallPrefix {
+        &self.prefix
+    }
+
+    /// The interpreter, runnable where it is.
+    #[must_use]
+    pub fn python(&self) -> PathBuf {
+        self.root.join("bin").join(&self.python_name)
+    }
+}
+
+/// Runs CPython's own `ensurepip` as the Makefile would, but with pip told to ignore what is
+/// installed: the interpreter that runs it is configured for the prefix, and where an older
+/// installation stands there, pip finds its own older self, calls the requirement satisfied and
+/// leaves the DESTDIR without a pip (seen with 2.7.18), or uninstalls it from the prefix.
+const SEED: &str = "\
+import sys, ensurepip
+run_pip = ensurepip._run_pip
+def ignoring_installed(args, additional_paths=None):
+    return run_pip(args + ['--ignore-installed'], additional_paths)
+ensurepip._run_pip = ignoring_installed
+sys.exit(ensurepip._main(['--upgrade', '--root', sys.argv[1]]))
+";
+
+/// Installs the built tree below `destdir`, which must not exist yet.
+///
+/// # Errors
+/// [`Error::Command`] when a command fails; [`Error::Outside`] when it wrote elsewhere in the
+/// DESTDIR than below the prefix.
+pub fn stage(
+    tree: &BuiltTree,
+    plan: &Plan,
+    destdir: PathBuf,
+    site: &Site<'_>,
+) -> Result<StagedInstall, Error> {
+    let total = count_python_files(&tree.root().join("Lib"));
+    let mut phase = site.reporter.begin("install", Unit::Steps, Some(total));
+    let install = site
+        .make(tree.root())
+        .with_argument("install")
+        .with_argument("ENSUREPIP=no")
+        .with_argument(format!("DESTDIR={}", destdir.display()));
+    site.runner
+        .run("install", &install, |line| {
+            // Older releases compile the library file by file, three times over; newer ones in
+            // parallel, where the copying is what takes time.
+            if line.starts_with("Compiling ") || line.contains("/install -c ") {
+                phase.advance(1);
+                phase.set_current(line.rsplit('/').next().unwrap_or_default());
+            }
+        })
+        .map_err(Error::Command)?;
+    let staged = StagedInstall {
+        root: plan.prefix.below(&destdir),
+        prefix: plan.prefix.clone(),
+        python_name: format!("python{}", plan.python.short()),
+        destdir,
+    };
+    if !staged.python().exists() {
+        return Err(Error::NoInterpreter {
+            path: staged.python(),
+        });
+    }
+    phase.set_current("ensurepip");
+    let seed = Command::new(tree.python(), tree.root())
+        .with_variables(site.environment.variables())
+        .with_variables(site.library_path(tree.root()).iter())
+        .with_arguments(["-E", "-c", SEED])
+        .with_argument(staged.destdir.as_os_str());
+    site.runner
+        .run("ensurepip", &seed, |_| {})
+        .map_err(Error::Command)?;
+    only_below_prefix(&staged)?;
+    phase.finish("into a scratch DESTDIR");
+    Ok(staged)
+}
+
+/// What lies outside the prefix would be lost, so an installation that wants to be there is
+/// refused (`--configure-arg=--libdir=/elsewhere` does it).
+fn only_below_prefix(staged: &StagedInstall) -> Result<(), Error> {
+    let mut folder = staged.root.as_path();
+    while let Some(parent) = folder.parent().filter(|_| folder != staged.destdir) {
+        for entry in fs_err::read_dir(parent).map_err(Error::Staging)? {
+            let path = entry.map_err(Error::Staging)?.path();
+            if path != folder {
+                let shown = path.strip_prefix(&staged.destdir).unwrap_or(&path);
+                return Err(Error::Outside {
+                    path: Path::new("/").join(shown),
+                    prefix: staged.prefix.clone(),
+                });
+            }
+        }
+        folder = parent;
+    }
+    Ok(())
+}
+
+fn count_python_files(folder: &Path) -> u64 {
+    walkdir::WalkDir::new(folder)
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|entry| {
+            entry
+                .path()
+                .extension()
+                .is_some_and(|ending| ending == "py")
+        })
+        .count() as u64
+        * 3
+}
