@@ -73,6 +73,36 @@ pub enum Error {
     /// See [`install::Error`].
     #[error(transparent)]
     Install(#[from] install::Error),
+    /// A file that the command line names is not there.
+    #[error("{what} {} does not exist", path.display())]
+    Missing {
+        /// The option.
+        what: &'static str,
+        /// What it names.
+        path: std::path::PathBuf,
+    },
+    /// A file that the command line names cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Unreadable {
+        /// What it names.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The cache or build folder cannot be used.
+    #[error("{} cannot be used to work in", path.display())]
+    Scratch {
+        /// The folder.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The current directory is gone.
+    #[error("the current directory cannot be used")]
+    CurrentDirectory(#[source] std::io::Error),
+    /// A plan cannot be written as TOML.
+    #[error("the plan cannot be written as TOML")]
+    Plan(#[source] toml::ser::Error),
     /// The options given do not go together.
     #[error("{what}")]
     Usage {
@@ -92,6 +122,8 @@ impl Explain for Error {
             Self::Host(error) => error.exit_status(),
             Self::Build(error) => error.exit_status(),
             Self::Install(error) => error.exit_status(),
+            Self::Missing { .. } | Self::Unreadable { .. } => ExitStatus::Input,
+            Self::Scratch { .. } | Self::CurrentDirectory(_) | Self::Plan(_) => ExitStatus::Failed,
             Self::Usage { .. } => ExitStatus::Usage,
         }
     }
@@ -104,6 +136,14 @@ impl Explain for Error {
             Self::Host(error) => error.hint(),
             Self::Build(error) => error.hint(),
             Self::Install(error) => error.hint(),
+            Self::Missing { .. } | Self::Unreadable { .. } => {
+                Some("check the path and who may read it".to_owned())
+            }
+            Self::Scratch { .. } => Some(
+                "see that it can be written and has room, or name another: PYBUILD_CACHE_DIR for the cache, --build-dir for the build".to_owned(),
+            ),
+            Self::Plan(_) => None,
+            Self::CurrentDirectory(_) => Some("change to a folder that exists".to_owned()),
             Self::Usage { hint, .. } => Some(hint.clone()),
         }
     }

@@ -1,8 +1,20 @@
 //! pybuild turns a CPython version and a pip version into an interpreter.
+//!
+//! Data moves one way, and each step's output is a type that only that step can make:
+//!
+//! ```text
+//! Request → resolve → Plan → fetch → VerifiedInputs → unpack → SourceTree → patch → PatchedTree
+//!         → configure → ConfiguredTree → make → BuiltTree → stage → StagedInstall
+//!         → check → CheckedInstall → commit → Installation (+ record)
+//! ```
+//!
+//! The flow itself is told once, in [`commands::build`].
 
 pub mod address;
 pub mod build;
+pub mod cli;
 pub mod command;
+pub mod commands;
 pub mod digest;
 pub mod environment;
 pub mod error;
@@ -12,5 +24,84 @@ pub mod install;
 pub mod output;
 pub mod progress;
 pub mod resolve;
+mod scratch;
+pub mod settings;
 pub mod source;
 pub mod store;
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+
+use cli::Cli;
+use commands::build::Outcome;
+use environment::Environment;
+use error::{Error, ExitStatus, Explain as _};
+use output::Output;
+use progress::TerminalReporter;
+use settings::BuildSettings;
+
+/// Runs the command line `arguments` (the program's name first) to its end, and prints what came
+/// of it.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors and go to standard output.
+            let status = if error.use_stderr() {
+                ExitStatus::Usage
+            } else {
+                ExitStatus::Done
+            };
+            // Nobody is left to tell when even this cannot be printed.
+            let _ = error.print();
+            return status;
+        }
+    };
+    cli.output.color.apply();
+    let environment = Environment::of_this_process().map_err(Error::CurrentDirectory);
+    let terminal = environment
+        .as_ref()
+        .is_ok_and(Environment::stderr_is_terminal);
+    let output = Output::new(cli.output.verbosity(), terminal);
+    let reporter = TerminalReporter::new(output);
+    let outcome = environment.and_then(|environment| {
+        let settings = BuildSettings::new(cli.build, &environment)?;
+        commands::build::run(&settings, &environment, &reporter)
+    });
+    match outcome.and_then(|outcome| tell(&outcome, output)) {
+        Ok(()) => ExitStatus::Done,
+        Err(error) => {
+            output.error(&error, error.hint().as_deref());
+            error.exit_status()
+        }
+    }
+}
+
+/// Results go to standard output: the plan, or the path of the interpreter.
+fn tell(outcome: &Outcome, output: Output) -> Result<(), Error> {
+    match outcome {
+        Outcome::Planned(plan) => {
+            let text = toml::to_string(plan).map_err(Error::Plan)?;
+            output.result(text.trim_end());
+        }
+        Outcome::AlreadyThere(record) => {
+            output.note(&format!(
+                "CPython {} with pip {} is installed in {} since {}; nothing to do (--force builds it again)",
+                record.plan.python,
+                record.checks.pip,
+                record.plan.prefix,
+                record.finished.strftime("%Y-%m-%d %H:%M UTC"),
+            ));
+            output.result(&record.python().display().to_string());
+        }
+        Outcome::Installed(installation) => {
+            output.note(&format!(
+                "record and log: {}",
+                installation.record_folder().display()
+            ));
+            output.result(&installation.record().python().display().to_string());
+        }
+    }
+    Ok(())
+}

@@ -1,3 +1,7 @@
 //! The `pybuild` program: an exit code and nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(pybuild::run(std::env::args_os()) as u8)
+}

@@ -57,6 +57,11 @@ impl Output {
         }
     }
 
+    /// A result: the one thing that goes to standard output.
+    pub fn result(self, text: &str) {
+        anstream::println!("{text}");
+    }
+
     /// A line for `-v`.
     pub fn detail(self, text: &str) {
         if self.verbosity >= Verbosity::Verbose {

@@ -10,10 +10,17 @@ pub mod version;
 pub mod wheel_name;
 
 use crate::error::{ExitStatus, Explain};
+use crate::fetch::http::HttpError;
 
 /// Why a request has no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The client cannot be set up, as with a `PIP_CERT` that is no bundle of certificates.
+    #[error(transparent)]
+    Client(#[from] HttpError),
+    /// `PYBUILD_PYTHON_ORG` cannot be used.
+    #[error(transparent)]
+    PythonOrg(#[from] python_org::Error),
     /// See [`releases::Error`].
     #[error(transparent)]
     Release(#[from] releases::Error),
@@ -28,6 +35,7 @@ pub enum Error {
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {
+            Self::Client(_) | Self::PythonOrg(_) => ExitStatus::Usage,
             Self::Release(error) => error.exit_status(),
             Self::IndexSettings(error) => error.exit_status(),
             Self::Pin(error) => error.exit_status(),
@@ -36,6 +44,12 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Client(_) => Some(
+                "name a file of certificates in PEM form, or none: PIP_CERT, pip's `cert` setting and SSL_CERT_FILE are used".to_owned(),
+            ),
+            Self::PythonOrg(_) => {
+                Some("unset PYBUILD_PYTHON_ORG, or set it to an https address".to_owned())
+            }
             Self::Release(error) => error.hint(),
             Self::IndexSettings(error) => error.hint(),
             Self::Pin(error) => error.hint(),

@@ -1,0 +1,228 @@
+//! The command line; nothing else parses arguments.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{ArgAction, Args, Parser, ValueEnum};
+
+use crate::address::Address;
+use crate::build::jobs::Jobs;
+use crate::digest::Sha256;
+use crate::output::Verbosity;
+use crate::resolve::pins::PinRequest;
+use crate::resolve::version::VersionRequest;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXAMPLES: &str = "\
+Examples:
+  pybuild 3.11.2 --pip latest
+      CPython 3.11.2 whose pip, and that of every venv made from it, is the newest that admits it
+  pybuild 3.13 --pip '<26' --prefix /usr/local
+      the newest 3.13, with the newest pip before 26, into /usr/local
+  pybuild 3.9.2 --pip 24.0 --setuptools 68.0.0 --mirror /srv/python --offline
+      nothing from the network: release files from a folder, wheels from the store
+  pybuild 3.11.2 --pip ./pip-24.0-py3-none-any.whl --dry-run
+      what would be done, as TOML
+
+Exit codes:
+  0 done   1 the build failed   2 usage   3 no such version or no fitting wheel
+  4 an input cannot be fetched or is not what it should be   5 a prerequisite is missing
+  6 the result does not pass its checks   130 interrupted";
+
+/// Builds CPython with the pip and setuptools of your choice inside its ensurepip.
+#[derive(Debug, Parser)]
+#[command(name = "pybuild", version, styles = STYLES, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    /// What to build, and how.
+    #[command(flatten)]
+    pub build: BuildArguments,
+    /// What to say of it.
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// `pybuild VERSION …`.
+#[derive(Debug, Args)]
+pub struct BuildArguments {
+    /// CPython's version: 3.11.2, or 3.11, 3 or latest for the newest final release that is known
+    #[arg(value_name = "VERSION")]
+    pub python: VersionRequest,
+
+    /// The pip that ensurepip will bundle: latest, bundled, a version, a range such as '<24', or a .whl
+    #[arg(
+        long,
+        value_name = "SPEC",
+        default_value = "bundled",
+        help_heading = "Pins"
+    )]
+    pub pip: PinRequest,
+
+    /// The same for setuptools, up to CPython 3.11; also none, to leave it out
+    #[arg(
+        long,
+        value_name = "SPEC",
+        default_value = "bundled",
+        help_heading = "Pins"
+    )]
+    pub setuptools: PinRequest,
+
+    /// Where the interpreter goes [default: the data folder's pybuild/versions/VERSION]
+    #[arg(long, value_name = "DIR", help_heading = "Installation")]
+    pub prefix: Option<PathBuf>,
+
+    /// Build again although the same request is installed there already
+    #[arg(long, help_heading = "Installation")]
+    pub force: bool,
+
+    /// Replace files in the prefix that pybuild did not put there
+    #[arg(long, help_heading = "Installation")]
+    pub overwrite: bool,
+
+    /// A release file, its address, or the folder of an unpacked tree, instead of looking for one
+    #[arg(long, value_name = "FILE|DIR|URL", help_heading = "Inputs")]
+    pub source: Option<String>,
+
+    /// The release file's digest, for a release that pybuild does not know
+    #[arg(long, value_name = "HEX", help_heading = "Inputs")]
+    pub sha256: Option<Sha256>,
+
+    /// A folder of release files, or an address below which they are [also: PYBUILD_MIRROR, separated by spaces]
+    #[arg(long, value_name = "DIR|URL", help_heading = "Inputs")]
+    pub mirror: Vec<String>,
+
+    /// The package index for pip and setuptools [default: as pip is configured, else PyPI]
+    #[arg(long, value_name = "URL", help_heading = "Inputs")]
+    pub index_url: Option<Address>,
+
+    /// Ask no other host: the store, folders and earlier index answers have to do
+    #[arg(long, help_heading = "Inputs")]
+    pub offline: bool,
+
+    /// Jobs that make runs at once [default: the CPUs that this process may use]
+    #[arg(short, long, value_name = "N", help_heading = "Build")]
+    pub jobs: Option<Jobs>,
+
+    /// Profile-guided and link-time optimisation: a faster interpreter, a much longer build
+    #[arg(long, help_heading = "Build")]
+    pub optimize: bool,
+
+    /// Build libpython as a shared library
+    #[arg(long, help_heading = "Build")]
+    pub enable_shared: bool,
+
+    /// One more argument for configure (repeatable)
+    #[arg(
+        long,
+        value_name = "ARG",
+        allow_hyphen_values = true,
+        help_heading = "Build"
+    )]
+    pub configure_arg: Vec<String>,
+
+    /// A patch for CPython's tree, applied after pybuild's own (repeatable)
+    #[arg(long, value_name = "FILE", help_heading = "Build")]
+    pub patch: Vec<PathBuf>,
+
+    /// The folder to build in [also: PYBUILD_BUILD_DIR; default: build in the cache folder]
+    #[arg(long, value_name = "DIR", help_heading = "Build")]
+    pub build_dir: Option<PathBuf>,
+
+    /// Keep the folder that was built in, and say where it is
+    #[arg(long, help_heading = "Build")]
+    pub keep_build: bool,
+
+    /// Stop unless this module of the standard library works (repeatable)
+    #[arg(
+        long,
+        value_name = "MODULE",
+        help_heading = "Modules and prerequisites"
+    )]
+    pub require: Vec<String>,
+
+    /// Go on without this module (repeatable); zlib, ssl and ctypes are required by default
+    #[arg(
+        long,
+        value_name = "MODULE",
+        help_heading = "Modules and prerequisites"
+    )]
+    pub allow_missing: Vec<String>,
+
+    /// Install the compiler and libraries that are missing, with the host's package manager
+    #[arg(long, help_heading = "Modules and prerequisites")]
+    pub install_deps: bool,
+
+    /// Print the plan as TOML and do nothing
+    #[arg(long, help_heading = "Output")]
+    pub dry_run: bool,
+}
+
+/// How much is said, and in which colours.
+#[derive(Debug, Args)]
+pub struct OutputArguments {
+    /// Say more: what each origin answered, every choice, where the log grows
+    #[arg(short, long, conflicts_with = "quiet", help_heading = "Output")]
+    pub verbose: bool,
+
+    /// Say nothing but warnings and errors
+    #[arg(short, long, help_heading = "Output", action = ArgAction::SetTrue)]
+    pub quiet: bool,
+
+    /// When to use colours
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Output"
+    )]
+    pub color: Color,
+}
+
+impl OutputArguments {
+    /// How much is said.
+    #[must_use]
+    pub fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Makes it so for all that is printed from now on.
+    pub fn apply(self) {
+        match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

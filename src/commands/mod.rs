@@ -1,0 +1,3 @@
+//! One thin file per command.
+
+pub mod build;

@@ -1,0 +1,172 @@
+//! The folder that one build works in, and its log.
+
+use std::fs::File;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::command::Runner;
+use crate::error::{Error, Explain as _};
+use crate::install::Installation;
+use crate::progress::Reporter;
+use crate::resolve::version::PythonVersion;
+use crate::settings::{BuildSettings, BuildTree};
+use crate::store::Store;
+
+/// Held by the process that works in a scratch folder; one that nobody holds is litter.
+const LOCK: &str = "in-use";
+
+/// The folder that one build works in. It is gone when the build ends, unless it is to be kept.
+pub struct Scratch {
+    folder: Option<tempfile::TempDir>,
+    runner: Runner,
+    after: BuildTree,
+    _lock: File,
+}
+
+impl Scratch {
+    /// A new folder in the build folder, after removing those that killed processes left there.
+    ///
+    /// # Errors
+    /// [`Error::Scratch`] when it cannot be created, [`Error::Usage`] when CPython's Makefile could
+    /// not cope with its name.
+    pub fn new(
+        settings: &BuildSettings,
+        store: &Store,
+        python: PythonVersion,
+    ) -> Result<Self, Error> {
+        let base = settings
+            .build_dir
+            .clone()
+            .unwrap_or_else(|| store.root().join("build"));
+        if base
+            .to_str()
+            .is_none_or(|text| text.contains(char::is_whitespace))
+        {
+            return Err(Error::Usage {
+                what: format!(
+                    "the build folder {} has a space in its name, which CPython's Makefile cannot cope with",
+                    base.display()
+                ),
+                hint: "name another with --build-dir or PYBUILD_BUILD_DIR".to_owned(),
+            });
+        }
+        let new = || {
+            fs_err::create_dir_all(&base)?;
+            sweep(&base);
+            let folder = tempfile::Builder::new()
+                .prefix(&format!("{python}-"))
+                .permissions(std::fs::Permissions::from_mode(0o700))
+                .tempdir_in(&base)?;
+            let (lock, _) = fs_err::File::create(folder.path().join(LOCK))?.into_parts();
+            lock.lock()?;
+            let logs = store.folder("logs")?;
+            Ok((folder, lock, logs))
+        };
+        let (folder, lock, logs) = new().map_err(|source| Error::Scratch {
+            path: base.clone(),
+            source,
+        })?;
+        let name = format!(
+            "{python}-{}-{}.log",
+            Timestamp::now().strftime("%Y%m%dT%H%M%S"),
+            std::process::id()
+        );
+        let runner = Runner::with_log(logs.join(name)).map_err(crate::build::Error::Command)?;
+        Ok(Self {
+            folder: Some(folder),
+            runner,
+            after: settings.build_tree,
+            _lock: lock,
+        })
+    }
+
+    /// The runner, whose log lies outside the folder so that it outlives a build that fails.
+    #[must_use]
+    pub fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
+    /// A folder in it that does not exist yet.
+    #[must_use]
+    pub fn folder(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+
+    /// A folder in it that exists.
+    ///
+    /// # Errors
+    /// [`Error::Scratch`] when it cannot be created.
+    pub fn made_folder(&self, name: &str) -> Result<PathBuf, Error> {
+        let path = self.folder(name);
+        match fs_err::create_dir_all(&path) {
+            Ok(()) => Ok(path),
+            Err(source) => Err(Error::Scratch { path, source }),
+        }
+    }
+
+    /// What the build's commands take for the home folder and for temporary files.
+    ///
+    /// # Errors
+    /// [`Error::Scratch`] when it cannot be created.
+    pub fn home(&self) -> Result<PathBuf, Error> {
+        self.made_folder("home")
+    }
+
+    /// Removes or keeps the folder, and says where the log is. The log of a build that is installed
+    /// stands in its record; the log of one that failed before any command ran says nothing.
+    pub fn finish(&mut self, result: &Result<Installation, Error>, reporter: &dyn Reporter) {
+        let log = self.runner.log_path();
+        match result {
+            Ok(_) => {
+                let _ = fs_err::remove_file(log);
+            }
+            Err(_) if self.runner.timings().is_empty() => {
+                let _ = fs_err::remove_file(log);
+            }
+            Err(error) => {
+                let _ = self.runner.write(&format!(
+                    "\n{} (exit code {})\n",
+                    error,
+                    error.exit_status() as u8
+                ));
+                reporter.warn(&format!(
+                    "the build did not succeed; its log is {}",
+                    log.display()
+                ));
+            }
+        }
+        if let Some(folder) = self.folder.take() {
+            match self.after {
+                BuildTree::Keep => {
+                    let path = folder.keep();
+                    let _ = fs_err::remove_file(path.join(LOCK));
+                    reporter.note(&format!("the build folder is kept: {}", path.display()));
+                }
+                BuildTree::Remove => drop(folder),
+            }
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder
+            .as_ref()
+            .map_or(Path::new(""), |folder| folder.path())
+    }
+}
+
+/// Removes scratch folders whose process is gone: they have a lock that nobody holds. One that was
+/// kept on purpose has none.
+fn sweep(base: &Path) {
+    let Ok(entries) = fs_err::read_dir(base) else {
+        return;
+    };
+    for entry in entries.filter_map(Result::ok) {
+        let abandoned =
+            std::fs::File::open(entry.path().join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok());
+        if abandoned {
+            let _ = fs_err::remove_dir_all(entry.path());
+        }
+    }
+}

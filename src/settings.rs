@@ -1,0 +1,265 @@
+//! The arguments of a build, validated: one value made of enums, with every path absolute.
+
+use std::path::{Path, PathBuf};
+
+use crate::address::Address;
+use crate::build::jobs::Jobs;
+use crate::cli::BuildArguments;
+use crate::digest::Sha256;
+use crate::environment::Environment;
+use crate::error::Error;
+use crate::fetch::Network;
+use crate::install::FilesInTheWay;
+use crate::resolve::pins::PinRequest;
+use crate::resolve::plan::{
+    BuildOptions, InstallPrefix, Library, ModulePolicy, Optimization, Origin, PatchFile, Request,
+    SourceLocation,
+};
+
+/// Everything about a build that is not the request itself.
+#[derive(Debug)]
+pub struct BuildSettings {
+    /// What is asked for.
+    pub request: Request,
+    /// Where it goes, if that was said.
+    pub prefix: Option<InstallPrefix>,
+    /// Folders and addresses of release files, in order.
+    pub mirrors: Vec<Origin>,
+    /// `--index-url`.
+    pub index_url: Option<Address>,
+    /// Whether other hosts may be asked.
+    pub network: Network,
+    /// How many jobs `make` runs at once.
+    pub jobs: Jobs,
+    /// What to do when the same request is installed already.
+    pub installed: WhenInstalled,
+    /// What to do about files of somebody else.
+    pub in_the_way: FilesInTheWay,
+    /// What to do about missing prerequisites.
+    pub missing_prerequisites: WhenMissing,
+    /// Where to build, if that was said.
+    pub build_dir: Option<PathBuf>,
+    /// What becomes of the folder that was built in.
+    pub build_tree: BuildTree,
+    /// Whether anything is done at all.
+    pub mode: Mode,
+}
+
+/// What to do when the same request is installed already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenInstalled {
+    /// Say so, and do nothing.
+    Keep,
+    /// `--force`: build it again.
+    Rebuild,
+}
+
+/// What to do about missing prerequisites.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenMissing {
+    /// Name them, with the command that installs them.
+    Tell,
+    /// `--install-deps`: install them.
+    Install,
+}
+
+/// What becomes of the folder that was built in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuildTree {
+    /// It is removed, whatever happens.
+    Remove,
+    /// `--keep-build`: it stays, whatever happens.
+    Keep,
+}
+
+/// Whether anything is done at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The plan is carried out.
+    Build,
+    /// `--dry-run`: the plan is printed.
+    DryRun,
+}
+
+/// The flow decides these; a `--configure-arg` that names one would pull the rug from under it.
+const OURS: [&str; 8] = [
+    "--prefix",
+    "--exec-prefix",
+    "--with-ensurepip",
+    "--without-ensurepip",
+    "--srcdir",
+    "--cache-file",
+    "--program-prefix",
+    "--program-suffix",
+];
+
+impl BuildSettings {
+    /// The settings that these arguments and this environment mean.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for arguments that do not go together or files that cannot be read.
+    pub fn new(arguments: BuildArguments, environment: &Environment) -> Result<Self, Error> {
+        for argument in &arguments.configure_arg {
+            let option = argument.split('=').next().unwrap_or_default();
+            if OURS.contains(&option) {
+                return Err(usage(
+                    format!("`--configure-arg {argument}` contradicts what pybuild itself passes"),
+                    "use --prefix for the place and --pip for what ensurepip bundles",
+                ));
+            }
+        }
+        let source = match arguments.source {
+            Some(text) => Some(source_location(&text, environment)?),
+            None => None,
+        };
+        let variable = environment.variable("PYBUILD_MIRROR").unwrap_or_default();
+        let mirrors = arguments
+            .mirror
+            .iter()
+            .map(String::as_str)
+            .chain(variable.split_whitespace())
+            .map(|text| mirror(text, environment))
+            .collect::<Result<_, _>>()?;
+        let patches = arguments
+            .patch
+            .iter()
+            .map(|path| patch_file(path, environment))
+            .collect::<Result<_, _>>()?;
+        let build_dir = arguments.build_dir.or_else(|| {
+            environment
+                .variable_os("PYBUILD_BUILD_DIR")
+                .map(PathBuf::from)
+        });
+        Ok(Self {
+            request: Request {
+                python: arguments.python,
+                pip: absolute_pin(arguments.pip, environment),
+                setuptools: absolute_pin(arguments.setuptools, environment),
+                source,
+                sha256: arguments.sha256,
+                build: BuildOptions {
+                    optimization: choose(
+                        arguments.optimize,
+                        Optimization::ProfileGuided,
+                        Optimization::Plain,
+                    ),
+                    library: choose(arguments.enable_shared, Library::Shared, Library::Static),
+                    configure_args: arguments.configure_arg,
+                },
+                patches,
+                modules: modules(arguments.require, arguments.allow_missing)?,
+            },
+            prefix: arguments
+                .prefix
+                .map(|path| InstallPrefix::new(environment.absolute(&path))),
+            mirrors,
+            index_url: arguments.index_url,
+            network: choose(arguments.offline, Network::Offline, Network::Online),
+            jobs: arguments.jobs.unwrap_or_else(Jobs::of_this_process),
+            installed: choose(arguments.force, WhenInstalled::Rebuild, WhenInstalled::Keep),
+            in_the_way: choose(
+                arguments.overwrite,
+                FilesInTheWay::Replace,
+                FilesInTheWay::Stop,
+            ),
+            missing_prerequisites: choose(
+                arguments.install_deps,
+                WhenMissing::Install,
+                WhenMissing::Tell,
+            ),
+            build_dir: build_dir.map(|path| environment.absolute(&path)),
+            build_tree: choose(arguments.keep_build, BuildTree::Keep, BuildTree::Remove),
+            mode: choose(arguments.dry_run, Mode::DryRun, Mode::Build),
+        })
+    }
+}
+
+fn choose<T>(flag: bool, set: T, unset: T) -> T {
+    if flag { set } else { unset }
+}
+
+fn usage(what: String, hint: &str) -> Error {
+    Error::Usage {
+        what,
+        hint: hint.to_owned(),
+    }
+}
+
+/// The same wheel is meant wherever the command is run again.
+fn absolute_pin(request: PinRequest, environment: &Environment) -> PinRequest {
+    match request {
+        PinRequest::Wheel(path) => PinRequest::Wheel(environment.absolute(&path)),
+        other => other,
+    }
+}
+
+fn looks_like_address(text: &str) -> bool {
+    text.contains("://")
+}
+
+fn address(text: &str, option: &str) -> Result<Address, Error> {
+    text.parse().map_err(|error| {
+        usage(
+            format!("{option}: {error}"),
+            "give an http, https or file address",
+        )
+    })
+}
+
+fn source_location(text: &str, environment: &Environment) -> Result<SourceLocation, Error> {
+    if looks_like_address(text) {
+        return Ok(SourceLocation::Url(address(text, "--source")?));
+    }
+    let path = environment.absolute(Path::new(text));
+    if !path.exists() {
+        return Err(Error::Missing {
+            what: "--source",
+            path,
+        });
+    }
+    Ok(SourceLocation::Path(path))
+}
+
+fn mirror(text: &str, environment: &Environment) -> Result<Origin, Error> {
+    if looks_like_address(text) {
+        let address = address(text, "--mirror")?;
+        return Ok(match address.to_file_path() {
+            Some(folder) => Origin::MirrorFolder(folder),
+            None => Origin::MirrorUrl(address),
+        });
+    }
+    Ok(Origin::MirrorFolder(environment.absolute(Path::new(text))))
+}
+
+fn patch_file(path: &Path, environment: &Environment) -> Result<PatchFile, Error> {
+    let path = environment.absolute(path);
+    match Sha256::of_file(&path) {
+        Ok(sha256) => Ok(PatchFile { path, sha256 }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::Missing {
+            what: "--patch",
+            path,
+        }),
+        Err(source) => Err(Error::Unreadable { path, source }),
+    }
+}
+
+fn modules(required: Vec<String>, allowed: Vec<String>) -> Result<ModulePolicy, Error> {
+    use crate::build::prerequisites::canonical_name;
+    let canonical = |names: Vec<String>| {
+        names
+            .iter()
+            .map(|name| canonical_name(name).to_owned())
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let policy = ModulePolicy {
+        required: canonical(required),
+        may_be_missing: canonical(allowed),
+    };
+    match policy.required.intersection(&policy.may_be_missing).next() {
+        None => Ok(policy),
+        Some(module) => Err(usage(
+            format!("`{module}` is both required and allowed to be missing"),
+            "leave out --require or --allow-missing for it",
+        )),
+    }
+}
