@@ -46,8 +46,7 @@ impl SourceLists {
         let mut known: BTreeSet<String> = self.one_line.lines().map(ToOwned::to_owned).collect();
         for line in text.lines() {
             let line = line.split('#').next().unwrap_or_default().trim();
-            let Some((kind @ ("deb" | "deb-src"), rest)) = line.split_once(char::is_whitespace)
-            else {
+            let Some(("deb" | "deb-src", rest)) = line.split_once(char::is_whitespace) else {
                 continue;
             };
             let rest = rest.trim();
@@ -55,7 +54,6 @@ impl SourceLists {
             if without_options(rest).starts_with("cdrom:") {
                 continue;
             }
-            debug_assert!(kind.starts_with("deb"));
             let line = format!("deb-src {rest}");
             if known.insert(line.clone()) {
                 self.one_line.push_str(&line);
@@ -95,7 +93,7 @@ impl SourceLists {
                 if name.eq_ignore_ascii_case("Types") {
                     continue;
                 }
-                converted.push_str(&format!("{name}:{}\n", lines.join("\n")));
+                converted.extend([name, ":", &lines.join("\n"), "\n"]);
             }
             if !self.deb822.contains(&converted) {
                 self.deb822.push_str(&converted);

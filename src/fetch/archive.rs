@@ -1,5 +1,6 @@
 //! CPython's release file: asks one origin after the other until one has it.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -10,7 +11,6 @@ use super::verified::{Compression, VerifiedArchive};
 use super::{Error, FetchContext, Network, PHASE, host_packages};
 use crate::address::Address;
 use crate::digest::Sha256;
-use crate::error::chain;
 use crate::progress::{Phase, Unit};
 use crate::resolve::plan::{Origin, ReleaseFile};
 use crate::resolve::version::PythonVersion;
@@ -27,7 +27,18 @@ pub struct Attempt {
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.origin, chain(&self.answer))
+        // One line each: what happened and its innermost cause. What lies between is how the
+        // client is built.
+        let answer = self.answer.to_string();
+        write!(f, "{}: {answer}", self.origin)?;
+        let mut innermost = self.answer.source();
+        while let Some(cause) = innermost.and_then(StdError::source) {
+            innermost = Some(cause);
+        }
+        match innermost.map(ToString::to_string) {
+            Some(cause) if !answer.contains(&cause) => write!(f, ": {cause}"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -108,7 +119,7 @@ impl Search<'_> {
             Origin::File(path) => self.ask_file(path)?,
             Origin::Store => self
                 .context
-                .from_store(&self.digests())?
+                .look_up(&self.digests())?
                 .map(|file| (file, label(origin)))
                 .ok_or_else(|| vec![miss(origin, Miss::NotThere)]),
             Origin::MirrorFolder(folder) => self.ask_folder(origin, folder)?,
@@ -116,13 +127,14 @@ impl Search<'_> {
                 Some(path) => self.ask_file(&path)?,
                 None => self.ask_source_address(origin, address, phase.as_mut())?,
             },
-            Origin::MirrorUrl(base) => match base.to_file_path() {
-                Some(folder) => self.ask_folder(origin, &folder)?,
-                None => {
+            Origin::MirrorUrl(base) => {
+                if let Some(folder) = base.to_file_path() {
+                    self.ask_folder(origin, &folder)?
+                } else {
                     let release = base.with_segment(&self.version.final_release().to_string());
                     self.ask_addresses(origin, &[base.clone(), release], phase.as_mut())?
                 }
-            },
+            }
             Origin::PythonOrg(base) => {
                 let release = ["ftp", "python", &self.version.final_release().to_string()]
                     .iter()
@@ -156,7 +168,7 @@ impl Search<'_> {
             path: path.to_owned(),
             source,
         };
-        std::fs::File::open(path).map_err(unreadable)?;
+        super::prove_readable(path).map_err(unreadable)?;
         let copied = self
             .context
             .store
@@ -203,8 +215,8 @@ impl Search<'_> {
         let mut answers = Vec::new();
         for file in self.accepted {
             for path in [folder.join(&file.name), of_release.join(&file.name)] {
-                match std::fs::File::open(&path) {
-                    Ok(_) => {}
+                match super::prove_readable(&path) {
+                    Ok(()) => {}
                     Err(error) if is_absence(&error) => continue,
                     Err(error) => {
                         answers.push(miss(origin, Miss::Unreadable(error)));

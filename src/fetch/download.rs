@@ -32,7 +32,7 @@ pub enum DownloadError {
     )]
     WrongDigest {
         /// What was asked.
-        address: Address,
+        address: Box<Address>,
         /// What came.
         found: Sha256,
         /// What should have come: one of these.
@@ -106,7 +106,7 @@ impl Download<'_> {
             // What was left by others may have been the wrong half: then this address is not to blame.
             if !inherited {
                 return Err(DownloadError::WrongDigest {
-                    address: self.address.clone(),
+                    address: Box::new(self.address.clone()),
                     found,
                     accepted: self.accepted.to_vec(),
                 });
@@ -177,8 +177,8 @@ impl Download<'_> {
                 return Ok(response);
             }
             // Another part than the one asked for, or none: what is here is not the beginning of it.
-            Ok(_) => {}
-            Err(HttpError::Status {
+            Ok(_)
+            | Err(HttpError::Status {
                 status: StatusCode::RANGE_NOT_SATISFIABLE,
                 ..
             }) => {}

@@ -14,7 +14,7 @@ mod tests;
 mod verified;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use archive::{Attempt, Miss};
 use download::{Download, DownloadError};
@@ -29,7 +29,7 @@ use crate::command::Runner;
 use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain};
-use crate::progress::{Reporter, Unit};
+use crate::progress::{Phase, Reporter, Unit};
 use crate::resolve::plan::{PatchFile, Plan, Source, WheelInput, WheelLocation};
 use crate::store::{Store, StoredFile};
 
@@ -139,7 +139,7 @@ pub enum Error {
         /// The wheel.
         file_name: String,
         /// What the address answered.
-        source: DownloadError,
+        source: Box<DownloadError>,
     },
     /// A wheel is not in the store, and nobody may be asked for it.
     #[error("{file_name} is not in the store, and {address} is not asked offline")]
@@ -158,6 +158,9 @@ pub enum Error {
         source: io::Error,
     },
 }
+
+const CACHE_HINT: &str =
+    "check the space and the permissions there, or name another folder with PYBUILD_CACHE_DIR";
 
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
@@ -179,22 +182,16 @@ impl Explain for Error {
             Self::NoTree { .. } | Self::Unreadable { .. } => "check the path and who may read it",
             Self::Changed { .. } => "run the same command again to take it as it is now",
             Self::NotText { .. } => "make the patch with `diff -u` or `git diff`",
-            Self::Wheel {
-                source: DownloadError::Store(_),
-                ..
-            }
-            | Self::Store { .. } => {
-                "check the space and the permissions there, or name another folder with PYBUILD_CACHE_DIR"
-            }
-            Self::Wheel {
-                source: DownloadError::WrongDigest { .. },
-                ..
-            } => {
-                "the index and the file do not agree: try again later, or another index with `--index-url`"
-            }
-            Self::Wheel { .. } => {
-                "check the network (HTTPS_PROXY names a proxy), or name another index with `--index-url`"
-            }
+            Self::Store { .. } => CACHE_HINT,
+            Self::Wheel { source, .. } => match **source {
+                DownloadError::Store(_) => CACHE_HINT,
+                DownloadError::WrongDigest { .. } => {
+                    "the index and the file do not agree: try again later, or another index with `--index-url`"
+                }
+                DownloadError::Http(_) | DownloadError::TooLarge { .. } => {
+                    "check the network (HTTPS_PROXY names a proxy), or name another index with `--index-url`"
+                }
+            },
             Self::WheelNotAsked { .. } => {
                 "leave out `--offline`, or name the wheel's own path instead of its version"
             }
@@ -204,10 +201,9 @@ impl Explain for Error {
 }
 
 fn lines(attempts: &[Attempt]) -> String {
-    attempts
-        .iter()
-        .map(|attempt| format!("\n    {attempt}"))
-        .collect()
+    attempts.iter().fold(String::new(), |text, attempt| {
+        text + "\n    " + &attempt.to_string()
+    })
 }
 
 /// Digests as an error shows them.
@@ -261,18 +257,25 @@ pub fn fetch(plan: &Plan, context: &FetchContext<'_>) -> Result<VerifiedInputs, 
     })
 }
 
-fn read_patch(patch: &PatchFile) -> Result<VerifiedPatch, Error> {
-    let path = patch.path.clone();
+/// Reads the beginning of a file, so that a failure of copying it later is one of the store.
+fn prove_readable(path: &Path) -> io::Result<()> {
+    use io::Read as _;
+    let mut beginning = [0];
+    std::fs::File::open(path)?.read(&mut beginning).map(drop)
+}
+
+fn read_patch(input: &PatchFile) -> Result<VerifiedPatch, Error> {
+    let path = input.path.clone();
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
         Err(source) => return Err(Error::Unreadable { path, source }),
     };
     let found = Sha256::of(&bytes);
-    if found != patch.sha256 {
+    if found != input.sha256 {
         return Err(Error::Changed {
             path,
             found,
-            expected: patch.sha256,
+            expected: input.sha256,
         });
     }
     match String::from_utf8(bytes) {
@@ -284,16 +287,16 @@ fn read_patch(patch: &PatchFile) -> Result<VerifiedPatch, Error> {
 fn fetch_wheel(wheel: &WheelInput, context: &FetchContext<'_>) -> Result<VerifiedWheel, Error> {
     let mut phase = context.reporter.begin(PHASE, Unit::Bytes, None);
     phase.set_current(&wheel.file_name);
-    let (file, origin) = match context.from_store(&[wheel.sha256])? {
+    let (file, origin) = match context.look_up(&[wheel.sha256])? {
         Some(file) => (file, "the store".to_owned()),
         None => match &wheel.location {
             WheelLocation::Path(path) => (
-                context.from_named_file(path, wheel.sha256)?,
+                context.copy_named_file(path, wheel.sha256)?,
                 path.display().to_string(),
             ),
             WheelLocation::Url(address) => match address.to_file_path() {
                 Some(path) => (
-                    context.from_named_file(&path, wheel.sha256)?,
+                    context.copy_named_file(&path, wheel.sha256)?,
                     path.display().to_string(),
                 ),
                 None => (
@@ -314,7 +317,7 @@ fn download_wheel(
     wheel: &WheelInput,
     address: &Address,
     context: &FetchContext<'_>,
-    phase: &mut dyn crate::progress::Phase,
+    phase: &mut dyn Phase,
 ) -> Result<StoredFile, Error> {
     if context.network == Network::Offline {
         return Err(Error::WheelNotAsked {
@@ -329,13 +332,13 @@ fn download_wheel(
     };
     download.run(context, phase).map_err(|source| Error::Wheel {
         file_name: wheel.file_name.clone(),
-        source,
+        source: Box::new(source),
     })
 }
 
 impl FetchContext<'_> {
     /// The first of these that the store has.
-    fn from_store(&self, accepted: &[Sha256]) -> Result<Option<StoredFile>, Error> {
+    fn look_up(&self, accepted: &[Sha256]) -> Result<Option<StoredFile>, Error> {
         for digest in accepted {
             if let Some(file) = self
                 .store
@@ -349,13 +352,8 @@ impl FetchContext<'_> {
     }
 
     /// A file that the plan names with its digest.
-    fn from_named_file(
-        &self,
-        path: &std::path::Path,
-        expected: Sha256,
-    ) -> Result<StoredFile, Error> {
-        // Opened here first, so that a failure of reading is not taken for one of the store.
-        if let Err(source) = std::fs::File::open(path) {
+    fn copy_named_file(&self, path: &Path, expected: Sha256) -> Result<StoredFile, Error> {
+        if let Err(source) = prove_readable(path) {
             return Err(Error::Unreadable {
                 path: path.to_owned(),
                 source,

@@ -185,8 +185,7 @@ impl Said {
         let said = self.0.lock().unwrap();
         said.iter()
             .filter(|(kind, _)| *kind == wanted)
-            .map(|(_, line)| format!("{line}\n"))
-            .collect()
+            .fold(String::new(), |text, (_, line)| text + line + "\n")
     }
 
     fn add(&self, kind: Kind, text: &str) {

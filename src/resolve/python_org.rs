@@ -134,7 +134,7 @@ impl PythonOrg {
         let entries: Vec<ReleaseEntry> = self.ask(http, reporter, query)?;
         Ok(entries
             .iter()
-            .filter_map(|entry| entry.version())
+            .filter_map(ReleaseEntry::version)
             .filter(|version| version.is_final())
             .collect())
     }

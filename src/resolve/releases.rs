@@ -86,13 +86,13 @@ pub enum Error {
     },
     /// The table does not know it, and python.org does not vouch for it.
     #[error(
-        "CPython {version} is not in the table of known releases, and python.org gives no digest"
+        "CPython {version} is not in the table of known releases, and python.org does not vouch for it"
     )]
     NotVouchedFor {
         /// The version asked for.
         version: PythonVersion,
         /// What python.org said.
-        source: python_org::Error,
+        source: Box<python_org::Error>,
     },
 }
 
@@ -112,7 +112,7 @@ impl Explain for Error {
                 "{}leave out `--offline`, or give the digest of its archive with `--sha256`",
                 known_of_series(*version)
             )),
-            Self::NotVouchedFor { version, source } => match source {
+            Self::NotVouchedFor { version, source } => match **source {
                 python_org::Error::Variable(_) => Some(format!(
                     "correct {} or unset it",
                     python_org::PYTHON_ORG_VARIABLE
@@ -226,7 +226,10 @@ fn ask_python_org(version: PythonVersion, sources: &ReleaseSources<'_>) -> Resul
     let files = sources
         .python_org
         .source_files(version, sources.http, sources.reporter)
-        .map_err(|source| Error::NotVouchedFor { version, source })?;
+        .map_err(|source| Error::NotVouchedFor {
+            version,
+            source: Box::new(source),
+        })?;
     Ok(Release {
         version,
         files,

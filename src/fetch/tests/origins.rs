@@ -1,0 +1,305 @@
+//! What fetching promises of a release file, against servers on loopback.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::{World, archive, xz_archive};
+use crate::digest::Sha256;
+use crate::error::{ExitStatus, Explain as _};
+use crate::fetch::testing::{Reply, Server, nobody};
+use crate::fetch::{Compression, Error, VerifiedInputs, VerifiedSource};
+use crate::resolve::plan::Origin;
+
+fn mirror(server: &Server) -> Origin {
+    Origin::MirrorUrl(server.address.clone())
+}
+
+#[track_caller]
+fn assert_is_archive(inputs: &VerifiedInputs, origin: &str) {
+    let VerifiedSource::Archive(found) = inputs.source() else {
+        panic!("{inputs:?}");
+    };
+    assert_eq!(fs_err::read(found.path()).unwrap(), archive());
+    assert_eq!(found.name(), "Python-3.11.2.tgz");
+    assert_eq!(found.compression(), Compression::Gzip);
+    assert_eq!(found.origin(), origin);
+}
+
+#[test]
+fn python_org_gives_the_archive_and_the_store_keeps_it() {
+    let server = Server::start(|asked, _| match asked.path.as_str() {
+        "/ftp/python/3.11.2/Python-3.11.2.tgz" => {
+            // Servers like to call it an encoding; it must not be unpacked.
+            Reply::ok(archive()).with_header("Content-Encoding: gzip")
+        }
+        _ => Reply::status(404, ""),
+    });
+    let world = World::new();
+    let origins = [Origin::Store, Origin::PythonOrg(server.address.clone())];
+    let inputs = world.fetch_from(&origins).unwrap();
+    assert_is_archive(&inputs, "127.0.0.1");
+    assert_eq!(world.said.phases(), "Python-3.11.2.tgz from 127.0.0.1\n");
+    assert_is_archive(&world.fetch_from(&origins).unwrap(), "the store");
+    assert_eq!(server.asked().len(), 1);
+    assert!(world.partial_files().is_empty());
+}
+
+#[test]
+fn a_mirror_is_asked_for_both_archives_in_both_layouts() {
+    let server = Server::start(|asked, _| match asked.path.as_str() {
+        "/3.11.2/Python-3.11.2.tar.xz" => Reply::ok(xz_archive()),
+        _ => Reply::status(404, ""),
+    });
+    let world = World::new();
+    let inputs = world.fetch_from(&[mirror(&server)]).unwrap();
+    let VerifiedSource::Archive(found) = inputs.source() else {
+        panic!("{inputs:?}");
+    };
+    assert_eq!(found.name(), "Python-3.11.2.tar.xz");
+    assert_eq!(found.compression(), Compression::Xz);
+    assert_eq!(
+        server.paths(),
+        [
+            "/Python-3.11.2.tgz",
+            "/3.11.2/Python-3.11.2.tgz",
+            "/Python-3.11.2.tar.xz",
+            "/3.11.2/Python-3.11.2.tar.xz"
+        ]
+    );
+}
+
+#[test]
+fn a_server_error_is_met_with_another_try() {
+    let server = Server::start(|_, count| match count {
+        0 | 1 => Reply::status(503, ""),
+        _ => Reply::ok(archive()),
+    });
+    let world = World::new();
+    world.fetch_from(&[mirror(&server)]).unwrap();
+    assert_eq!(server.asked().len(), 3);
+    assert!(world.said.details().contains("trying again"));
+}
+
+#[test]
+fn a_server_that_wants_a_long_pause_is_left_alone() {
+    let server = Server::start(|_, _| Reply::status(429, "").with_header("Retry-After: 3600"));
+    let error = World::new().fetch_from(&[mirror(&server)]).unwrap_err();
+    assert!(error.to_string().contains("429"), "{error}");
+    assert_eq!(
+        server
+            .paths()
+            .iter()
+            .filter(|path| *path == "/Python-3.11.2.tgz")
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_body_that_breaks_off_is_resumed() {
+    let server = Server::start(|asked, count| match count {
+        0 => Reply::part(asked, &archive()).cut_after(500_000),
+        _ => Reply::part(asked, &archive()),
+    });
+    let world = World::new();
+    let inputs = world.fetch_from(&[mirror(&server)]).unwrap();
+    assert_is_archive(&inputs, &server.address.to_string());
+    let from: Vec<_> = server.asked().iter().map(|asked| asked.from).collect();
+    assert_eq!(from, [None, Some(500_000)]);
+}
+
+#[test]
+fn a_server_that_ignores_the_range_begins_anew() {
+    let server = Server::start(|_, count| match count {
+        0 => Reply::ok(archive()).cut_after(400_000),
+        _ => Reply::ok(archive()),
+    });
+    let world = World::new();
+    let inputs = world.fetch_from(&[mirror(&server)]).unwrap();
+    assert_is_archive(&inputs, &server.address.to_string());
+    assert_eq!(server.asked()[1].from, Some(400_000));
+}
+
+#[test]
+fn a_download_that_failed_is_resumed_by_the_next_run() {
+    let world = World::new();
+    let broken = Server::start(|asked, _| {
+        let mut reply = Reply::part(asked, &archive());
+        if asked.from.is_none() {
+            reply = reply.cut_after(300_000);
+        } else {
+            reply = reply.cut_after(0);
+        }
+        reply
+    });
+    let error = world.fetch_from(&[mirror(&broken)]).unwrap_err();
+    assert!(error.to_string().contains("broke off"), "{error}");
+    assert_eq!(broken.asked().len(), 3);
+    assert_eq!(world.partial_files().len(), 1);
+
+    let whole = Server::start(|asked, _| Reply::part(asked, &archive()));
+    world.fetch_from(&[mirror(&whole)]).unwrap();
+    assert_eq!(whole.asked()[0].from, Some(300_000));
+    assert!(world.partial_files().is_empty());
+}
+
+#[test]
+fn what_an_earlier_run_left_is_not_held_against_an_origin() {
+    let name = format!("{}.part", Sha256::of(&archive()));
+    for left in [
+        vec![0; 1000],
+        vec![0; archive().len()],
+        vec![0; 2 * archive().len()],
+    ] {
+        let world = World::new();
+        fs_err::write(world.store.partial_dir().unwrap().join(&name), left).unwrap();
+        let server = Server::start(|asked, _| Reply::part(asked, &archive()));
+        let inputs = world.fetch_from(&[mirror(&server)]).unwrap();
+        assert_is_archive(&inputs, &server.address.to_string());
+    }
+    // A process that was killed just before the last step: nobody needs to be asked.
+    let world = World::new();
+    fs_err::write(world.store.partial_dir().unwrap().join(&name), archive()).unwrap();
+    world.fetch_from(&[Origin::MirrorUrl(nobody())]).unwrap();
+}
+
+#[test]
+fn a_wrong_digest_is_never_asked_for_again_and_the_next_origin_is() {
+    let portal = Server::start(|_, _| Reply::ok("<html>Please log in</html>"));
+    let server = Server::start(|asked, _| Reply::part(asked, &archive()));
+    let world = World::new();
+    let inputs = world
+        .fetch_from(&[mirror(&portal), mirror(&server)])
+        .unwrap();
+    assert_is_archive(&inputs, &server.address.to_string());
+    assert_eq!(portal.asked().len(), 1);
+    assert_eq!(server.asked()[0].from, None);
+    assert!(world.said.details().contains("has the digest"));
+}
+
+#[test]
+fn the_error_lists_what_every_origin_answered() {
+    let missing = Server::start(|_, _| Reply::status(404, "<html>"));
+    let wrong = Server::start(|_, _| Reply::ok("something else"));
+    let world = World::new();
+    let folder = world.dir.path().join("mirror");
+    let error = world
+        .fetch_from(&[
+            Origin::Store,
+            Origin::MirrorFolder(folder.clone()),
+            mirror(&missing),
+            mirror(&wrong),
+            Origin::PythonOrg(nobody()),
+            Origin::HostPackages,
+        ])
+        .unwrap_err();
+    let text = error.to_string();
+    for wanted in [
+        "the source of CPython 3.11.2 cannot be fetched from anywhere:\n",
+        "\n    the store: not there\n",
+        &format!("\n    {}: not there\n", folder.display()),
+        &format!("{}Python-3.11.2.tar.xz answered 404", missing.address),
+        &format!(
+            "{}Python-3.11.2.tgz has the digest {}",
+            wrong.address,
+            Sha256::of(b"something else")
+        ),
+        &Sha256::of(&archive()).to_string(),
+        "Python-3.11.2.tgz cannot be reached: ",
+        "\n    the host's source packages: there is no apt-get on this host",
+    ] {
+        assert!(text.contains(wanted), "{wanted} is not in {text}");
+    }
+    assert_eq!(error.exit_status(), ExitStatus::Input);
+    assert!(error.hint().unwrap().contains("--mirror"));
+    assert!(world.partial_files().is_empty());
+}
+
+#[test]
+fn offline_asks_nobody_but_local_folders() {
+    let server = Server::start(|_, _| Reply::ok(archive()));
+    let world = World::offline();
+    let origins = [
+        Origin::Store,
+        mirror(&server),
+        Origin::PythonOrg(server.address.clone()),
+        Origin::HostPackages,
+    ];
+    let error = world.fetch_from(&origins).unwrap_err();
+    assert_eq!(error.to_string().matches("not asked offline").count(), 3);
+    assert!(error.hint().unwrap().contains("--offline"));
+    assert!(server.asked().is_empty());
+
+    world.file("mirror/3.11.2/Python-3.11.2.tgz", &archive());
+    let folder = world.dir.path().join("mirror");
+    let as_address = format!("file://{}", folder.display()).parse().unwrap();
+    for origin in [
+        Origin::MirrorFolder(folder.clone()),
+        Origin::MirrorUrl(as_address),
+    ] {
+        let world = World::offline();
+        world.fetch_from(&[origin]).unwrap();
+    }
+}
+
+#[test]
+fn a_wrong_file_in_a_mirror_folder_leads_to_the_next_origin() {
+    let world = World::new();
+    world.file("one/Python-3.11.2.tgz", b"broken");
+    world.file("two/Python-3.11.2.tgz", &archive());
+    let folder = |name: &str| Origin::MirrorFolder(world.dir.path().join(name));
+    world.fetch_from(&[folder("one"), folder("two")]).unwrap();
+    assert!(
+        world
+            .said
+            .details()
+            .contains(&Sha256::of(b"broken").to_string())
+    );
+}
+
+#[test]
+fn a_wrong_source_is_final_and_shows_both_digests() {
+    let good = Server::start(|_, _| Reply::ok(archive()));
+    let bad = Server::start(|_, _| Reply::ok("nothing"));
+    let world = World::new();
+    let file = world.file("Python-3.11.2.tgz", b"nothing");
+    for origin in [Origin::File(file.clone()), Origin::Url(bad.address.clone())] {
+        let error = world.fetch_from(&[origin, mirror(&good)]).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, Error::WrongSource { .. }), "{text}");
+        for digest in [Sha256::of(b"nothing"), Sha256::of(&archive())] {
+            assert!(text.contains(&digest.to_string()), "{text}");
+        }
+    }
+    let missing = Origin::File(Path::new("/nowhere/at/all").to_owned());
+    let error = world.fetch_from(&[missing, mirror(&good)]).unwrap_err();
+    assert!(matches!(error, Error::Unreadable { .. }), "{error}");
+    assert!(good.asked().is_empty() && world.partial_files().is_empty());
+
+    fs_err::write(&file, archive()).unwrap();
+    let inputs = world.fetch_from(&[Origin::File(file.clone())]).unwrap();
+    assert_is_archive(&inputs, &file.display().to_string());
+}
+
+#[test]
+fn two_downloads_of_the_same_file_are_one() {
+    let server = Server::start(|asked, _| {
+        std::thread::sleep(Duration::from_millis(100));
+        Reply::part(asked, &archive())
+    });
+    let world = World::new();
+    let start = std::sync::Barrier::new(3);
+    let run = || {
+        start.wait();
+        world.fetch_from(&[mirror(&server)]).map(|_| ())
+    };
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..3).map(|_| scope.spawn(run)).collect();
+        for run in runs {
+            run.join().unwrap().unwrap();
+        }
+    });
+    assert_eq!(server.asked().len(), 1);
+    assert!(world.said.notes().contains("waiting for another pybuild"));
+    assert!(world.partial_files().is_empty());
+}
