@@ -89,7 +89,10 @@ impl Search<'_> {
         let apt = PrivateApt::new(apt_get, self.context)?;
         phase.set_total(2 * UPDATED);
         phase.set_current("apt-get update");
-        let mut complaints = apt.run(["update"], |percent| phase.set_position(percent))?;
+        // Every list of a host that says nothing costs the time-out anew, so these get one try; the
+        // archive, of a host that is known to answer by then, gets two.
+        let arguments = ["update", "-o", "Acquire::Retries=0"];
+        let mut complaints = apt.run(arguments, |percent| phase.set_position(percent))?;
         phase.set_position(UPDATED);
 
         let package = format!("python{}", self.version.short());
@@ -281,12 +284,10 @@ impl<'a> PrivateApt<'a> {
             .runner
             .run(super::PHASE, &command, |line| match percentage(line) {
                 Some(percent) => at(percent),
-                None if line.starts_with("E: ") => complaints.push(line[3..].to_owned()),
-                None => {}
+                None => complaints.extend(complaint_in(line)),
             });
         match ran {
-            Ok(()) => Ok(Vec::new()),
-            Err(CommandError::Failed { .. }) => Ok(complaints),
+            Ok(()) | Err(CommandError::Failed { .. }) => Ok(complaints),
             Err(error) => Err(error.into()),
         }
     }
@@ -317,8 +318,8 @@ APT::Status-Fd "1";
 Acquire::Languages "none";
 // A host that cannot be reached costs seconds, not minutes.
 Acquire::Retries "1";
-Acquire::http::Timeout "10";
-Acquire::https::Timeout "10";
+Acquire::http::Timeout "5";
+Acquire::https::Timeout "5";
 // The host's hooks would clean the host's cache and refresh the host's catalogues.
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
@@ -331,6 +332,16 @@ Acquire::https::Timeout "10";
 fn percentage(line: &str) -> Option<u64> {
     let percent = line.strip_prefix("dlstatus:")?.split(':').nth(1)?;
     percent.split('.').next()?.parse().ok()
+}
+
+/// What apt says of something that it could not get. `update` calls it a warning only.
+fn complaint_in(line: &str) -> Option<String> {
+    let complaint = line.strip_prefix("E: ").or_else(|| {
+        line.strip_prefix("W: ")
+            .filter(|line| line.starts_with("Failed"))
+    })?;
+    // `Failed to fetch ADDRESS  REASON`
+    Some(complaint.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// One source package of apt's indexes.
@@ -386,7 +397,9 @@ fn as_debian_writes(version: PythonVersion) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{as_debian_writes, parse_source_packages, percentage, upstream_version};
+    use super::{
+        as_debian_writes, complaint_in, parse_source_packages, percentage, upstream_version,
+    };
     use crate::digest::Sha256;
 
     #[test]
@@ -414,6 +427,21 @@ mod tests {
         assert_eq!(upstream_version("3.11.2"), "3.11.2");
         assert_eq!(as_debian_writes("3.14.0rc1".parse().unwrap()), "3.14.0~rc1");
         assert_eq!(as_debian_writes("3.11.2".parse().unwrap()), "3.11.2");
+    }
+
+    #[test]
+    fn what_apt_could_not_get_is_kept() {
+        let kept = |line| complaint_in(line);
+        assert_eq!(
+            kept("W: Failed to fetch http://h.example/InRelease  Connection refused").unwrap(),
+            "Failed to fetch http://h.example/InRelease Connection refused"
+        );
+        assert_eq!(
+            kept("E: Unable to find a source package").unwrap(),
+            "Unable to find a source package"
+        );
+        assert_eq!(kept("W: Some index files failed to download."), None);
+        assert_eq!(kept("Get:1 http://h.example E: InRelease"), None);
     }
 
     #[test]
