@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use crate::address::Address;
 use crate::environment::Environment;
@@ -24,7 +24,7 @@ pub struct Reply {
     status: u16,
     headers: String,
     body: Vec<u8>,
-    length: Option<usize>,
+    length: usize,
 }
 
 impl Reply {
@@ -39,7 +39,7 @@ impl Reply {
         Self {
             status,
             headers: String::new(),
-            length: Some(body.len()),
+            length: body.len(),
             body,
         }
     }
@@ -66,6 +66,12 @@ impl Reply {
         self
     }
 
+    /// Promises so many bytes.
+    pub fn with_length(mut self, length: usize) -> Self {
+        self.length = length;
+        self
+    }
+
     /// Promises the whole body, but ends after `length` bytes of it.
     pub fn cut_after(mut self, length: usize) -> Self {
         self.body.truncate(length);
@@ -73,12 +79,9 @@ impl Reply {
     }
 
     fn write(&self, mut stream: &TcpStream) {
-        let length = self.length.map_or_else(String::new, |length| {
-            format!("Content-Length: {length}\r\n")
-        });
         let head = format!(
-            "HTTP/1.1 {} Status\r\nConnection: close\r\n{length}{}\r\n",
-            self.status, self.headers
+            "HTTP/1.1 {} Status\r\nConnection: close\r\nContent-Length: {}\r\n{}\r\n",
+            self.status, self.length, self.headers
         );
         // The client may have gone away: that is its right.
         let _ = stream.write_all(head.as_bytes());
@@ -134,11 +137,15 @@ pub fn nobody() -> Address {
     address.parse().unwrap()
 }
 
-/// A client with no proxy, no password and no home.
-pub fn client() -> Http {
-    let environment =
-        Environment::with_variables(std::path::Path::new("/"), [] as [(&str, &str); 0]);
-    Http::new(&environment, None).unwrap()
+/// A client with no proxy, no password and no home; one for all tests, because reading the host's
+/// certificates takes its time.
+pub fn client() -> &'static Http {
+    static CLIENT: LazyLock<Http> = LazyLock::new(|| {
+        let environment =
+            Environment::with_variables(std::path::Path::new("/"), [] as [(&str, &str); 0]);
+        Http::new(&environment, None).unwrap()
+    });
+    &CLIENT
 }
 
 fn read_request(stream: &TcpStream) -> Option<Asked> {

@@ -23,7 +23,7 @@ use crate::store::Store;
 struct World {
     dir: tempfile::TempDir,
     store: Store,
-    http: Http,
+    http: &'static Http,
     said: Said,
     environment: Environment,
     runner: Runner,
@@ -57,7 +57,7 @@ impl World {
             plan,
             &FetchContext {
                 store: &self.store,
-                http: &self.http,
+                http: self.http,
                 network: self.network,
                 retries: Retries {
                     tries: 3,

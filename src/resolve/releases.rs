@@ -265,7 +265,7 @@ fn newest(
     let admitted = versions
         .into_iter()
         .rev()
-        .filter(|version| request.admits(*version) && version.has_ensurepip());
+        .filter(|version| request.admits(*version));
     for version in admitted {
         match release_of(version, sha256, sources) {
             Ok(release) => {

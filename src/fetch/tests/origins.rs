@@ -121,6 +121,31 @@ fn a_server_that_ignores_the_range_begins_anew() {
 }
 
 #[test]
+fn another_part_than_the_one_asked_for_is_not_taken_for_it() {
+    // Its digest would be wrong, and the origin would be given up.
+    let server = Server::start(|asked, count| match count {
+        0 => Reply::part(asked, &archive()).cut_after(400_000),
+        1 => Reply::status(206, &archive()[500_000..])
+            .with_header("Content-Range: bytes 500000-1200001/1200002"),
+        _ => Reply::part(asked, &archive()),
+    });
+    let world = World::new();
+    world.fetch_from(&[mirror(&server)]).unwrap();
+    let from: Vec<_> = server.asked().iter().map(|asked| asked.from).collect();
+    assert_eq!(from, [None, Some(400_000), None]);
+}
+
+#[test]
+fn an_endless_answer_is_refused() {
+    let server = Server::start(|_, _| Reply::ok("beginning").with_length(2 << 30));
+    let world = World::new();
+    let error = world.fetch_from(&[mirror(&server)]).unwrap_err();
+    assert!(error.to_string().contains("more than 1024 MiB"), "{error}");
+    assert_eq!(server.asked().len(), 1);
+    assert!(world.partial_files().is_empty());
+}
+
+#[test]
 fn a_download_that_failed_is_resumed_by_the_next_run() {
     let world = World::new();
     let broken = Server::start(|asked, _| {

@@ -21,7 +21,7 @@ fn ask(
     let said = Said::default();
     let sources = ReleaseSources {
         python_org: &python_org,
-        http: &client(),
+        http: client(),
         network,
         reporter: &said,
     };
