@@ -1,0 +1,363 @@
+//! One test's own world: home, cache, current directory, programs, and nothing inherited.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::server::REFUSING;
+
+/// What a build of a miniature may call; no package manager among them.
+const PROGRAMS: &[&str] = &[
+    "ar", "as", "awk", "basename", "bash", "cat", "chmod", "cmp", "cp", "cut", "date", "diff",
+    "dirname", "echo", "env", "expr", "false", "find", "grep", "head", "id", "install", "ld", "ln",
+    "ls", "make", "mkdir", "mktemp", "mv", "nm", "printf", "pwd", "ranlib", "readlink", "rm",
+    "rmdir", "sed", "seq", "sh", "sleep", "sort", "strip", "tail", "tar", "tee", "test", "touch",
+    "tr", "true", "uname", "uniq", "wc", "which", "xargs",
+];
+
+/// Stands for the C compiler: has every header and library but those named in the files beside it,
+/// so that tests do not depend on what is installed where they run, and takes no time.
+const COMPILER: &str = r#"#!/bin/sh
+case "$*" in
+*--version*) echo 'cc (mini) 12.0'; exit 0 ;;
+*-dumpversion*) echo 12.0; exit 0 ;;
+*-dumpmachine*) echo x86_64-linux-gnu; exit 0 ;;
+esac
+out=a.out compile_only=no read_stdin=no sources=''
+while [ $# -gt 0 ]; do
+    case $1 in
+    -o) out=$2; shift ;;
+    -c | -E | -S | -fsyntax-only) compile_only=yes ;;
+    -x) shift ;;
+    -) read_stdin=yes ;;
+    -*) ;;
+    *) sources="$sources $1" ;;
+    esac
+    shift
+done
+here=${0%/*}
+text=$(if [ $read_stdin = yes ]; then cat; fi; for source in $sources; do [ -f "$source" ] && cat "$source"; done)
+if [ -f "$here/missing-headers" ]; then
+    while read -r header; do
+        case "$text" in
+        *"<$header>"*)
+            echo "conftest.c:1:10: fatal error: $header: No such file or directory" >&2
+            exit 1 ;;
+        esac
+    done <"$here/missing-headers"
+fi
+printf '#!/bin/sh\nexit 0\n' >"$out" || exit 1
+[ $compile_only = yes ] || chmod 755 "$out"
+"#;
+
+/// A test's own world. Its folder goes away with it.
+pub struct Context {
+    dir: tempfile::TempDir,
+    variables: BTreeMap<OsString, OsString>,
+}
+
+impl Context {
+    /// A world in which no origin can be reached and no package manager exists.
+    pub fn new() -> Self {
+        let dir = tempfile::Builder::new().prefix("pybuild-it-").tempdir();
+        let dir = dir.expect("a temporary folder");
+        let mut context = Self {
+            dir,
+            variables: BTreeMap::new(),
+        };
+        for folder in ["home", "work", "bin", "tmp"] {
+            fs_err::create_dir(context.path(folder)).expect("a new folder");
+        }
+        context.link_programs();
+        let own = |name: &str| context.path(name).into_os_string();
+        let variables = [
+            ("PATH", own("bin")),
+            ("HOME", own("home")),
+            ("TMPDIR", own("tmp")),
+            ("PYBUILD_CACHE_DIR", own("cache")),
+            ("PYBUILD_PYTHON_ORG", REFUSING.into()),
+            ("PIP_INDEX_URL", format!("{REFUSING}/simple/").into()),
+        ];
+        context.variables = variables.map(|(name, value)| (name.into(), value)).into();
+        context
+    }
+
+    fn link_programs(&self) {
+        let bin = self.path("bin");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        for program in PROGRAMS {
+            let mut found = std::env::split_paths(&path).map(|dir| dir.join(program));
+            if let Some(target) = found.find(|target| target.is_file()) {
+                symlink(target, bin.join(program)).expect("a new link");
+            }
+        }
+        for compiler in ["cc", "gcc", "c++", "g++"] {
+            self.put_program(compiler, COMPILER);
+        }
+    }
+
+    /// A path in the test's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Where the default prefix for a version is.
+    pub fn default_prefix(&self, version: &str) -> PathBuf {
+        self.path("home/.local/share/pybuild/versions")
+            .join(version)
+    }
+
+    /// With a variable set for every run.
+    pub fn set(&mut self, name: &str, value: impl AsRef<OsStr>) {
+        self.variables.insert(name.into(), value.as_ref().into());
+    }
+
+    /// With a variable taken away.
+    pub fn unset(&mut self, name: &str) {
+        self.variables.remove(OsStr::new(name));
+    }
+
+    /// Puts a shell script into the folder that `PATH` names, in place of what was there.
+    pub fn put_program(&self, name: &str, script: &str) {
+        let path = self.path("bin").join(name);
+        drop(fs_err::remove_file(&path));
+        fs_err::write(&path, script).expect("a script of the test's own");
+        fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
+            .expect("a script of the test's own");
+    }
+
+    /// Takes a program away.
+    pub fn remove_program(&self, name: &str) {
+        fs_err::remove_file(self.path("bin").join(name)).expect("a program that was there");
+    }
+
+    /// Lets the compiler lack these headers.
+    pub fn lack_headers(&self, headers: &[&str]) {
+        let text = headers.join("\n") + "\n";
+        fs_err::write(self.path("bin/missing-headers"), text).expect("a file of the test's own");
+    }
+
+    /// Writes a file into the test's folder.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        let parent = path.parent().expect("a path in the test's folder");
+        fs_err::create_dir_all(parent).expect("a folder of the test's own");
+        fs_err::write(&path, content).expect("a file of the test's own");
+        path
+    }
+
+    /// The program with these arguments, to be run in the test's current directory.
+    pub fn command(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pybuild"));
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(&self.variables)
+            .current_dir(self.path("work"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Outcome {
+        self.outcome(&mut self.command(arguments))
+    }
+
+    /// Runs any command to its end.
+    pub fn outcome(&self, command: &mut Command) -> Outcome {
+        let output = command.output().expect("a program that can be started");
+        Outcome {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            temp: self.dir.path().to_owned(),
+        }
+    }
+
+    /// Every file, link and folder below `name`, with what it holds; to prove that nothing changed.
+    pub fn snapshot(&self, name: &str) -> BTreeMap<String, String> {
+        snapshot(&self.path(name))
+    }
+
+    /// The files below the test's folder in which `needle` stands.
+    pub fn files_with(&self, needle: &str) -> Vec<PathBuf> {
+        let mut found: Vec<PathBuf> = walkdir::WalkDir::new(self.dir.path())
+            .into_iter()
+            .filter_map(Result::ok)
+            .filter(|entry| entry.file_type().is_file())
+            .map(walkdir::DirEntry::into_path)
+            .filter(|path| {
+                let content = fs_err::read(path).unwrap_or_default();
+                content
+                    .windows(needle.len())
+                    .any(|part| part == needle.as_bytes())
+            })
+            .collect();
+        found.sort();
+        found
+    }
+}
+
+/// Every entry below `folder` (links not followed) and what it holds; empty when it is not there.
+pub fn snapshot(folder: &Path) -> BTreeMap<String, String> {
+    walkdir::WalkDir::new(folder)
+        .into_iter()
+        .filter_map(Result::ok)
+        .map(|entry| {
+            let name = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+            let kind = entry.file_type();
+            let content = if kind.is_symlink() {
+                format!(
+                    "-> {}",
+                    fs_err::read_link(entry.path())
+                        .unwrap_or_default()
+                        .display()
+                )
+            } else if kind.is_dir() {
+                "folder".into()
+            } else {
+                let content = fs_err::read(entry.path()).unwrap_or_default();
+                pybuild::digest::Sha256::of(&content).to_string()
+            };
+            (name.display().to_string(), content)
+        })
+        .collect()
+}
+
+/// How a run ended and what it printed.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    temp: PathBuf,
+}
+
+impl Outcome {
+    /// Asserts that all went well.
+    #[track_caller]
+    pub fn success(self) -> Self {
+        self.exits(0)
+    }
+
+    /// Asserts the exit code.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+
+    /// Asserts that all these texts stand in standard error.
+    #[track_caller]
+    pub fn says<'a>(self, texts: impl IntoIterator<Item = &'a str>) -> Self {
+        for text in texts {
+            assert!(
+                self.stderr.contains(text),
+                "`{text}` is missing in:\n{self}"
+            );
+        }
+        self
+    }
+
+    /// Asserts that this text stands in neither output.
+    #[track_caller]
+    pub fn never_says(self, text: &str) -> Self {
+        assert!(
+            !self.stdout.contains(text) && !self.stderr.contains(text),
+            "`{text}` in:\n{self}"
+        );
+        self
+    }
+
+    /// Asserts exactly one `error:` line, with a hint after it.
+    #[track_caller]
+    pub fn has_one_error_with_a_hint(self) -> Self {
+        let lines_with = |mark: &str| {
+            let lines = self.stderr.lines();
+            lines.filter(|line| line.starts_with(mark)).count()
+        };
+        assert_eq!(lines_with("error:"), 1, "one error in:\n{self}");
+        assert_eq!(lines_with("hint:"), 1, "one hint in:\n{self}");
+        assert!(!self.stderr.contains("panicked"), "{self}");
+        self
+    }
+
+    /// Standard error without what differs from run to run.
+    pub fn filtered_stderr(&self) -> String {
+        filtered(&self.stderr, &self.temp)
+    }
+
+    /// Standard output without what differs from run to run.
+    pub fn filtered_stdout(&self) -> String {
+        filtered(&self.stdout, &self.temp)
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            code,
+            stdout,
+            stderr,
+            ..
+        } = self;
+        write!(
+            f,
+            "exit code: {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}\n---"
+        )
+    }
+}
+
+/// Replaces the test's folder, digests, ports and durations.
+fn filtered(text: &str, temp: &Path) -> String {
+    let text = text.replace(&temp.display().to_string(), "[TEMP]");
+    let mut result = String::new();
+    for line in text.lines() {
+        let words: Vec<String> = line.split(' ').map(filtered_word).collect();
+        let line = words.join(" ");
+        let line = line
+            .replace("[N] min [N] s", "[TIME]")
+            .replace("[N] s", "[TIME]");
+        result.push_str(&line);
+        result.push('\n');
+    }
+    result
+}
+
+fn filtered_word(word: &str) -> String {
+    let is_digest = |part: &str| part.len() == 64 && part.bytes().all(|c| c.is_ascii_hexdigit());
+    let is_number = |part: &str| !part.is_empty() && part.parse::<f64>().is_ok();
+    let core = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    if is_digest(core) {
+        return word.replace(core, "[SHA256]");
+    }
+    if is_number(core) && !core.contains(|c: char| c.is_ascii_alphabetic()) {
+        return word.replace(core, "[N]");
+    }
+    let Some((before, rest)) = word.split_once("http://127.0.0.1:") else {
+        return word.to_owned();
+    };
+    format!(
+        "{before}[SERVER]{}",
+        rest.trim_start_matches(|c: char| c.is_ascii_digit())
+    )
+}
+
+mod tests {
+    use super::filtered;
+
+    #[test]
+    fn what_varies_is_filtered_out() {
+        let text = format!(
+            "built /t/x/a (12 s) from http://127.0.0.1:80/p: {}\n",
+            "ab".repeat(32)
+        );
+        let shown = filtered(&text, std::path::Path::new("/t/x"));
+        assert_eq!(shown, "built [TEMP]/a ([TIME]) from [SERVER]/p: [SHA256]\n");
+    }
+}

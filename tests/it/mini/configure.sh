@@ -1,0 +1,31 @@
+#!/bin/sh
+# Stands for CPython's configure: logs what it was called with and writes the Makefile.
+prefix=/usr/local ensurepip=upgrade shared=no
+{
+    echo "directory: $(pwd)"
+    for argument in "$@"; do echo "argument: $argument"; done
+    env | LC_ALL=C sort | sed 's/^/environment: /'
+} >configure.log
+while [ $# -gt 0 ]; do
+    case $1 in
+    --prefix=*) prefix=${1#--prefix=} ;;
+    --prefix) prefix=$2; shift ;;
+    --with-ensurepip=*) ensurepip=${1#--with-ensurepip=} ;;
+    --with-ensurepip) ensurepip=upgrade ;;
+    --without-ensurepip) ensurepip=no ;;
+    --enable-shared) shared=yes ;;
+    esac
+    shift
+done
+for thing in build host CC cpp grep egrep sed mkdir strip ar readelf stdint.h stddef.h unistd.h \
+    dlfcn.h fcntl.h locale.h poll.h pthread.h sched.h signal.h stropts.h termios.h zlib.h \
+    size_t ssize_t pid_t mode_t off_t long-double wchar_t; do
+    echo "checking for $thing... yes"
+done
+@CONFIGURE_FAULT@
+sed -e "s|@prefix@|$prefix|g" -e "s|@ENSUREPIP@|$ensurepip|g" -e "s|@SHARED@|$shared|g" \
+    -e "s|@CC@|${CC:-cc}|g" Makefile.pre.in >Makefile
+echo 'configure: creating ./config.status'
+printf '#!/bin/sh\nexit 0\n' >config.status
+chmod +x config.status
+echo 'creating Makefile'

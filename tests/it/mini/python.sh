@@ -1,0 +1,153 @@
+#!/bin/sh
+# Stands for the interpreter: what it says comes from the files that it was built and installed with,
+# so that a tree whose ensurepip is not what it should be is found out as with a real one.
+PATH=${PATH:-/usr/bin:/bin}
+short=@SHORT@
+missing=' @MISSING@ '
+
+me=$0
+case $me in */*) ;; *) me=$(command -v "$me") ;; esac
+while [ -h "$me" ]; do
+    link=$(readlink "$me")
+    case $link in /*) me=$link ;; *) me=${me%/*}/$link ;; esac
+done
+bin=$(cd "${me%/*}" && pwd)
+if [ -f "$bin/pybuilddir.txt" ]; then
+    home=$bin lib=$bin/Lib patchlevel=$bin/Include/patchlevel.h
+else
+    home=${bin%/*}
+    lib=$home/lib/python$short
+    patchlevel=$home/include/python$short/patchlevel.h
+fi
+site=$lib/site-packages
+if [ -n "$MINI_VENV" ]; then site=$MINI_VENV/lib/python$short/site-packages; fi
+ensurepip=$lib/ensurepip/__init__.py
+
+fail() {
+    echo 'Traceback (most recent call last):' >&2
+    echo '  File "<mini>", line 1, in <module>' >&2
+    echo "$1" >&2
+    exit 1
+}
+
+version() { sed -n 's/^#define PY_VERSION[[:space:]]*"\(.*\)".*/\1/p' "$patchlevel"; }
+
+# The version that ensurepip's text pins, and the wheel name that it makes of it.
+pinned() { sed -n "s/^_$1_VERSION = [\"']\(.*\)[\"'].*/\1/p" "$ensurepip"; }
+tag_of() { # as in ("pip", _PIP_VERSION, "py3"); py3 where the text has no such line
+    tag=$(sed -n "s/^ *([\"']$1[\"'], _[A-Z]*_VERSION, [\"']\(.*\)[\"']),*/\1/p" "$ensurepip")
+    echo "${tag:-py3}"
+}
+bundled() { # project, version: the wheel must be there, and hold that version of that project
+    wheel=$lib/ensurepip/_bundled/$1-$2-$(tag_of "$1")-none-any.whl
+    [ -f "$wheel" ] || fail "FileNotFoundError: [Errno 2] No such file or directory: '$wheel'"
+    grep -aq "^Version: $2\$" "$wheel" || fail "ValueError: $wheel is not $1 $2"
+}
+projects() {
+    if grep -q '^_SETUPTOOLS_VERSION' "$ensurepip"; then echo setuptools; fi
+    echo pip
+}
+version_of() {
+    case $1 in
+    pip) pinned PIP ;;
+    setuptools) pinned SETUPTOOLS ;;
+    esac
+}
+
+# Installs what ensurepip bundles; $1: site-packages, $2: folder for scripts, $3: the interpreter
+# that the scripts name.
+bootstrap() {
+    for project in $(projects); do
+        wanted=$(version_of "$project")
+        bundled "$project" "$wanted"
+        mkdir -p "$1/$project" "$1/$project-$wanted.dist-info" "$2"
+        echo "__version__ = \"$wanted\"" >"$1/$project/__init__.py"
+        printf 'Metadata-Version: 2.1\nName: %s\nVersion: %s\n' "$project" "$wanted" \
+            >"$1/$project-$wanted.dist-info/METADATA"
+    done
+    for script in pip3 "pip$short"; do
+        printf '#!/bin/sh\nexec "%s" -m pip "$@"\n' "$3" >"$2/$script"
+        chmod 755 "$2/$script"
+    done
+    echo "Successfully installed pip-$(pinned PIP)"
+}
+
+installed_pip() {
+    [ -f "$site/pip/__init__.py" ] || fail "$me: No module named pip"
+    sed -n 's/^__version__ = "\(.*\)"/\1/p' "$site/pip/__init__.py"
+}
+
+run_ensurepip() {
+    root='' prefix=$home
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --version) echo "pip $(pinned PIP)"; exit 0 ;;
+        --root=*) root=${1#--root=} ;;
+        --root) root=$2; shift ;;
+        --mini-prefix=*) prefix=${1#--mini-prefix=} ;;
+        esac
+        shift
+    done
+    root=${root%/}
+    bootstrap "$root$prefix/lib/python$short/site-packages" "$root$prefix/bin" \
+        "$prefix/bin/python$short"
+}
+
+run_venv() {
+    with_pip=yes dir=''
+    for argument; do
+        case $argument in
+        --without-pip) with_pip=no ;;
+        -*) ;;
+        *) dir=$argument ;;
+        esac
+    done
+    mkdir -p "$dir/bin" "$dir/lib/python$short/site-packages"
+    dir=$(cd "$dir" && pwd)
+    printf 'home = %s\nversion = %s\n' "$bin" "$(version)" >"$dir/pyvenv.cfg"
+    for name in python python3 "python$short"; do
+        printf '#!/bin/sh\nMINI_VENV="%s" exec "%s" "$@"\n' "$dir" "$me" >"$dir/bin/$name"
+        chmod 755 "$dir/bin/$name"
+    done
+    if [ $with_pip = yes ]; then
+        bootstrap "$dir/lib/python$short/site-packages" "$dir/bin" "$dir/bin/python" >/dev/null
+        cp "$dir/bin/pip3" "$dir/bin/pip"
+        @VENV_FAULT@
+    fi
+}
+
+check_import() {
+    case $missing in
+    *" $1 "*) fail "ModuleNotFoundError: No module named '$1'" ;;
+    esac
+}
+
+while [ $# -gt 0 ]; do
+    case $1 in
+    -V | --version) echo "Python $(version)"; exit 0 ;;
+    -W | -X) shift ;;
+    -m | -c) break ;;
+    -*) ;;
+    *) break ;;
+    esac
+    shift
+done
+case $1 in
+-m)
+    module=$2
+    shift 2
+    case $module in
+    pip)
+        found=$(installed_pip) || exit 1
+        echo "pip $found from $site/pip (python $short)"
+        ;;
+    ensurepip) run_ensurepip "$@" ;;
+    venv) run_venv "$@" ;;
+    *) check_import "$module" ;;
+    esac
+    ;;
+*)
+    echo "the mini interpreter cannot run: $*" >&2
+    exit 1
+    ;;
+esac

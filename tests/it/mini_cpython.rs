@@ -1,0 +1,388 @@
+//! A miniature CPython release: a tarball of the right shape that is configured, compiled and
+//! installed in a fraction of a second, and whose interpreter is a shell script.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use pybuild::digest::Sha256;
+
+use crate::wheels::Wheel;
+
+/// The version most tests use: one that no table of known releases will ever have.
+pub const VERSION: &str = "3.99.1";
+
+/// The pip that the miniature is released with.
+pub const BUNDLED_PIP: &str = "23.0";
+
+/// The setuptools that the miniature with setuptools is released with.
+pub const BUNDLED_SETUPTOOLS: &str = "65.5.0";
+
+/// What goes wrong in a miniature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// `configure` ends with an error of its own.
+    Configure,
+    /// A source file does not compile.
+    Make,
+    /// `make` never ends.
+    MakeHangs,
+    /// `make install` dies halfway.
+    Install,
+    /// The interpreter lacks this module.
+    Missing(&'static str),
+    /// A venv gets this pip, whatever `ensurepip` bundles.
+    VenvPip(&'static str),
+    /// The interpreter says that it is this version.
+    Version(&'static str),
+}
+
+/// A miniature release, to be packed or unpacked.
+#[derive(Debug, Clone)]
+pub struct MiniCpython {
+    version: String,
+    with_setuptools: bool,
+    ensurepip: Option<String>,
+    faults: Vec<Fault>,
+    extra: Vec<(String, String)>,
+}
+
+impl MiniCpython {
+    /// A release that bundles pip alone, as from 3.12 on.
+    pub fn new(version: &str) -> Self {
+        Self {
+            version: version.into(),
+            with_setuptools: false,
+            ensurepip: None,
+            faults: Vec::new(),
+            extra: Vec::new(),
+        }
+    }
+
+    /// That bundles setuptools too, as up to 3.11.
+    pub fn with_setuptools(mut self) -> Self {
+        self.with_setuptools = true;
+        self
+    }
+
+    /// With another text of `Lib/ensurepip/__init__.py`.
+    pub fn with_ensurepip(mut self, text: &str) -> Self {
+        self.ensurepip = Some(text.into());
+        self
+    }
+
+    /// With something that goes wrong.
+    pub fn with_fault(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
+    /// With one more file.
+    pub fn with_file(mut self, path: &str, text: &str) -> Self {
+        self.extra.push((path.into(), text.into()));
+        self
+    }
+
+    /// `Python-V`.
+    pub fn top(&self) -> String {
+        format!("Python-{}", self.version)
+    }
+
+    /// `Python-V.tgz`, as python.org names it.
+    pub fn tgz_name(&self) -> String {
+        format!("{}.tgz", self.top())
+    }
+
+    /// `Python-V.tar.xz`.
+    pub fn txz_name(&self) -> String {
+        format!("{}.tar.xz", self.top())
+    }
+
+    /// The release packed with gzip; the same bytes each time.
+    pub fn tgz(&self) -> Vec<u8> {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(&self.tar()).expect("memory");
+        packer.finish().expect("memory")
+    }
+
+    /// The release packed with xz; the same bytes each time.
+    pub fn txz(&self) -> Vec<u8> {
+        let mut packer = liblzma::write::XzEncoder::new(Vec::new(), 1);
+        packer.write_all(&self.tar()).expect("memory");
+        packer.finish().expect("memory")
+    }
+
+    /// The digest of [`MiniCpython::tgz`].
+    pub fn sha256(&self) -> Sha256 {
+        Sha256::of(&self.tgz())
+    }
+
+    /// Writes `Python-V.tgz` into `folder`.
+    pub fn write_tgz(&self, folder: &Path) -> PathBuf {
+        let path = folder.join(self.tgz_name());
+        fs_err::create_dir_all(folder).expect("a folder of the test's own");
+        fs_err::write(&path, self.tgz()).expect("a file of the test's own");
+        path
+    }
+
+    /// Writes the tree `Python-V` into `folder`.
+    pub fn write_tree(&self, folder: &Path) -> PathBuf {
+        let packed = self.tar();
+        let mut archive = tar::Archive::new(packed.as_slice());
+        archive.unpack(folder).expect("a folder of the test's own");
+        folder.join(self.top())
+    }
+
+    fn tar(&self) -> Vec<u8> {
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut folders = std::collections::BTreeSet::new();
+        for (path, mode, content) in self.files() {
+            let path = format!("{}/{path}", self.top());
+            for (end, _) in path.match_indices('/') {
+                if folders.insert(path[..=end].to_owned()) {
+                    append(&mut archive, &path[..=end], 0o755, &[]);
+                }
+            }
+            append(&mut archive, &path, mode, &content);
+        }
+        archive.into_inner().expect("memory")
+    }
+
+    fn files(&self) -> Vec<(String, u32, Vec<u8>)> {
+        let mut files: Vec<(String, u32, Vec<u8>)> = Vec::new();
+        let mut add = |path: &str, mode: u32, text: &str| {
+            files.push((path.into(), mode, text.as_bytes().to_vec()));
+        };
+        add(
+            "configure",
+            0o755,
+            &self.fill(include_str!("mini/configure.sh")),
+        );
+        add(
+            "Makefile.pre.in",
+            0o644,
+            &self.fill(include_str!("mini/Makefile.pre.in")),
+        );
+        add(
+            "Programs/python.sh",
+            0o755,
+            &self.fill(include_str!("mini/python.sh")),
+        );
+        add("Include/patchlevel.h", 0o644, &self.patchlevel());
+        add("README.rst", 0o644, "A miniature of CPython, for tests.\n");
+        for object in [
+            "Objects/one",
+            "Objects/two",
+            "Objects/three",
+            "Objects/four",
+        ] {
+            add(
+                &format!("{object}.c"),
+                0o644,
+                "int mini(void) { return 0; }\n",
+            );
+        }
+        add("Parser/five.c", 0o644, "int mini(void) { return 5; }\n");
+        add("Python/six.c", 0o644, "int mini(void) { return 6; }\n");
+        add("Lib/os.py", 0o644, "sep = '/'\n");
+        add("Lib/venv/__init__.py", 0o644, "# see Programs/python.sh\n");
+        add("Lib/ensurepip/__init__.py", 0o644, &self.ensurepip());
+        add("Lib/ensurepip/__main__.py", 0o644, "import ensurepip\n");
+        for (path, text) in &self.extra {
+            add(path, 0o644, text);
+        }
+        let mut wheels = vec![Wheel::pip(BUNDLED_PIP)];
+        if self.with_setuptools {
+            wheels.push(Wheel::setuptools(BUNDLED_SETUPTOOLS));
+        }
+        for wheel in wheels {
+            let path = format!("Lib/ensurepip/_bundled/{}", wheel.file_name());
+            files.push((path, 0o644, wheel.bytes()));
+        }
+        files
+    }
+
+    fn ensurepip(&self) -> String {
+        let text = match (&self.ensurepip, self.with_setuptools) {
+            (Some(text), _) => text,
+            (None, false) => include_str!("mini/ensurepip_pip_only.py"),
+            (None, true) => include_str!("mini/ensurepip_with_setuptools.py"),
+        };
+        text.replace("@PIP@", BUNDLED_PIP)
+            .replace("@SETUPTOOLS@", BUNDLED_SETUPTOOLS)
+    }
+
+    fn patchlevel(&self) -> String {
+        let mut version = self.version.as_str();
+        for fault in &self.faults {
+            if let Fault::Version(said) = fault {
+                version = said;
+            }
+        }
+        let mut numbers = version.split('.');
+        let mut number = || numbers.next().unwrap_or("0");
+        format!(
+            "#define PY_MAJOR_VERSION {}\n#define PY_MINOR_VERSION {}\n#define PY_MICRO_VERSION {}\n\
+             #define PY_RELEASE_LEVEL PY_RELEASE_LEVEL_FINAL\n#define PY_RELEASE_SERIAL 0\n\n\
+             #define PY_VERSION \"{version}\"\n",
+            number(),
+            number(),
+            number(),
+        )
+    }
+
+    /// A template with this release's version and faults.
+    fn fill(&self, template: &str) -> String {
+        let short = self.version.rsplit_once('.').map_or("", |(short, _)| short);
+        let mut missing = Vec::new();
+        let mut text = template.replace("@SHORT@", short);
+        for fault in &self.faults {
+            let (place, script) = match fault {
+                Fault::Configure => (
+                    "@CONFIGURE_FAULT@",
+                    "echo 'configure: error: the mini compiler lacks stdmini.h' >&2; exit 1".into(),
+                ),
+                Fault::Make => (
+                    "@MAKE_FAULT@",
+                    "@echo \"Objects/broken.c:7:3: error: 'Py_Broken' undeclared\"; \
+                     for i in 1 2 3 4 5 6 7 8 9; do echo \"note $$i: noise\"; done; exit 1"
+                        .into(),
+                ),
+                Fault::MakeHangs => ("@MAKE_FAULT@", "exec sleep 600".into()),
+                Fault::Install => (
+                    "@INSTALL_FAULT@",
+                    "@echo 'install: error: cannot copy the mini library'; exit 1".into(),
+                ),
+                Fault::Missing(module) => {
+                    missing.push(*module);
+                    continue;
+                }
+                Fault::VenvPip(version) => (
+                    "@VENV_FAULT@",
+                    format!(
+                        "echo '__version__ = \"{version}\"' >\"$dir/lib/python$short/site-packages/pip/__init__.py\""
+                    ),
+                ),
+                Fault::Version(_) => continue,
+            };
+            text = text.replace(place, &script);
+        }
+        for place in [
+            "@CONFIGURE_FAULT@",
+            "@MAKE_FAULT@",
+            "@INSTALL_FAULT@",
+            "@VENV_FAULT@",
+        ] {
+            text = text.replace(place, ":");
+        }
+        text.replace("@MISSING@", &missing.join(" "))
+    }
+}
+
+/// Adds one entry with a fixed time; a path that ends in a slash is a folder.
+fn append(archive: &mut tar::Builder<Vec<u8>>, path: &str, mode: u32, content: &[u8]) {
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(mode);
+    header.set_size(content.len() as u64);
+    header.set_mtime(1_700_000_000);
+    header.set_entry_type(if path.ends_with('/') {
+        tar::EntryType::Directory
+    } else {
+        tar::EntryType::Regular
+    });
+    // Not `append_data`: tests also pack paths that a careful packer would refuse.
+    let name = path.as_bytes();
+    header.as_old_mut().name[..name.len()].copy_from_slice(name);
+    header.set_cksum();
+    archive.append(&header, content).expect("memory");
+}
+
+/// A `.tgz` of these paths and texts, however wrong they are.
+pub fn tgz_of(entries: &[(&str, &str)]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (path, text) in entries {
+        append(&mut archive, path, 0o644, text.as_bytes());
+    }
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer
+        .write_all(&archive.into_inner().expect("memory"))
+        .expect("memory");
+    packer.finish().expect("memory")
+}
+
+mod tests {
+    use std::path::Path;
+    use std::process::Command;
+
+    use super::{BUNDLED_PIP, Fault, MiniCpython, VERSION};
+
+    fn said(program: &Path, arguments: &[&str]) -> (bool, String) {
+        let output = Command::new(program).args(arguments).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    }
+
+    /// Configures, makes and installs a tree by hand; gives the staged prefix, or what failed.
+    fn built(release: &MiniCpython, dir: &Path) -> Result<std::path::PathBuf, String> {
+        let tree = release.write_tree(dir);
+        let script = format!(
+            "cd '{0}' && ./configure --prefix=/opt/mini --with-ensurepip=upgrade && make -j2 \
+             && make install DESTDIR='{1}'",
+            tree.display(),
+            dir.join("stage").display()
+        );
+        match said(Path::new("/bin/sh"), &["-c", &script]) {
+            (true, _) => Ok(dir.join("stage/opt/mini")),
+            (false, text) => Err(text),
+        }
+    }
+
+    #[test]
+    fn the_miniature_builds_and_its_pip_is_what_ensurepip_bundles() {
+        for release in [
+            MiniCpython::new(VERSION),
+            MiniCpython::new("3.11.99").with_setuptools(),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let prefix = built(&release, dir.path()).unwrap();
+            let python = prefix.join("bin/python3");
+            assert_eq!(
+                said(&python, &["-V"]).1,
+                format!("Python {}\n", release.version)
+            );
+            let pip = said(&python, &["-m", "pip", "--version"]).1;
+            assert!(
+                pip.starts_with(&format!("pip {BUNDLED_PIP} from {}", prefix.display())),
+                "{pip}"
+            );
+            let venv = dir.path().join("venv");
+            assert!(said(&python, &["-m", "venv", venv.to_str().unwrap()]).0);
+            let pip = said(&venv.join("bin/pip"), &["-V"]).1;
+            assert!(
+                pip.starts_with(&format!("pip {BUNDLED_PIP} from {}", venv.display())),
+                "{pip}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_pin_without_its_wheel_breaks_the_miniature_as_it_would_a_real_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = include_str!("mini/ensurepip_pip_only.py").replace("@PIP@", "24.0");
+        let release = MiniCpython::new(VERSION).with_ensurepip(&text);
+        let failed = built(&release, dir.path()).unwrap_err();
+        assert!(failed.contains("FileNotFoundError"), "{failed}");
+    }
+
+    #[test]
+    fn faults_show() {
+        for (fault, text) in [
+            (Fault::Configure, "configure: error:"),
+            (Fault::Make, "broken.c:7:3: error:"),
+            (Fault::Install, "install: error:"),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let failed = built(&MiniCpython::new(VERSION).with_fault(fault), dir.path());
+            assert!(failed.unwrap_err().contains(text));
+        }
+    }
+}

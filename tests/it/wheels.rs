@@ -1,0 +1,252 @@
+//! Small valid wheels of pip and setuptools, and the package indexes that list them.
+
+use std::fmt::Write as _;
+use std::io::{Cursor, Write as _};
+
+use pybuild::digest::Sha256;
+use zip::write::SimpleFileOptions;
+
+use crate::server::{Answer, Server, base64};
+
+/// A wheel (PEP 427) of nothing but what tells its project and version.
+#[derive(Debug, Clone)]
+pub struct Wheel {
+    project: String,
+    version: String,
+    tag: String,
+    requires_python: Option<String>,
+    metadata_name: String,
+    /// PEP 592: present means yanked, and the text says why.
+    yanked: Option<String>,
+    listed_hash: ListedHash,
+}
+
+/// What an index says of a wheel's digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ListedHash {
+    Right,
+    Wrong,
+    Missing,
+}
+
+impl Wheel {
+    /// pip, as it has been published since 21.0: for any Python 3.
+    pub fn pip(version: &str) -> Self {
+        Self::of("pip", version)
+    }
+
+    /// setuptools, for any Python 3.
+    pub fn setuptools(version: &str) -> Self {
+        Self::of("setuptools", version)
+    }
+
+    /// Any project's.
+    pub fn of(project: &str, version: &str) -> Self {
+        Self {
+            project: project.into(),
+            version: version.into(),
+            tag: "py3-none-any".into(),
+            requires_python: None,
+            metadata_name: project.into(),
+            yanked: None,
+            listed_hash: ListedHash::Right,
+        }
+    }
+
+    /// With other tags, such as `py2.py3-none-any`.
+    pub fn with_tag(mut self, tag: &str) -> Self {
+        self.tag = tag.into();
+        self
+    }
+
+    /// With a `Requires-Python`.
+    pub fn with_requires_python(mut self, specifiers: &str) -> Self {
+        self.requires_python = Some(specifiers.into());
+        self
+    }
+
+    /// With metadata that names another project than the file's name does.
+    pub fn with_metadata_of(mut self, project: &str) -> Self {
+        self.metadata_name = project.into();
+        self
+    }
+
+    /// Yanked from its index, for this reason.
+    pub fn yanked(mut self, reason: &str) -> Self {
+        self.yanked = Some(reason.into());
+        self
+    }
+
+    /// Listed without a digest.
+    pub fn without_listed_hash(mut self) -> Self {
+        self.listed_hash = ListedHash::Missing;
+        self
+    }
+
+    /// Listed with another file's digest.
+    pub fn with_wrong_listed_hash(mut self) -> Self {
+        self.listed_hash = ListedHash::Wrong;
+        self
+    }
+
+    /// The wheel's file name.
+    pub fn file_name(&self) -> String {
+        format!("{}-{}-{}.whl", self.project, self.version, self.tag)
+    }
+
+    /// The digest of its content.
+    pub fn sha256(&self) -> Sha256 {
+        Sha256::of(&self.bytes())
+    }
+
+    fn listed_hash(&self) -> Option<String> {
+        match self.listed_hash {
+            ListedHash::Right => Some(self.sha256().to_string()),
+            ListedHash::Wrong => Some(Sha256::of(b"something else").to_string()),
+            ListedHash::Missing => None,
+        }
+    }
+
+    /// The wheel itself; the same bytes each time.
+    pub fn bytes(&self) -> Vec<u8> {
+        let info = format!("{}-{}.dist-info", self.project, self.version);
+        let mut requires = String::new();
+        if let Some(specifiers) = &self.requires_python {
+            requires = format!("Requires-Python: {specifiers}\n");
+        }
+        let mut tags = String::new();
+        let (pythons, rest) = self.tag.split_once('-').expect("a tag has three parts");
+        for python in pythons.split('.') {
+            let _ = writeln!(tags, "Tag: {python}-{rest}");
+        }
+        let package = &self.project;
+        let files = [
+            (
+                format!("{package}/__init__.py"),
+                format!("__version__ = \"{}\"\n", self.version),
+            ),
+            (
+                format!("{package}/__main__.py"),
+                format!("from {package}._internal import main\n\nmain()\n"),
+            ),
+            (
+                format!("{package}/_internal/__init__.py"),
+                "def main(args=None):\n    return 0\n".into(),
+            ),
+            (
+                format!("{info}/METADATA"),
+                format!(
+                    "Metadata-Version: 2.1\nName: {}\nVersion: {}\n{requires}\n",
+                    self.metadata_name, self.version
+                ),
+            ),
+            (
+                format!("{info}/WHEEL"),
+                format!("Wheel-Version: 1.0\nRoot-Is-Purelib: true\n{tags}"),
+            ),
+        ];
+        let mut record = String::new();
+        let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        // Not deflated: the mini CPython's interpreter looks into its wheels with grep.
+        let options =
+            SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        let mut add = |name: &str, text: &str| {
+            archive.start_file(name, options).expect("a zip in memory");
+            archive.write_all(text.as_bytes()).expect("memory");
+        };
+        for (name, text) in &files {
+            let digest = base64_url(Sha256::of(text.as_bytes()).as_bytes());
+            let _ = writeln!(record, "{name},sha256={digest},{}", text.len());
+            add(name, text);
+        }
+        let _ = writeln!(record, "{info}/RECORD,,");
+        add(&format!("{info}/RECORD"), &record);
+        archive.finish().expect("a zip in memory").into_inner()
+    }
+}
+
+/// RECORD's digests are base64 with `-` and `_` and without `=` (PEP 427).
+fn base64_url(bytes: &[u8]) -> String {
+    let encoded = base64(bytes).replace('+', "-").replace('/', "_");
+    encoded.trim_end_matches('=').to_owned()
+}
+
+/// The form in which an index answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexForm {
+    /// PEP 691.
+    Json,
+    /// PEP 503, as older indexes and directory listings have it.
+    Html,
+}
+
+impl Server {
+    /// Lists `wheels` under `/simple/PROJECT/` in this form and serves them under `/files/`.
+    /// The addresses in the pages are relative.
+    pub fn put_index(&self, form: IndexForm, wheels: &[Wheel]) {
+        let mut projects: Vec<&str> = wheels.iter().map(|wheel| wheel.project.as_str()).collect();
+        projects.sort_unstable();
+        projects.dedup();
+        for project in projects {
+            let wheels: Vec<&Wheel> = wheels.iter().filter(|w| w.project == project).collect();
+            let page = match form {
+                IndexForm::Json => json_page(project, &wheels),
+                IndexForm::Html => html_page(project, &wheels),
+            };
+            self.put(&format!("/simple/{project}/"), page);
+        }
+        for wheel in wheels {
+            let path = format!("/files/{}", wheel.file_name());
+            self.put(&path, Answer::bytes(wheel.bytes()));
+        }
+    }
+}
+
+fn json_page(project: &str, wheels: &[&Wheel]) -> Answer {
+    let files: Vec<_> = wheels
+        .iter()
+        .map(|wheel| {
+            let hashes = wheel.listed_hash().map_or_else(
+                || serde_json::json!({}),
+                |hash| serde_json::json!({ "sha256": hash }),
+            );
+            let mut file = serde_json::json!({
+                "filename": wheel.file_name(),
+                "url": format!("../../files/{}", wheel.file_name()),
+                "hashes": hashes,
+                "yanked": wheel.yanked.as_ref().map_or_else(|| false.into(), |why| serde_json::json!(why)),
+            });
+            if let Some(specifiers) = &wheel.requires_python {
+                file["requires-python"] = serde_json::json!(specifiers);
+            }
+            file
+        })
+        .collect();
+    let page = serde_json::json!({
+        "meta": { "api-version": "1.1" },
+        "name": project,
+        "files": files,
+    });
+    Answer::text("application/vnd.pypi.simple.v1+json", page.to_string())
+}
+
+fn html_page(project: &str, wheels: &[&Wheel]) -> Answer {
+    let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
+    let escape = |text: &str| escape(text).replace('>', "&gt;").replace('"', "&quot;");
+    let mut page = format!("<!DOCTYPE html>\n<html><head><title>{project}</title></head><body>\n");
+    for wheel in wheels {
+        let name = wheel.file_name();
+        let hash = wheel.listed_hash();
+        let hash = hash.map_or(String::new(), |hash| format!("#sha256={hash}"));
+        let _ = write!(page, "<a href=\"../../files/{name}{hash}\"");
+        if let Some(specifiers) = &wheel.requires_python {
+            let _ = write!(page, " data-requires-python=\"{}\"", escape(specifiers));
+        }
+        if let Some(reason) = &wheel.yanked {
+            let _ = write!(page, " data-yanked=\"{}\"", escape(reason));
+        }
+        let _ = writeln!(page, ">{name}</a><br/>");
+    }
+    page.push_str("</body></html>\n");
+    Answer::text("text/html", page)
+}
