@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::outcome::Outcome;
 use crate::server::REFUSING;
 
 /// What a build of a miniature may call; no package manager among them.
@@ -168,12 +169,7 @@ impl Context {
     /// Runs any command to its end.
     pub fn outcome(&self, command: &mut Command) -> Outcome {
         let output = command.output().expect("a program that can be started");
-        Outcome {
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            temp: self.dir.path().to_owned(),
-        }
+        Outcome::new(&output, self.dir.path())
     }
 
     /// Every file, link and folder below `name`, with what it holds; to prove that nothing changed.
@@ -224,140 +220,4 @@ pub fn snapshot(folder: &Path) -> BTreeMap<String, String> {
             (name.display().to_string(), content)
         })
         .collect()
-}
-
-/// How a run ended and what it printed.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// The exit code; none when a signal ended it.
-    pub code: Option<i32>,
-    /// Standard output.
-    pub stdout: String,
-    /// Standard error.
-    pub stderr: String,
-    temp: PathBuf,
-}
-
-impl Outcome {
-    /// Asserts that all went well.
-    #[track_caller]
-    pub fn success(self) -> Self {
-        self.exits(0)
-    }
-
-    /// Asserts the exit code.
-    #[track_caller]
-    pub fn exits(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{self}");
-        self
-    }
-
-    /// Asserts that all these texts stand in standard error.
-    #[track_caller]
-    pub fn says<'a>(self, texts: impl IntoIterator<Item = &'a str>) -> Self {
-        for text in texts {
-            assert!(
-                self.stderr.contains(text),
-                "`{text}` is missing in:\n{self}"
-            );
-        }
-        self
-    }
-
-    /// Asserts that this text stands in neither output.
-    #[track_caller]
-    pub fn never_says(self, text: &str) -> Self {
-        assert!(
-            !self.stdout.contains(text) && !self.stderr.contains(text),
-            "`{text}` in:\n{self}"
-        );
-        self
-    }
-
-    /// Asserts exactly one `error:` line, with a hint after it.
-    #[track_caller]
-    pub fn has_one_error_with_a_hint(self) -> Self {
-        let lines_with = |mark: &str| {
-            let lines = self.stderr.lines();
-            lines.filter(|line| line.starts_with(mark)).count()
-        };
-        assert_eq!(lines_with("error:"), 1, "one error in:\n{self}");
-        assert_eq!(lines_with("hint:"), 1, "one hint in:\n{self}");
-        assert!(!self.stderr.contains("panicked"), "{self}");
-        self
-    }
-
-    /// Standard error without what differs from run to run.
-    pub fn filtered_stderr(&self) -> String {
-        filtered(&self.stderr, &self.temp)
-    }
-
-    /// Standard output without what differs from run to run.
-    pub fn filtered_stdout(&self) -> String {
-        filtered(&self.stdout, &self.temp)
-    }
-}
-
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            code,
-            stdout,
-            stderr,
-            ..
-        } = self;
-        write!(
-            f,
-            "exit code: {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}\n---"
-        )
-    }
-}
-
-/// Replaces the test's folder, digests, ports and durations.
-fn filtered(text: &str, temp: &Path) -> String {
-    let text = text.replace(&temp.display().to_string(), "[TEMP]");
-    let mut result = String::new();
-    for line in text.lines() {
-        let words: Vec<String> = line.split(' ').map(filtered_word).collect();
-        let line = words.join(" ");
-        let line = line
-            .replace("[N] min [N] s", "[TIME]")
-            .replace("[N] s", "[TIME]");
-        result.push_str(&line);
-        result.push('\n');
-    }
-    result
-}
-
-fn filtered_word(word: &str) -> String {
-    let is_digest = |part: &str| part.len() == 64 && part.bytes().all(|c| c.is_ascii_hexdigit());
-    let is_number = |part: &str| !part.is_empty() && part.parse::<f64>().is_ok();
-    let core = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    if is_digest(core) {
-        return word.replace(core, "[SHA256]");
-    }
-    if is_number(core) && !core.contains(|c: char| c.is_ascii_alphabetic()) {
-        return word.replace(core, "[N]");
-    }
-    let Some((before, rest)) = word.split_once("http://127.0.0.1:") else {
-        return word.to_owned();
-    };
-    format!(
-        "{before}[SERVER]{}",
-        rest.trim_start_matches(|c: char| c.is_ascii_digit())
-    )
-}
-
-mod tests {
-    use super::filtered;
-
-    #[test]
-    fn what_varies_is_filtered_out() {
-        let text = format!(
-            "built /t/x/a (12 s) from http://127.0.0.1:80/p: {}\n",
-            "ab".repeat(32)
-        );
-        let shown = filtered(&text, std::path::Path::new("/t/x"));
-        assert_eq!(shown, "built [TEMP]/a ([TIME]) from [SERVER]/p: [SHA256]\n");
-    }
 }

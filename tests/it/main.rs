@@ -1,9 +1,18 @@
 //! The real binary against real HTTP on loopback, miniature releases, and one real CPython.
 
-#![allow(dead_code, reason = "the kit is complete before the tests that use it")]
-
+// The kit.
 mod context;
 mod mini_cpython;
+mod outcome;
 mod python_org;
+mod scene;
 mod server;
 mod wheels;
+
+// The tests.
+mod bad_input;
+mod fetch;
+mod flow;
+mod index;
+mod interrupt;
+mod output;

@@ -43,7 +43,6 @@ pub struct MiniCpython {
     with_setuptools: bool,
     ensurepip: Option<String>,
     faults: Vec<Fault>,
-    extra: Vec<(String, String)>,
 }
 
 impl MiniCpython {
@@ -54,7 +53,6 @@ impl MiniCpython {
             with_setuptools: false,
             ensurepip: None,
             faults: Vec::new(),
-            extra: Vec::new(),
         }
     }
 
@@ -73,12 +71,6 @@ impl MiniCpython {
     /// With something that goes wrong.
     pub fn with_fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
-        self
-    }
-
-    /// With one more file.
-    pub fn with_file(mut self, path: &str, text: &str) -> Self {
-        self.extra.push((path.into(), text.into()));
         self
     }
 
@@ -187,9 +179,6 @@ impl MiniCpython {
         add("Lib/venv/__init__.py", 0o644, "# see Programs/python.sh\n");
         add("Lib/ensurepip/__init__.py", 0o644, &self.ensurepip());
         add("Lib/ensurepip/__main__.py", 0o644, "import ensurepip\n");
-        for (path, text) in &self.extra {
-            add(path, 0o644, text);
-        }
         let mut wheels = vec![Wheel::pip(BUNDLED_PIP)];
         if self.with_setuptools {
             wheels.push(Wheel::setuptools(BUNDLED_SETUPTOOLS));

@@ -1,0 +1,313 @@
+//! What cannot be built: each time one error, a hint, the right exit code, and nothing changed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::mini_cpython::{MiniCpython, VERSION, tgz_of};
+use crate::outcome::Outcome;
+use crate::scene::Scene;
+use crate::server::{Answer, REFUSING};
+use crate::wheels::{IndexForm, Wheel};
+
+/// What a failed run must leave as it was.
+fn state(scene: &Scene) -> Vec<BTreeMap<String, String>> {
+    ["home", "work", "tmp", "releases", "cache/sha256"]
+        .map(|folder| scene.context.snapshot(folder))
+        .into()
+}
+
+/// Runs the scene's build, which must be refused with this code, one error and a hint.
+#[track_caller]
+fn refused(scene: &Scene, code: i32, more: &[&str]) -> Outcome {
+    let before = state(scene);
+    let outcome = scene.build(more).exits(code).has_one_error_with_a_hint();
+    assert_eq!(state(scene), before, "{outcome}");
+    scene.assert_store_is_sound();
+    outcome
+}
+
+/// The same for a whole command line.
+#[track_caller]
+fn refused_command(scene: &Scene, code: i32, arguments: &[&str]) -> Outcome {
+    let before = state(scene);
+    let outcome = scene
+        .context
+        .run(arguments)
+        .exits(code)
+        .has_one_error_with_a_hint();
+    assert_eq!(state(scene), before, "{outcome}");
+    outcome
+}
+
+#[test]
+fn a_text_that_is_no_version_is_a_usage_error() {
+    let scene = Scene::new();
+    for text in ["3.x", "v3.11.2", "3.11.2.1", ""] {
+        scene.context.run([text]).exits(2).says(["error:"]);
+    }
+    scene
+        .context
+        .run(["3.11.2", "--no-such-option"])
+        .exits(2)
+        .says(["error:"]);
+    scene.build(&["--pip", ">>1"]).exits(2).says(["error:"]);
+    scene.build(&["-j", "0"]).exits(2).says(["error:"]);
+}
+
+#[test]
+fn a_version_that_nobody_knows_is_refused() {
+    let scene = Scene::new();
+    let outcome = refused_command(&scene, 3, &["3.11.999"]);
+    outcome.says(["3.11.999", "--sha256"]);
+    refused_command(&scene, 3, &["9.9"]).says(["9.9"]);
+    refused_command(&scene, 3, &["3.2.6"]).says(["3.2.6"]);
+}
+
+#[test]
+fn a_pip_that_is_not_there_is_refused() {
+    let scene = Scene::new();
+    refused(&scene, 3, &["--pip", "99.0"]).says(["99.0"]);
+    refused(&scene, 3, &["--pip", "<1"]).says(["<1"]);
+    refused(&scene, 3, &["--pip", "26.3"]).says(["3.100"]);
+    // PEP 592: a yanked file is only for those who ask for exactly it, and they are told.
+    scene
+        .build(&["--dry-run", "--pip", "25.0"])
+        .says(["yanked"]);
+}
+
+#[test]
+fn setuptools_cannot_be_pinned_where_cpython_does_not_bundle_it() {
+    let scene = Scene::new();
+    refused(&scene, 2, &["--setuptools", "68.0.0"]).says(["setuptools"]);
+}
+
+#[test]
+fn an_index_that_answers_nonsense_is_named() {
+    for (page, code) in [
+        (Answer::status(404), 3),
+        (Answer::status(403), 4),
+        (
+            Answer::text("application/vnd.pypi.simple.v1+json", "{\"files\": 7}"),
+            4,
+        ),
+        (Answer::text("application/json", "garbage"), 4),
+        (Answer::text("image/png", "garbage"), 4),
+    ] {
+        let scene = Scene::new();
+        scene.server.put("/simple/pip/", page);
+        let outcome = refused(&scene, code, &["--pip", "latest"]);
+        outcome.says([scene.server.url("/simple/").as_str()]);
+    }
+    let scene = Scene::new();
+    let unreachable = format!("{REFUSING}/simple/");
+    let outcome = refused(&scene, 4, &["--pip", "latest", "--index-url", &unreachable]);
+    outcome.says(["cannot be reached"]);
+    // No index is needed to leave pip as it is.
+    scene
+        .build(&["--pip", "bundled", "--index-url", &unreachable])
+        .success();
+}
+
+#[test]
+fn a_wheel_that_is_not_what_it_should_be_is_refused() {
+    let scene = Scene::new();
+    let wheels = [Wheel::pip("24.0").with_wrong_listed_hash()];
+    scene.server.put_index(IndexForm::Json, &wheels);
+    let outcome = scene
+        .build(&["--pip", "24.0"])
+        .exits(4)
+        .has_one_error_with_a_hint();
+    outcome.says([wheels[0].sha256().to_string().as_str()]);
+    assert!(!scene.prefix().exists());
+    scene.assert_store_is_sound();
+
+    for (wheel, content) in [
+        (Wheel::of("flask", "3.0"), None),
+        (Wheel::pip("24.0").with_metadata_of("flask"), None),
+        (
+            Wheel::pip("24.0").with_tag("cp312-cp312-linux_x86_64"),
+            None,
+        ),
+        (Wheel::pip("24.0").with_requires_python("<3.9"), None),
+        (Wheel::pip("24.0"), Some("not a zip")),
+    ] {
+        let scene = Scene::new();
+        let bytes = content.map_or_else(|| wheel.bytes(), |text| text.as_bytes().to_vec());
+        let path = scene.context.write(&wheel.file_name(), bytes);
+        let before = scene.context.snapshot("home");
+        let outcome = scene.build(&["--pip", &path.display().to_string()]);
+        let outcome = outcome
+            .has_one_error_with_a_hint()
+            .says([wheel.file_name().as_str()]);
+        assert!([Some(3), Some(4)].contains(&outcome.code), "{outcome}");
+        assert_eq!(scene.context.snapshot("home"), before);
+    }
+    refused(&Scene::new(), 3, &["--pip", "./pip-24.0-py3-none-any.whl"]).says(["pip-24.0"]);
+}
+
+#[test]
+fn an_archive_that_is_not_the_release_is_refused() {
+    let scene = Scene::new();
+    let name = format!("releases/{}", scene.release.tgz_name());
+    let right = scene.release.sha256().to_string();
+    scene.context.write(&name, "not the release");
+    let found = pybuild::digest::Sha256::of(b"not the release").to_string();
+    refused(&scene, 4, &[]).says([right.as_str(), &found]);
+
+    fs_err::remove_file(scene.context.path(&name)).unwrap();
+    refused(&scene, 4, &[]).says([scene.release.tgz_name().as_str()]);
+}
+
+#[test]
+fn an_archive_that_cannot_be_unpacked_is_refused() {
+    let whole = MiniCpython::new(VERSION).tgz();
+    for (content, texts) in [
+        (b"not an archive".to_vec(), vec!["Python-3.99.1.tgz"]),
+        (whole[..whole.len() / 2].to_vec(), vec!["Python-3.99.1.tgz"]),
+        (
+            tgz_of(&[("Python-3.99.1/a", ""), ("../evil", "x")]),
+            vec!["../evil"],
+        ),
+        (tgz_of(&[("/tmp/evil", "x")]), vec!["evil"]),
+        (tgz_of(&[("something/else", "x")]), vec![]),
+        (
+            tgz_of(&[("Python-3.99.1/configure", "")]),
+            vec!["patchlevel.h"],
+        ),
+        (MiniCpython::new("3.99.0").tgz(), vec!["3.99.0", VERSION]),
+    ] {
+        let scene = Scene::new();
+        let path = scene.context.write("releases/Python-3.99.1.tgz", &content);
+        let digest = pybuild::digest::Sha256::of(&content).to_string();
+        let path = path.display().to_string();
+        let arguments = [
+            VERSION, "--source", &path, "--sha256", &digest, "--pip", "24.0",
+        ];
+        let outcome = scene
+            .context
+            .run(arguments)
+            .exits(4)
+            .has_one_error_with_a_hint();
+        outcome.says(texts);
+        assert!(!scene.prefix().exists());
+        assert_eq!(scene.context.snapshot("tmp").len(), 1);
+        assert!(!std::path::Path::new("/tmp/evil").exists());
+        scene.assert_store_is_sound();
+    }
+}
+
+#[test]
+fn an_ensurepip_that_is_not_understood_is_an_error_that_says_what_was_looked_for() {
+    let release = MiniCpython::new(VERSION).with_ensurepip("NOTHING = 'to be found'\n");
+    let scene = Scene::of(release);
+    let outcome = scene
+        .build(&["--pip", "latest"])
+        .has_one_error_with_a_hint();
+    let outcome = outcome.says(["_PIP_VERSION", "Lib/ensurepip/__init__.py"]);
+    assert_eq!(outcome.code, Some(4), "{outcome}");
+    assert!(!scene.prefix().exists());
+}
+
+#[test]
+fn a_patch_that_does_not_apply_is_refused() {
+    let scene = Scene::new();
+    let patch = scene.context.write(
+        "own.patch",
+        "--- a/Lib/os.py\n+++ b/Lib/os.py\n@@ -1 +1 @@\n-something else\n+sep = ':'\n",
+    );
+    let asked = patch.display().to_string();
+    let outcome = scene
+        .build(&["--patch", &asked])
+        .exits(4)
+        .has_one_error_with_a_hint();
+    outcome.says(["own.patch", "Lib/os.py"]);
+    assert!(!scene.prefix().exists());
+    fs_err::write(&patch, "no patch at all\n").unwrap();
+    scene
+        .build(&["--patch", &asked])
+        .exits(4)
+        .has_one_error_with_a_hint()
+        .says(["own.patch"]);
+    fs_err::write(&patch, "--- a/../../x\n+++ b/../../x\n@@ -0,0 +1 @@\n+x\n").unwrap();
+    scene
+        .build(&["--patch", &asked])
+        .exits(4)
+        .has_one_error_with_a_hint()
+        .says(["own.patch"]);
+    fs_err::remove_file(&patch).unwrap();
+    refused(&scene, 4, &["--patch", &asked]).says(["own.patch"]);
+}
+
+#[test]
+fn a_prefix_that_cannot_be_is_refused_before_anything_is_fetched() {
+    let scene = Scene::new();
+    let file = scene.context.write("a-file", "");
+    let below = file.join("below");
+    // Nobody, not even root, makes a folder there.
+    let forbidden = PathBuf::from("/proc/pybuild-test");
+    for prefix in [file, below, forbidden] {
+        let shown = prefix.display().to_string();
+        let outcome = refused(&scene, 5, &["--pip", "latest", "--prefix", &shown]);
+        outcome.says([shown.as_str()]);
+    }
+}
+
+#[test]
+fn a_compiler_that_is_not_there_or_does_not_work_is_refused() {
+    let scene = Scene::new();
+    scene
+        .context
+        .put_program("cc", "#!/bin/sh\necho 'cc: internal error' >&2; exit 1\n");
+    for other in ["gcc", "c++", "g++"] {
+        scene.context.remove_program(other);
+    }
+    refused(&scene, 5, &[]).says(["cc"]);
+    scene.context.remove_program("cc");
+    refused(&scene, 5, &[]).says(["compiler"]);
+    let scene = Scene::new();
+    scene.context.remove_program("make");
+    refused(&scene, 5, &[]).says(["make"]);
+}
+
+#[test]
+fn missing_headers_stop_the_build_by_module_unless_they_are_allowed() {
+    let scene = Scene::new();
+    scene.context.lack_headers(&["zlib.h"]);
+    refused(&scene, 5, &[]).says(["zlib"]);
+    scene
+        .build(&["--allow-missing", "zlib"])
+        .success()
+        .says(["zlib"]);
+    scene.context.lack_headers(&["sqlite3.h"]);
+    scene
+        .build(&["--force"])
+        .success()
+        .says(["warning:", "sqlite3"]);
+    refused(&scene, 5, &["--force", "--require", "sqlite3"]).says(["sqlite3"]);
+}
+
+#[test]
+fn a_build_folder_where_nothing_may_run_is_refused() {
+    let Some(folder) = noexec_folder() else {
+        return;
+    };
+    let mut scene = Scene::new();
+    let cache = tempfile::tempdir_in(&folder).unwrap();
+    scene.context.set("PYBUILD_CACHE_DIR", cache.path());
+    scene.context.set("TMPDIR", cache.path());
+    let outcome = scene.build(&[]).exits(5).has_one_error_with_a_hint();
+    outcome.says(["noexec"]);
+    assert!(!scene.prefix().exists());
+}
+
+/// A writable folder mounted noexec, as containers have in `/dev/shm`.
+fn noexec_folder() -> Option<PathBuf> {
+    let mounts = fs_err::read_to_string("/proc/mounts").ok()?;
+    let mut folders = mounts.lines().filter_map(|line| {
+        let mut fields = line.split(' ');
+        let (folder, kind, options) = (fields.nth(1)?, fields.next()?, fields.next()?);
+        let noexec = options.split(',').any(|option| option == "noexec");
+        (noexec && kind == "tmpfs").then(|| PathBuf::from(folder))
+    });
+    folders.find(|folder| tempfile::tempfile_in(folder).is_ok())
+}

@@ -1,0 +1,271 @@
+//! Where release files come from, and what happens when they do not come.
+
+use std::ffi::OsString;
+
+use crate::context::Context;
+use crate::mini_cpython::{BUNDLED_PIP, MiniCpython, VERSION};
+use crate::outcome::Outcome;
+use crate::python_org::{Published, ftp_path};
+use crate::server::{Answer, Server};
+
+/// A release, and a server that may be a mirror or stand for python.org.
+struct Origins {
+    context: Context,
+    server: Server,
+    release: MiniCpython,
+}
+
+impl Origins {
+    fn new() -> Self {
+        Self {
+            context: Context::new(),
+            server: Server::start(),
+            release: MiniCpython::new(VERSION),
+        }
+    }
+
+    /// With the server in python.org's place.
+    fn with_python_org() -> Self {
+        let mut origins = Self::new();
+        let base = origins.server.url("/");
+        origins.context.set("PYBUILD_PYTHON_ORG", base);
+        origins
+    }
+
+    fn path(&self) -> String {
+        ftp_path(&self.release, &self.release.tgz_name())
+    }
+
+    fn build(&self, more: &[&str]) -> Outcome {
+        let mut arguments: Vec<OsString> = vec![
+            VERSION.into(),
+            "--sha256".into(),
+            self.release.sha256().to_string().into(),
+        ];
+        arguments.extend(more.iter().map(OsString::from));
+        self.context.run(arguments)
+    }
+
+    #[track_caller]
+    fn assert_built(&self) {
+        let python = self.context.default_prefix(VERSION).join("bin/python3");
+        let mut command = std::process::Command::new(python);
+        let outcome = self
+            .context
+            .outcome(command.args(["-m", "pip", "-V"]))
+            .success();
+        assert!(
+            outcome.stdout.starts_with(&format!("pip {BUNDLED_PIP} ")),
+            "{outcome}"
+        );
+    }
+}
+
+#[test]
+fn a_release_that_the_table_lacks_is_believed_from_python_orgs_data() {
+    let origins = Origins::with_python_org();
+    origins.server.put_release_files(&origins.release);
+    origins
+        .server
+        .put_release_data(&[Published::of(&origins.release)]);
+    origins.context.run([VERSION]).success();
+    origins.assert_built();
+}
+
+#[test]
+fn a_series_means_its_newest_release_that_python_org_lists() {
+    let origins = Origins::with_python_org();
+    let older = MiniCpython::new("3.99.0");
+    let candidate = MiniCpython::new("3.99.2rc1");
+    for release in [&older, &origins.release, &candidate] {
+        origins.server.put_release_files(release);
+    }
+    let all = [&older, &candidate, &origins.release].map(Published::of);
+    origins.server.put_release_data(&all);
+    let outcome = origins.context.run(["3.99"]).success();
+    outcome.says([VERSION]);
+    origins.assert_built();
+}
+
+#[test]
+fn a_digest_that_python_org_states_is_held_against_what_comes() {
+    let origins = Origins::with_python_org();
+    origins.server.put_release_files(&origins.release);
+    let wrong = pybuild::digest::Sha256::of(b"another file").to_string();
+    let mut published = Published::of(&origins.release);
+    published.sha256.clone_from(&wrong);
+    origins.server.put_release_data(&[published]);
+    let outcome = origins
+        .context
+        .run([VERSION])
+        .exits(4)
+        .has_one_error_with_a_hint();
+    let found = origins.release.sha256().to_string();
+    outcome.says([wrong.as_str(), &found]);
+}
+
+#[test]
+fn mirrors_are_folders_or_addresses_and_come_before_python_org() {
+    for way in ["folder", "address", "variable"] {
+        let mut origins = Origins::with_python_org();
+        origins.server.put_release_files(&origins.release);
+        let mirror = Server::start();
+        mirror.put(
+            &format!("/mirror/{}", origins.release.tgz_name()),
+            Answer::bytes(origins.release.tgz()),
+        );
+        let url = mirror.url("/mirror");
+        match way {
+            "folder" => {
+                let folder = origins.context.path("mirror");
+                origins.release.write_tgz(&folder);
+                origins
+                    .build(&["--mirror", &folder.display().to_string()])
+                    .success();
+            }
+            "address" => drop(origins.build(&["--mirror", &url]).success()),
+            _ => {
+                origins.context.set("PYBUILD_MIRROR", &url);
+                origins.build(&[]).success();
+            }
+        }
+        origins.assert_built();
+        assert!(
+            origins.server.requests_for(&origins.path()).is_empty(),
+            "{way}"
+        );
+    }
+}
+
+#[test]
+fn an_origin_that_has_something_else_is_passed_over() {
+    let origins = Origins::with_python_org();
+    origins.server.put_release_files(&origins.release);
+    let folder = origins.context.path("mirror");
+    let name = format!("mirror/{}", origins.release.tgz_name());
+    origins.context.write(&name, "not the release");
+    let mirror = Server::start();
+    let path = format!("/{}", origins.release.tgz_name());
+    mirror.put(&path, Answer::bytes("neither this"));
+    let arguments = [
+        "--mirror",
+        &folder.display().to_string(),
+        "--mirror",
+        &mirror.url("/"),
+    ];
+    origins.build(&arguments).success();
+    assert!(!mirror.requests_for(&path).is_empty());
+    origins.assert_built();
+}
+
+#[test]
+fn a_broken_download_is_resumed_where_it_broke() {
+    let origins = Origins::with_python_org();
+    let answer = Answer::bytes(origins.release.tgz()).cut_once(1000);
+    origins.server.put(&origins.path(), answer);
+    origins.build(&[]).success();
+    origins.assert_built();
+    let requests = origins.server.requests_for(&origins.path());
+    assert_eq!(requests.len(), 2);
+    assert_eq!(requests[1].header("range"), Some("bytes=1000-"));
+}
+
+#[test]
+fn a_server_that_knows_no_ranges_is_read_from_the_start() {
+    let origins = Origins::with_python_org();
+    let answer = Answer::bytes(origins.release.tgz());
+    origins
+        .server
+        .put(&origins.path(), answer.cut_once(1000).ignoring_ranges());
+    origins.build(&[]).success();
+    origins.assert_built();
+}
+
+#[test]
+fn a_server_that_fails_for_a_moment_is_asked_again() {
+    let origins = Origins::with_python_org();
+    let answer = Answer::bytes(origins.release.tgz()).failing_first(1, 503);
+    origins.server.put(&origins.path(), answer);
+    origins.build(&[]).success();
+    origins.assert_built();
+}
+
+#[test]
+fn a_redirect_is_followed() {
+    let origins = Origins::with_python_org();
+    origins
+        .server
+        .put("/elsewhere", Answer::bytes(origins.release.tgz()));
+    origins
+        .server
+        .put(&origins.path(), Answer::redirect("/elsewhere"));
+    origins.build(&[]).success();
+    origins.assert_built();
+}
+
+#[test]
+fn when_all_fail_every_answer_is_shown() {
+    let origins = Origins::with_python_org();
+    let loops = Server::start();
+    let path = format!("/{}", origins.release.tgz_name());
+    loops.put(&path, Answer::redirect(&path));
+    let folder = origins.context.path("empty-mirror");
+    fs_err::create_dir(&folder).unwrap();
+    let folder = folder.display().to_string();
+    let arguments = ["--mirror", &folder, "--mirror", &loops.url("/")];
+    let outcome = origins
+        .build(&arguments)
+        .exits(4)
+        .has_one_error_with_a_hint();
+    outcome.says([folder.as_str(), "redirect", &origins.server.url("/"), "404"]);
+    assert!(!origins.context.default_prefix(VERSION).exists());
+}
+
+#[test]
+fn the_store_serves_the_second_build_unless_it_was_tampered_with() {
+    let origins = Origins::with_python_org();
+    origins.server.put_release_files(&origins.release);
+    origins.build(&[]).success();
+    let requests = || origins.server.requests_for(&origins.path()).len();
+    assert_eq!(requests(), 1);
+    origins.build(&["--force"]).success();
+    assert_eq!(requests(), 1);
+    let stored = format!("cache/sha256/{}", origins.release.sha256());
+    let stored = origins.context.path(&stored);
+    fs_err::remove_file(&stored).unwrap();
+    fs_err::write(&stored, "tampered").unwrap();
+    origins.build(&["--force"]).success();
+    assert_eq!(requests(), 2);
+    origins.assert_built();
+}
+
+#[test]
+fn offline_no_origin_is_asked() {
+    let origins = Origins::with_python_org();
+    origins.server.put_release_files(&origins.release);
+    let outcome = origins.build(&["--offline"]).exits(4);
+    outcome.has_one_error_with_a_hint().says(["offline"]);
+    assert!(origins.server.requests().is_empty());
+}
+
+#[test]
+fn a_release_from_an_address_is_fetched_with_its_digest() {
+    let origins = Origins::new();
+    origins
+        .server
+        .put("/any/name.tgz", Answer::bytes(origins.release.tgz()));
+    origins
+        .build(&["--source", &origins.server.url("/any/name.tgz")])
+        .success();
+    origins.assert_built();
+}
+
+#[test]
+fn a_download_that_always_breaks_off_ends_with_an_error_and_not_with_half_a_file() {
+    let origins = Origins::with_python_org();
+    let answer = Answer::bytes(origins.release.tgz());
+    origins.server.put(&origins.path(), answer.cut_always(0));
+    let outcome = origins.build(&[]).exits(4).has_one_error_with_a_hint();
+    outcome.says(["broke off"]);
+    assert!(origins.context.snapshot("cache/sha256").len() <= 1);
+}

@@ -1,0 +1,327 @@
+//! The whole way, from the command line to an interpreter in its prefix.
+
+use std::os::unix::fs::symlink;
+use std::time::{Duration, Instant};
+
+use crate::context::snapshot;
+use crate::mini_cpython::{BUNDLED_PIP, Fault, MiniCpython, VERSION};
+use crate::scene::{LATEST_PIP, Scene};
+
+#[test]
+fn the_interpreter_and_its_venvs_have_the_newest_pip_that_fits() {
+    let scene = Scene::new();
+    let outcome = scene.build(&["--pip", "latest"]).success();
+    let prefix = scene.prefix();
+    outcome.says([LATEST_PIP, "26.3"]);
+    assert_eq!(scene.python(&prefix, &["-V"]), format!("Python {VERSION}"));
+    assert_eq!(scene.pip(&prefix), LATEST_PIP);
+    assert_eq!(scene.venv_pip(&prefix), LATEST_PIP);
+    scene.assert_store_is_sound();
+    assert_eq!(
+        scene.context.snapshot("tmp").len(),
+        1,
+        "the build folder is gone"
+    );
+    assert_eq!(scene.context.snapshot("work").len(), 1);
+}
+
+#[test]
+fn without_a_pin_the_interpreter_is_as_released_and_no_index_is_asked() {
+    let scene = Scene::new();
+    scene.build(&[]).success();
+    assert_eq!(scene.venv_pip(&scene.prefix()), BUNDLED_PIP);
+    assert!(scene.server.requests().is_empty());
+}
+
+#[test]
+fn setuptools_is_pinned_or_left_out_where_cpython_bundles_it() {
+    let scene = Scene::of(MiniCpython::new("3.11.99").with_setuptools());
+    let prefix = scene.prefix();
+    let ensurepip = prefix.join("lib/python3.11/ensurepip");
+    scene
+        .build(&["--pip", "23.3.2", "--setuptools", "latest"])
+        .success();
+    assert_eq!(scene.venv_pip(&prefix), "23.3.2");
+    let site = prefix.join("lib/python3.11/site-packages");
+    assert!(site.join("setuptools-68.0.0.dist-info").is_dir());
+    assert!(
+        !ensurepip
+            .join("_bundled/setuptools-65.5.0-py3-none-any.whl")
+            .exists()
+    );
+    scene
+        .build(&["--pip", "latest", "--setuptools", "none", "--force"])
+        .success();
+    assert_eq!(scene.venv_pip(&prefix), LATEST_PIP);
+    assert!(!site.join("setuptools").exists());
+    let wheels = snapshot(&ensurepip.join("_bundled"));
+    assert!(
+        !wheels.keys().any(|name| name.starts_with("setuptools")),
+        "{wheels:?}"
+    );
+}
+
+#[test]
+fn a_second_run_does_nothing_and_says_so() {
+    let scene = Scene::new();
+    scene.build(&["--pip", "latest"]).success();
+    let before = snapshot(&scene.prefix());
+    let started = Instant::now();
+    let outcome = scene.build(&["--pip", "latest"]).success();
+    assert!(started.elapsed() < Duration::from_secs(1));
+    let all = format!("{}{}", outcome.stdout, outcome.stderr);
+    assert!(all.contains("already"), "{outcome}");
+    assert_eq!(snapshot(&scene.prefix()), before);
+}
+
+#[test]
+fn another_pin_is_another_request_and_is_built() {
+    let scene = Scene::new();
+    scene.build(&["--pip", "23.3.2"]).success();
+    scene.build(&["--pip", "24.0"]).success();
+    assert_eq!(scene.venv_pip(&scene.prefix()), "24.0");
+    let site = snapshot(&scene.prefix().join("lib/python3.99/site-packages"));
+    assert!(!site.contains_key("pip-23.3.2.dist-info"), "{site:?}");
+}
+
+#[test]
+fn force_builds_again() {
+    let scene = Scene::new();
+    scene.build(&["--pip", "latest"]).success();
+    let lost = scene.prefix().join("lib/python3.99/os.py");
+    fs_err::remove_file(&lost).unwrap();
+    scene.build(&["--pip", "latest"]).success();
+    assert!(!lost.exists());
+    scene.build(&["--pip", "latest", "--force"]).success();
+    assert!(lost.exists());
+}
+
+#[test]
+fn a_dry_run_prints_the_plan_and_touches_nothing() {
+    let scene = Scene::new();
+    let outcome = scene.build(&["--pip", "latest", "--dry-run"]).success();
+    for part in [VERSION, LATEST_PIP, &scene.release.sha256().to_string()] {
+        assert!(outcome.stdout.contains(part), "{part} in {outcome}");
+    }
+    for folder in ["home", "work", "tmp", "cache/sha256"] {
+        assert!(scene.context.snapshot(folder).len() <= 1, "{folder}");
+    }
+}
+
+#[test]
+fn the_tree_is_kept_when_asked_for() {
+    let scene = Scene::new();
+    scene.build(&["--keep-build"]).success();
+    let kept = scene.context.files_with("config.status");
+    let makefile = kept
+        .iter()
+        .find(|path| path.ends_with("Python-3.99.1/configure"));
+    assert!(makefile.is_some(), "{kept:?}");
+}
+
+#[test]
+fn a_prefix_that_others_use_keeps_what_is_theirs() {
+    let scene = Scene::new();
+    let prefix = scene.context.path("usr-local");
+    for (file, text) in [
+        ("bin/other", "theirs"),
+        (
+            "lib/python3.99/site-packages/requests/__init__.py",
+            "theirs",
+        ),
+        ("share/man/man1/other.1", "theirs"),
+        ("bin/python3.99", "an older one"),
+    ] {
+        scene.context.write(&format!("usr-local/{file}"), text);
+    }
+    symlink("other", prefix.join("bin/link")).unwrap();
+    let before = snapshot(&prefix);
+    let asked = prefix.display().to_string();
+    scene
+        .build(&["--pip", "latest", "--prefix", &asked])
+        .success();
+    assert_eq!(scene.venv_pip(&prefix), LATEST_PIP);
+    let after = snapshot(&prefix);
+    for (name, content) in &before {
+        if name != "bin/python3.99" {
+            assert_eq!(after.get(name), Some(content), "{name}");
+        }
+    }
+}
+
+#[test]
+fn whatever_fails_the_prefix_stays_as_it_was() {
+    for (fault, code, text) in [
+        (Fault::Configure, 1, "the mini compiler lacks stdmini.h"),
+        (
+            Fault::Make,
+            1,
+            "broken.c:7:3: error: 'Py_Broken' undeclared",
+        ),
+        (
+            Fault::Install,
+            1,
+            "install: error: cannot copy the mini library",
+        ),
+        (Fault::Missing("_ssl"), 6, "ssl"),
+        (Fault::VenvPip("22.0"), 6, "22.0"),
+        (Fault::Version("3.99.0"), 6, "3.99.0"),
+    ] {
+        let scene = Scene::of(MiniCpython::new(VERSION).with_fault(fault.clone()));
+        let used = scene.context.path("used");
+        scene.context.write("used/bin/other", "theirs");
+        let before = snapshot(&used);
+        for more in [&[][..], &["--prefix", &used.display().to_string()]] {
+            let arguments = [&["--pip", "latest"], more].concat();
+            let outcome = scene.build(&arguments).exits(code);
+            outcome.says([text]).has_one_error_with_a_hint();
+        }
+        assert!(!scene.prefix().exists(), "{fault:?}");
+        assert_eq!(snapshot(&used), before, "{fault:?}");
+        scene.assert_store_is_sound();
+    }
+}
+
+#[test]
+fn a_failed_command_is_shown_with_its_first_error_and_its_log() {
+    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::Make));
+    let outcome = scene.build(&[]).exits(1).says(["make", "exit status"]);
+    let log = outcome
+        .stderr
+        .split_whitespace()
+        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric() && c != '/'))
+        .map(std::path::Path::new)
+        .find(|path| path.is_file());
+    let log = log.unwrap_or_else(|| panic!("no log in {outcome}"));
+    let log = fs_err::read_to_string(log).unwrap();
+    assert!(
+        log.contains("note 9: noise") && log.contains("checking for zlib.h... yes"),
+        "{log}"
+    );
+}
+
+#[test]
+fn configure_gets_what_was_asked_and_nothing_of_the_callers_environment() {
+    let mut scene = Scene::new();
+    scene.context.set("SOME_SECRET", "do-not-pass-on");
+    scene.context.set("PYTHONPATH", "do-not-pass-on");
+    scene.context.set("MAKEFLAGS", "do-not-pass-on");
+    scene
+        .build(&[
+            "--enable-shared",
+            "--optimize",
+            "--configure-arg=--with-mini",
+        ])
+        .success();
+    let prefix = scene.prefix();
+    let config = prefix.join("lib/python3.99/config");
+    let log = fs_err::read_to_string(config.join("configure.log")).unwrap();
+    for argument in [
+        "--with-ensurepip=upgrade",
+        "--enable-shared",
+        "--enable-optimizations",
+        "--with-lto",
+        "--with-mini",
+    ] {
+        assert!(
+            log.contains(&format!("argument: {argument}\n")),
+            "{argument} in {log}"
+        );
+    }
+    assert!(log.contains(&prefix.display().to_string()), "{log}");
+    assert_eq!(
+        scene.context.files_with("do-not-pass-on"),
+        Vec::<std::path::PathBuf>::new()
+    );
+}
+
+#[test]
+fn tar_xz_files_and_unpacked_trees_are_built_too() {
+    let scene = Scene::new();
+    let file = scene
+        .context
+        .write(&scene.release.txz_name(), scene.release.txz());
+    let digest = pybuild::digest::Sha256::of_file(&file).unwrap().to_string();
+    let file = file.display().to_string();
+    let prefix = scene.context.path("from-txz");
+    let asked = prefix.display().to_string();
+    let arguments = [
+        VERSION, "--source", &file, "--sha256", &digest, "--prefix", &asked,
+    ];
+    scene.context.run(arguments).success();
+    assert_eq!(scene.venv_pip(&prefix), BUNDLED_PIP);
+
+    let tree = scene.release.write_tree(&scene.context.path("trees"));
+    let before = snapshot(&tree);
+    let prefix = scene.context.path("from-tree");
+    let asked = prefix.display().to_string();
+    let tree_asked = tree.display().to_string();
+    let arguments = [
+        VERSION,
+        "--source",
+        &tree_asked,
+        "--pip",
+        "latest",
+        "--prefix",
+        &asked,
+    ];
+    scene.context.run(arguments).success();
+    assert_eq!(scene.venv_pip(&prefix), LATEST_PIP);
+    assert_eq!(
+        snapshot(&tree),
+        before,
+        "the person's own tree is not built in"
+    );
+}
+
+#[test]
+fn a_patch_of_the_persons_own_is_applied() {
+    let scene = Scene::new();
+    let patch = scene.context.write(
+        "separator.patch",
+        "--- a/Lib/os.py\n+++ b/Lib/os.py\n@@ -1 +1 @@\n-sep = '/'\n+sep = ':'\n",
+    );
+    scene
+        .build(&["--pip", "latest", "--patch", &patch.display().to_string()])
+        .success();
+    let text = fs_err::read_to_string(scene.prefix().join("lib/python3.99/os.py")).unwrap();
+    assert_eq!(text, "sep = ':'\n");
+    assert_eq!(scene.venv_pip(&scene.prefix()), LATEST_PIP);
+}
+
+#[test]
+fn a_wheel_on_disk_is_pinned_without_an_index() {
+    let scene = Scene::new();
+    let wheel = crate::wheels::Wheel::pip("23.9.9+own");
+    let path = scene
+        .context
+        .write(&format!("work/{}", wheel.file_name()), wheel.bytes());
+    let relative = path.file_name().unwrap().to_str().unwrap();
+    scene.build(&["--pip", relative, "--offline"]).success();
+    assert_eq!(scene.venv_pip(&scene.prefix()), "23.9.9+own");
+    assert!(scene.server.requests().is_empty());
+}
+
+#[test]
+fn offline_a_second_build_takes_everything_from_the_store() {
+    let scene = Scene::new();
+    scene.build(&["--pip", "latest"]).success();
+    let asked = scene.server.requests().len();
+    let prefix = scene.context.path("again");
+    let asked_prefix = prefix.display().to_string();
+    let digest = scene.release.sha256().to_string();
+    fs_err::remove_dir_all(scene.context.path("releases")).unwrap();
+    let arguments = [
+        VERSION,
+        "--sha256",
+        &digest,
+        "--pip",
+        "latest",
+        "--offline",
+        "--prefix",
+        &asked_prefix,
+    ];
+    scene.context.run(arguments).success();
+    assert_eq!(scene.venv_pip(&prefix), LATEST_PIP);
+    assert_eq!(scene.server.requests().len(), asked);
+}

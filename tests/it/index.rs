@@ -1,0 +1,196 @@
+//! Which pip is chosen, and how an index is named: over the real binary and real HTTP.
+
+use crate::scene::{LATEST_PIP, Scene};
+use crate::server::{Answer, REFUSING, Server};
+use crate::wheels::{IndexForm, Wheel};
+
+const SECRET: &str = "p4ssw0rd-in-the-test";
+
+/// The plan for `--pip PIN`, as `--dry-run` prints it.
+fn planned(scene: &Scene, pin: &str) -> crate::outcome::Outcome {
+    scene.build(&["--dry-run", "--pip", pin])
+}
+
+#[test]
+fn specifiers_and_exact_versions_choose_from_the_index() {
+    let scene = Scene::new();
+    for (pin, chosen) in [
+        ("latest", LATEST_PIP),
+        ("<24", "23.3.2"),
+        ("==23.*", "23.3.2"),
+        ("23.3.2", "23.3.2"),
+        // A pre-release that is named is meant.
+        ("24.1b1", "24.1b1"),
+    ] {
+        let outcome = planned(&scene, pin).success();
+        let file = format!("pip-{chosen}-py3-none-any.whl");
+        assert!(outcome.stdout.contains(&file), "{pin}: {outcome}");
+    }
+}
+
+#[test]
+fn a_newer_pip_that_does_not_fit_is_passed_over_with_the_reason() {
+    let scene = Scene::new();
+    let outcome = planned(&scene, "latest").success();
+    outcome.says(["26.3 needs Python 3.100 or later"]);
+}
+
+#[test]
+fn an_index_in_html_does_as_well() {
+    let scene = Scene::new();
+    let wheels = [
+        Wheel::pip("24.5").with_requires_python(">=3.7, <4"),
+        Wheel::pip("24.6").yanked(""),
+        Wheel::pip("24.7").with_requires_python(">=3.100"),
+    ];
+    scene.server.put_index(IndexForm::Html, &wheels);
+    scene.build(&["--pip", "latest"]).success();
+    assert_eq!(scene.venv_pip(&scene.prefix()), "24.5");
+}
+
+#[test]
+fn a_wheel_that_the_index_gives_no_digest_for_still_verifies_by_what_was_planned() {
+    let scene = Scene::new();
+    let wheels = [Wheel::pip("24.5").without_listed_hash()];
+    scene.server.put_index(IndexForm::Html, &wheels);
+    scene.build(&["--pip", "latest"]).success();
+    assert_eq!(scene.venv_pip(&scene.prefix()), "24.5");
+}
+
+#[test]
+fn the_index_is_named_as_pip_would_have_it() {
+    let own = Server::start();
+    own.put_index(IndexForm::Json, &[Wheel::pip("24.9")]);
+    let url = own.url("/simple");
+    let config = format!("[global]\nindex-url = {url}\n");
+
+    let scene = Scene::new();
+    let outcome = scene
+        .build(&["--dry-run", "--pip", "latest", "--index-url", &url])
+        .success();
+    assert!(
+        outcome.stdout.contains("pip-24.9-"),
+        "option before variable: {outcome}"
+    );
+
+    for file in ["home/.config/pip/pip.conf", "home/.pip/pip.conf"] {
+        let mut scene = Scene::new();
+        scene.context.unset("PIP_INDEX_URL");
+        scene.context.write(file, &config);
+        let outcome = planned(&scene, "latest").success();
+        assert!(outcome.stdout.contains("pip-24.9-"), "{file}: {outcome}");
+    }
+
+    let mut scene = Scene::new();
+    scene.context.write("home/.config/pip/pip.conf", &config);
+    let outcome = planned(&scene, "latest").success();
+    let chosen = format!("pip-{LATEST_PIP}-");
+    assert!(
+        outcome.stdout.contains(&chosen),
+        "variable before file: {outcome}"
+    );
+    scene.context.unset("PIP_INDEX_URL");
+    let own_file = scene.context.write("own.conf", &config);
+    scene.context.write(
+        "home/.config/pip/pip.conf",
+        format!("[global]\nindex-url = {REFUSING}/simple/\n"),
+    );
+    scene.context.set("PIP_CONFIG_FILE", own_file);
+    let outcome = planned(&scene, "latest").success();
+    assert!(
+        outcome.stdout.contains("pip-24.9-"),
+        "PIP_CONFIG_FILE: {outcome}"
+    );
+}
+
+/// An index that wants a password for its pages and its files.
+fn guarded(scene: &Scene) {
+    let wheel = Wheel::pip("24.8");
+    let page = serde_json::json!({
+        "meta": { "api-version": "1.0" },
+        "name": "pip",
+        "files": [{
+            "filename": wheel.file_name(),
+            "url": scene.server.url(&format!("/guarded/{}", wheel.file_name())),
+            "hashes": { "sha256": wheel.sha256().to_string() },
+        }],
+    });
+    let page = Answer::text("application/vnd.pypi.simple.v1+json", page.to_string());
+    scene
+        .server
+        .put("/guarded/simple/pip/", page.with_login("me", SECRET));
+    let file = Answer::bytes(wheel.bytes()).with_login("me", SECRET);
+    scene
+        .server
+        .put(&format!("/guarded/{}", wheel.file_name()), file);
+}
+
+#[test]
+fn a_password_is_used_and_stands_nowhere() {
+    for way in ["option", "variable", "pip.conf", ".netrc"] {
+        let mut scene = Scene::new();
+        guarded(&scene);
+        let login = format!("me:{SECRET}");
+        let secret_url = scene.server.url_with_login(&login, "/guarded/simple/");
+        let url = scene.server.url("/guarded/simple/");
+        let mut arguments = vec!["--pip", "latest", "-v"];
+        let mut given = Vec::new();
+        match way {
+            "option" => arguments.extend(["--index-url", &secret_url]),
+            "variable" => scene.context.set("PIP_INDEX_URL", &secret_url),
+            "pip.conf" => {
+                scene.context.unset("PIP_INDEX_URL");
+                let text = format!("[global]\nindex-url = {secret_url}\n");
+                given.push(scene.context.write("home/.config/pip/pip.conf", text));
+            }
+            _ => {
+                scene.context.set("PIP_INDEX_URL", &url);
+                let text = format!("machine 127.0.0.1\nlogin me\npassword {SECRET}\n");
+                given.push(scene.context.write("home/.netrc", text));
+            }
+        }
+        let outcome = scene.build(&arguments).success().never_says(SECRET);
+        assert_eq!(scene.venv_pip(&scene.prefix()), "24.8", "{way}: {outcome}");
+        assert_eq!(scene.context.files_with(SECRET), given, "{way}");
+        // Nor when it goes wrong.
+        scene
+            .server
+            .put("/guarded/simple/pip/", Answer::status(403));
+        let again = ["--force", "--offline"];
+        drop(
+            scene
+                .build(&[&arguments[..], &again[..1]].concat())
+                .never_says(SECRET),
+        );
+        assert_eq!(scene.context.files_with(SECRET), given, "{way}");
+    }
+}
+
+#[test]
+fn a_password_is_not_sent_to_another_host() {
+    let scene = Scene::new();
+    let other = Server::start();
+    let wheel = Wheel::pip("24.8");
+    other.put_index(IndexForm::Json, std::slice::from_ref(&wheel));
+    let file = other.url(&format!("/files/{}", wheel.file_name()));
+    let html = format!(
+        "<a href=\"{file}#sha256={}\">{}</a>",
+        wheel.sha256(),
+        wheel.file_name()
+    );
+    let page = Answer::text("text/html", html).with_login("me", SECRET);
+    scene.server.put("/guarded/simple/pip/", page);
+    let url = scene
+        .server
+        .url_with_login(&format!("me:{SECRET}"), "/guarded/simple/");
+    scene
+        .build(&["--pip", "latest", "--index-url", &url])
+        .success();
+    let requests = other.requests();
+    assert!(!requests.is_empty());
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.header("authorization").is_none())
+    );
+}

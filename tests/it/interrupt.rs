@@ -1,0 +1,106 @@
+//! Ctrl-C and sudden death: what they leave, and that the next run gets past it.
+
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+
+use crate::mini_cpython::{BUNDLED_PIP, Fault, MiniCpython, VERSION};
+use crate::outcome::Outcome;
+use crate::python_org::ftp_path;
+use crate::scene::Scene;
+use crate::server::Answer;
+
+/// Starts the program in a process group of its own, as a shell does.
+fn start(scene: &Scene, arguments: &[std::ffi::OsString]) -> Child {
+    let mut command = scene.context.command(arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.spawn().unwrap()
+}
+
+#[track_caller]
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what} did not happen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Sends the signal to the program and all that it started, and waits for its end.
+fn end(scene: &Scene, child: Child, signal: Signal) -> Outcome {
+    let group = Pid::from_child(&child);
+    kill_process_group(group, signal).unwrap();
+    let sent = Instant::now();
+    let output = child.wait_with_output().unwrap();
+    assert!(sent.elapsed() < Duration::from_secs(5));
+    wait_until("the end of all that was started", || {
+        test_kill_process_group(group).is_err()
+    });
+    Outcome::new(&output, &scene.context.path(""))
+}
+
+fn make_is_reached(scene: &Scene) -> bool {
+    let files = scene.context.snapshot("");
+    files.keys().any(|name| name.ends_with("Python/six.o"))
+}
+
+#[test]
+fn ctrl_c_ends_the_build_and_what_it_started() {
+    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::MakeHangs));
+    let child = start(&scene, &scene.arguments(&[]));
+    wait_until("make", || make_is_reached(&scene));
+    end(&scene, child, Signal::INT).exits(130);
+    assert!(!scene.prefix().exists());
+    assert_eq!(
+        scene.context.snapshot("tmp").len(),
+        1,
+        "the build folder is gone"
+    );
+    scene.assert_store_is_sound();
+}
+
+#[test]
+fn a_build_that_was_killed_is_no_obstacle_to_the_next() {
+    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::MakeHangs));
+    let child = start(&scene, &scene.arguments(&[]));
+    wait_until("make", || make_is_reached(&scene));
+    assert_eq!(end(&scene, child, Signal::KILL).code, None);
+    assert!(!scene.prefix().exists());
+    let sound = Scene {
+        release: MiniCpython::new(VERSION),
+        ..scene
+    };
+    sound.release.write_tgz(&sound.context.path("releases"));
+    sound.build(&[]).success();
+    assert_eq!(sound.venv_pip(&sound.prefix()), BUNDLED_PIP);
+}
+
+#[test]
+fn an_interrupted_download_goes_on_where_it_was() {
+    let mut scene = Scene::new();
+    scene
+        .context
+        .set("PYBUILD_PYTHON_ORG", scene.server.url("/"));
+    let path = ftp_path(&scene.release, &scene.release.tgz_name());
+    let whole = Answer::bytes(scene.release.tgz());
+    scene.server.put(&path, whole.clone().stalling_after(1000));
+    let digest = scene.release.sha256().to_string();
+    let arguments = [VERSION, "--sha256", &digest].map(std::ffi::OsString::from);
+    let child = start(&scene, &arguments);
+    wait_until("the first part", || {
+        let partial = scene.context.path("cache/partial");
+        let files = walkdir::WalkDir::new(partial).into_iter().flatten();
+        files
+            .filter_map(|entry| entry.metadata().ok())
+            .any(|meta| meta.is_file() && meta.len() == 1000)
+    });
+    end(&scene, child, Signal::INT).exits(130);
+    scene.server.put(&path, whole);
+    scene.context.run(&arguments).success();
+    let requests = scene.server.requests_for(&path);
+    assert_eq!(requests.len(), 2);
+    assert_eq!(requests[1].header("range"), Some("bytes=1000-"));
+    assert_eq!(scene.venv_pip(&scene.prefix()), BUNDLED_PIP);
+}

@@ -1,0 +1,122 @@
+//! What most tests begin with: a miniature release on disk, and an index that has a few pips.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::context::Context;
+use crate::mini_cpython::{MiniCpython, VERSION};
+use crate::outcome::Outcome;
+use crate::server::Server;
+use crate::wheels::{IndexForm, Wheel};
+
+/// The pip that `latest` comes to in a [`Scene`].
+pub const LATEST_PIP: &str = "24.0";
+
+/// A world with a release and an index.
+pub struct Scene {
+    /// The world.
+    pub context: Context,
+    /// The index is below `/simple/` there.
+    pub server: Server,
+    /// The release that [`Scene::build`] builds.
+    pub release: MiniCpython,
+}
+
+impl Scene {
+    /// With the usual miniature.
+    pub fn new() -> Self {
+        Self::of(MiniCpython::new(VERSION))
+    }
+
+    /// With another one.
+    pub fn of(release: MiniCpython) -> Self {
+        let server = Server::start();
+        let wheels = [
+            Wheel::pip("23.3.2"),
+            Wheel::pip(LATEST_PIP),
+            Wheel::pip("24.1b1"),
+            Wheel::pip("25.0").yanked("broken"),
+            Wheel::pip("26.3").with_requires_python(">=3.100"),
+            Wheel::setuptools("68.0.0"),
+        ];
+        server.put_index(IndexForm::Json, &wheels);
+        let mut context = Context::new();
+        context.set("PIP_INDEX_URL", server.url("/simple/"));
+        release.write_tgz(&context.path("releases"));
+        Self {
+            context,
+            server,
+            release,
+        }
+    }
+
+    /// The release's version.
+    pub fn version(&self) -> String {
+        self.release.top().trim_start_matches("Python-").to_owned()
+    }
+
+    /// The arguments that build the release from its file, and some more.
+    pub fn arguments(&self, more: &[&str]) -> Vec<OsString> {
+        let file = self.context.path("releases").join(self.release.tgz_name());
+        let mut arguments: Vec<OsString> = vec![
+            self.version().into(),
+            "--source".into(),
+            file.into(),
+            "--sha256".into(),
+            self.release.sha256().to_string().into(),
+        ];
+        arguments.extend(more.iter().map(OsString::from));
+        arguments
+    }
+
+    /// Builds the release from its file.
+    pub fn build(&self, more: &[&str]) -> Outcome {
+        self.context.run(self.arguments(more))
+    }
+
+    /// The default prefix.
+    pub fn prefix(&self) -> PathBuf {
+        self.context.default_prefix(&self.version())
+    }
+
+    /// Runs the interpreter in `prefix`; gives its standard output, trimmed.
+    #[track_caller]
+    pub fn python(&self, prefix: &Path, arguments: &[&str]) -> String {
+        let mut command = std::process::Command::new(prefix.join("bin/python3"));
+        command
+            .args(arguments)
+            .current_dir(self.context.path("work"));
+        let outcome = self.context.outcome(&mut command).success();
+        outcome.stdout.trim().to_owned()
+    }
+
+    /// The version of the pip in `prefix`.
+    #[track_caller]
+    pub fn pip(&self, prefix: &Path) -> String {
+        let said = self.python(prefix, &["-m", "pip", "--version"]);
+        said.split(' ').nth(1).unwrap_or_default().to_owned()
+    }
+
+    /// The version of the pip in a new venv of the interpreter in `prefix`.
+    #[track_caller]
+    pub fn venv_pip(&self, prefix: &Path) -> String {
+        let venv = self.context.path("venv");
+        drop(fs_err::remove_dir_all(&venv));
+        self.python(prefix, &["-m", "venv", &venv.display().to_string()]);
+        self.pip(&venv)
+    }
+
+    /// Asserts that whatever is in the store has its digest, and that nothing half done lies there.
+    #[track_caller]
+    pub fn assert_store_is_sound(&self) {
+        for (name, content) in self.context.snapshot("cache/sha256") {
+            assert!(
+                content == "folder" || name == content,
+                "{name} holds {content}"
+            );
+        }
+        for (name, content) in self.context.snapshot("cache/partial") {
+            assert!(content == "folder", "{name} was left behind");
+        }
+    }
+}
