@@ -25,6 +25,7 @@ case "$*" in
 *--version*) echo 'cc (mini) 12.0'; exit 0 ;;
 *-dumpversion*) echo 12.0; exit 0 ;;
 *-dumpmachine*) echo x86_64-linux-gnu; exit 0 ;;
+*-print-prog-name=*) echo ld; exit 0 ;;
 esac
 out=a.out compile_only=no read_stdin=no sources=''
 while [ $# -gt 0 ]; do
@@ -49,7 +50,8 @@ if [ -f "$here/missing-headers" ]; then
         esac
     done <"$here/missing-headers"
 fi
-printf '#!/bin/sh\nexit 0\n' >"$out" || exit 1
+# What it makes says which compiler and C library it was made with.
+printf '#!/bin/sh\necho gcc 12.0\necho glibc 2.36\nexit 0\n' >"$out" || exit 1
 [ $compile_only = yes ] || chmod 755 "$out"
 "#;
 

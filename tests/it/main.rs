@@ -16,3 +16,4 @@ mod flow;
 mod index;
 mod interrupt;
 mod output;
+mod real;

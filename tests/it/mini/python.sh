@@ -79,12 +79,14 @@ installed_pip() {
 
 run_ensurepip() {
     root='' prefix=$home
+    if [ -f "$home/Makefile" ]; then
+        prefix=$(sed -n 's/^prefix=[[:space:]]*//p' "$home/Makefile")
+    fi
     while [ $# -gt 0 ]; do
         case $1 in
         --version) echo "pip $(pinned PIP)"; exit 0 ;;
         --root=*) root=${1#--root=} ;;
         --root) root=$2; shift ;;
-        --mini-prefix=*) prefix=${1#--mini-prefix=} ;;
         esac
         shift
     done

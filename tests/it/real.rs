@@ -1,0 +1,101 @@
+//! One real CPython, built once from what the product's own origins give: the only test that needs
+//! the network, and that only where no folder of releases lies beside the checkout.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The release that is built.
+const VERSION: &str = "3.11.2";
+
+/// Where releases may lie that nobody has to fetch.
+fn mirror() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/sources");
+    folder.is_dir().then_some(folder)
+}
+
+/// Runs a command to its end, which must be a good one; gives its standard output, trimmed.
+#[track_caller]
+fn said(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}\n{text}\n{errors}");
+    text
+}
+
+/// The program with the caller's environment, but its own home and prefix. The cache lies in
+/// `target/`, so that a release is fetched once and not with every run of the tests.
+fn pybuild(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pybuild"));
+    command
+        .current_dir(dir)
+        .env("HOME", dir)
+        .env(
+            "PYBUILD_CACHE_DIR",
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"),
+        )
+        .args([
+            VERSION,
+            "--pip",
+            "latest",
+            "--setuptools",
+            "latest",
+            "--prefix",
+        ])
+        .arg(dir.join("prefix"));
+    if let Some(mirror) = mirror() {
+        command.arg("--mirror").arg(mirror);
+    }
+    command
+}
+
+#[test]
+fn a_real_cpython_gives_every_venv_the_pip_that_was_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    said(&mut pybuild(dir.path()));
+    let prefix = dir.path().join("prefix");
+    let python = prefix.join("bin/python3.11");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(&python);
+        command
+            .env_clear()
+            .env("HOME", dir.path())
+            .current_dir(dir.path());
+        said(command.args(arguments))
+    };
+    assert_eq!(run(&["-V"]), format!("Python {VERSION}"));
+    let pip = run(&["-c", "import ensurepip; print(ensurepip.version())"]);
+    let bundled: pep440_rs::Version = pip.parse().unwrap();
+    assert!(
+        bundled > "25".parse().unwrap(),
+        "{bundled} is not the newest"
+    );
+
+    // Nothing of the environment, and so nothing but what was built, decides about the venv.
+    run(&["-m", "venv", "venv"]);
+    let venv = dir.path().join("venv");
+    let said_by_pip = said(Command::new(venv.join("bin/pip")).env_clear().arg("-V"));
+    let expected = format!("pip {pip} from {}", venv.display());
+    assert!(said_by_pip.starts_with(&expected), "{said_by_pip}");
+    assert!(run(&["-m", "pip", "-V"]).starts_with(&format!("pip {pip} from ")));
+    run(&["-c", "import ssl, zlib, ctypes, venv, setuptools"]);
+    assert!(run(&["-m", "pip", "check"]).contains("No broken requirements"));
+
+    // The wheels as released are gone, and nothing still speaks of them.
+    let wheels: Vec<String> = fs_err::read_dir(prefix.join("lib/python3.11/ensurepip/_bundled"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "whl"))
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(wheels.len(), 2, "{wheels:?}");
+    assert!(
+        wheels.contains(&format!("pip-{pip}-py3-none-any.whl")),
+        "{wheels:?}"
+    );
+
+    // The second run finds the record.
+    let started = std::time::Instant::now();
+    said(&mut pybuild(dir.path()));
+    assert!(started.elapsed() < std::time::Duration::from_secs(5));
+}
