@@ -49,12 +49,18 @@ fn an_index_in_html_does_as_well() {
 }
 
 #[test]
-fn a_wheel_that_the_index_gives_no_digest_for_still_verifies_by_what_was_planned() {
+fn a_wheel_that_the_index_gives_no_digest_for_is_not_taken() {
     let scene = Scene::new();
-    let wheels = [Wheel::pip("24.5").without_listed_hash()];
+    let wheels = [Wheel::pip("24.4"), Wheel::pip("24.5").without_listed_hash()];
     scene.server.put_index(IndexForm::Html, &wheels);
-    scene.build(&["--pip", "latest"]).success();
-    assert_eq!(scene.venv_pip(&scene.prefix()), "24.5");
+    let outcome = planned(&scene, "latest")
+        .success()
+        .says(["24.5 has no sha256"]);
+    assert!(outcome.stdout.contains("pip-24.4-"), "{outcome}");
+    let outcome = planned(&scene, "24.5").exits(3);
+    outcome
+        .has_one_error_with_a_hint()
+        .says(["24.5 has no sha256"]);
 }
 
 #[test]

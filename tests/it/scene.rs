@@ -106,17 +106,17 @@ impl Scene {
         self.pip(&venv)
     }
 
-    /// Asserts that whatever is in the store has its digest, and that nothing half done lies there.
+    /// Asserts that whatever is in the store has its digest, and that nothing half done lies in the
+    /// cache or in the folder for temporary files.
     #[track_caller]
-    pub fn assert_store_is_sound(&self) {
+    pub fn assert_nothing_is_left_behind(&self) {
         for (name, content) in self.context.snapshot("cache/sha256") {
-            assert!(
-                content == "folder" || name == content,
-                "{name} holds {content}"
-            );
+            let sound = content == "folder" || name == content;
+            assert!(sound, "{name} holds {content}");
         }
-        for (name, content) in self.context.snapshot("cache/partial") {
-            assert!(content == "folder", "{name} was left behind");
+        for folder in ["cache/partial", "cache/scratch", "tmp"] {
+            let left = self.context.snapshot(folder);
+            assert!(left.len() <= 1, "left in {folder}: {left:?}");
         }
     }
 }
