@@ -148,6 +148,17 @@ case $1 in
     *) check_import "$module" ;;
     esac
     ;;
+-c)
+    script=$2
+    shift 2
+    case $script in
+    *ensurepip._main*--root*argv*) run_ensurepip --root "$1" ;;
+    *)
+        echo "the mini interpreter does not understand: $script" >&2
+        exit 1
+        ;;
+    esac
+    ;;
 *)
     echo "the mini interpreter cannot run: $*" >&2
     exit 1
