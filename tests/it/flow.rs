@@ -163,7 +163,7 @@ fn whatever_fails_the_prefix_stays_as_it_was() {
             1,
             "install: error: cannot copy the mini library",
         ),
-        (Fault::Missing("_ssl"), 6, "ssl"),
+        (Fault::Missing("ssl"), 6, "No module named '_ssl'"),
         (Fault::VenvPip("22.0"), 6, "22.0"),
         (Fault::Version("3.99.0"), 6, "3.99.0"),
     ] {

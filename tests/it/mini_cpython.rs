@@ -28,7 +28,7 @@ pub enum Fault {
     MakeHangs,
     /// `make install` dies halfway.
     Install,
-    /// The interpreter lacks this module.
+    /// The interpreter cannot import this module.
     Missing(&'static str),
     /// A venv gets this pip, whatever `ensurepip` bundles.
     VenvPip(&'static str),
@@ -201,12 +201,7 @@ impl MiniCpython {
     }
 
     fn patchlevel(&self) -> String {
-        let mut version = self.version.as_str();
-        for fault in &self.faults {
-            if let Fault::Version(said) = fault {
-                version = said;
-            }
-        }
+        let version = &self.version;
         let mut numbers = version.split('.');
         let mut number = || numbers.next().unwrap_or("0");
         format!(
@@ -251,7 +246,7 @@ impl MiniCpython {
                         "echo '__version__ = \"{version}\"' >\"$dir/lib/python$short/site-packages/pip/__init__.py\""
                     ),
                 ),
-                Fault::Version(_) => continue,
+                Fault::Version(version) => ("@VERSION_FAULT@", format!("echo '{version}'; return")),
             };
             text = text.replace(place, &script);
         }
@@ -260,6 +255,7 @@ impl MiniCpython {
             "@MAKE_FAULT@",
             "@INSTALL_FAULT@",
             "@VENV_FAULT@",
+            "@VERSION_FAULT@",
         ] {
             text = text.replace(place, ":");
         }

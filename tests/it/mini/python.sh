@@ -30,7 +30,10 @@ fail() {
     exit 1
 }
 
-version() { sed -n 's/^#define PY_VERSION[[:space:]]*"\(.*\)".*/\1/p' "$patchlevel"; }
+version() {
+    @VERSION_FAULT@
+    sed -n 's/^#define PY_VERSION[[:space:]]*"\(.*\)".*/\1/p' "$patchlevel"
+}
 
 # The version that ensurepip's text pins, and the wheel name that it makes of it.
 pinned() { sed -n "s/^_$1_VERSION = [\"']\(.*\)[\"'].*/\1/p" "$ensurepip"; }
@@ -72,9 +75,10 @@ bootstrap() {
     echo "Successfully installed pip-$(pinned PIP)"
 }
 
-installed_pip() {
-    [ -f "$site/pip/__init__.py" ] || fail "$me: No module named pip"
-    sed -n 's/^__version__ = "\(.*\)"/\1/p' "$site/pip/__init__.py"
+installed_version_of() {
+    if [ -f "$site/$1/__init__.py" ]; then
+        sed -n 's/^__version__ = "\(.*\)"/\1/p' "$site/$1/__init__.py"
+    fi
 }
 
 run_ensurepip() {
@@ -118,9 +122,10 @@ run_venv() {
     fi
 }
 
-check_import() {
+# Why a module cannot be imported; nothing when it can.
+why_not() {
     case $missing in
-    *" $1 "*) fail "ModuleNotFoundError: No module named '$1'" ;;
+    *" $1 "*) echo "No module named '_$1'" ;;
     esac
 }
 
@@ -140,12 +145,13 @@ case $1 in
     shift 2
     case $module in
     pip)
-        found=$(installed_pip) || exit 1
+        found=$(installed_version_of pip)
+        [ -n "$found" ] || fail "$me: No module named pip"
         echo "pip $found from $site/pip (python $short)"
         ;;
     ensurepip) run_ensurepip "$@" ;;
     venv) run_venv "$@" ;;
-    *) check_import "$module" ;;
+    *) fail "$me: No module named $module" ;;
     esac
     ;;
 -c)
@@ -153,6 +159,13 @@ case $1 in
     shift 2
     case $script in
     *ensurepip._main*--root*argv*) run_ensurepip --root "$1" ;;
+    *'ensurepip.version()'*) pinned PIP ;;
+    *setuptools.__version__*) installed_version_of setuptools ;;
+    *'__import__(name)'*)
+        for module; do
+            printf '%s\t%s\n' "$module" "$(why_not "$module")"
+        done
+        ;;
     *)
         echo "the mini interpreter does not understand: $script" >&2
         exit 1
