@@ -1,6 +1,5 @@
 //! The whole way, from the command line to an interpreter in its prefix.
 
-use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
 use crate::context::snapshot;
@@ -117,36 +116,6 @@ fn the_tree_is_kept_when_asked_for() {
         .iter()
         .find(|path| path.ends_with("Python-3.99.1/configure"));
     assert!(makefile.is_some(), "{kept:?}");
-}
-
-#[test]
-fn a_prefix_that_others_use_keeps_what_is_theirs() {
-    let scene = Scene::new();
-    let prefix = scene.context.path("usr-local");
-    for (file, text) in [
-        ("bin/other", "theirs"),
-        (
-            "lib/python3.99/site-packages/requests/__init__.py",
-            "theirs",
-        ),
-        ("share/man/man1/other.1", "theirs"),
-        ("bin/python3.99", "an older one"),
-    ] {
-        scene.context.write(&format!("usr-local/{file}"), text);
-    }
-    symlink("other", prefix.join("bin/link")).unwrap();
-    let before = snapshot(&prefix);
-    let asked = prefix.display().to_string();
-    scene
-        .build(&["--pip", "latest", "--prefix", &asked])
-        .success();
-    assert_eq!(scene.venv_pip(&prefix), LATEST_PIP);
-    let after = snapshot(&prefix);
-    for (name, content) in &before {
-        if name != "bin/python3.99" {
-            assert_eq!(after.get(name), Some(content), "{name}");
-        }
-    }
 }
 
 #[test]

@@ -16,4 +16,5 @@ mod flow;
 mod index;
 mod interrupt;
 mod output;
+mod prefix;
 mod real;

@@ -1,0 +1,173 @@
+//! Prefixes: new ones, ones that others live in, ones that hold an earlier interpreter.
+
+use std::os::unix::fs::symlink;
+
+use crate::context::snapshot;
+use crate::mini_cpython::{BUNDLED_PIP, MiniCpython, VERSION};
+use crate::scene::{LATEST_PIP, Scene};
+
+/// A prefix with things of others in it, among them what CPython's own folders hold.
+fn shared_prefix(scene: &Scene) -> std::path::PathBuf {
+    for file in [
+        "bin/other",
+        "lib/python3.99/site-packages/requests/__init__.py",
+        "lib/python3.99/site-packages/own.pth",
+        "share/man/man1/other.1",
+        "share/pybuild/notes.txt",
+    ] {
+        scene.context.write(&format!("usr-local/{file}"), "theirs");
+    }
+    let prefix = scene.context.path("usr-local");
+    symlink("other", prefix.join("bin/link")).unwrap();
+    prefix
+}
+
+#[test]
+fn a_prefix_that_others_use_keeps_what_is_theirs() {
+    let scene = Scene::new();
+    let prefix = shared_prefix(&scene);
+    let before = snapshot(&prefix);
+    let asked = prefix.display().to_string();
+    for pin in ["latest", "23.3.2", "bundled"] {
+        scene.build(&["--pip", pin, "--prefix", &asked]).success();
+        let after = snapshot(&prefix);
+        for (name, content) in &before {
+            assert_eq!(after.get(name), Some(content), "{name}");
+        }
+        assert!(
+            !after.keys().any(|name| name.contains("transaction")),
+            "{after:?}"
+        );
+    }
+    assert_eq!(scene.venv_pip(&prefix), BUNDLED_PIP);
+    let site = snapshot(&prefix.join("lib/python3.99/site-packages"));
+    let of_pip = site.keys().filter(|name| name.ends_with(".dist-info"));
+    assert_eq!(
+        of_pip.collect::<Vec<_>>(),
+        [&format!("pip-{BUNDLED_PIP}.dist-info")]
+    );
+}
+
+#[test]
+fn a_file_of_others_in_the_way_is_replaced_only_by_force() {
+    let scene = Scene::new();
+    let prefix = shared_prefix(&scene);
+    fs_err::write(prefix.join("bin/python3.99"), "an older one").unwrap();
+    let before = snapshot(&prefix);
+    let asked = prefix.display().to_string();
+    let outcome = scene.build(&["--prefix", &asked]);
+    let outcome = outcome
+        .has_one_error_with_a_hint()
+        .says(["bin/python3.99", "--force"]);
+    assert_ne!(outcome.code, Some(0));
+    assert_eq!(snapshot(&prefix), before);
+    scene.build(&["--prefix", &asked, "--force"]).success();
+    assert_eq!(scene.venv_pip(&prefix), BUNDLED_PIP);
+    assert_eq!(snapshot(&prefix).get("bin/other"), before.get("bin/other"));
+}
+
+#[test]
+fn an_empty_folder_a_link_to_one_and_a_relative_path_will_do() {
+    let scene = Scene::new();
+    let folder = scene.context.path("work/empty");
+    fs_err::create_dir(&folder).unwrap();
+    scene.build(&["--prefix", "empty"]).success();
+    assert_eq!(scene.venv_pip(&folder), BUNDLED_PIP);
+
+    let real = scene.context.path("real");
+    fs_err::create_dir(&real).unwrap();
+    let link = scene.context.path("link");
+    symlink(&real, &link).unwrap();
+    scene
+        .build(&["--prefix", &link.display().to_string()])
+        .success();
+    assert!(link.is_symlink());
+    assert_eq!(scene.venv_pip(&link), BUNDLED_PIP);
+}
+
+#[test]
+fn series_live_side_by_side_and_a_newer_release_takes_its_series_place() {
+    let scene = Scene::new();
+    let prefix = scene.context.path("both");
+    let asked = prefix.display().to_string();
+    scene
+        .build(&["--pip", "latest", "--prefix", &asked])
+        .success();
+
+    let other = Scene {
+        release: MiniCpython::new("3.98.4"),
+        ..scene
+    };
+    other.release.write_tgz(&other.context.path("releases"));
+    // Both would have a `bin/python3`; it is pybuild's own already.
+    other.build(&["--prefix", &asked]).success();
+    let said = |name: &str| {
+        let mut command = std::process::Command::new(prefix.join("bin").join(name));
+        other.context.outcome(command.arg("-V")).success().stdout
+    };
+    assert_eq!(said("python3.98"), "Python 3.98.4\n");
+    assert_eq!(said("python3.99"), format!("Python {VERSION}\n"));
+
+    let newer = Scene {
+        release: MiniCpython::new("3.99.2"),
+        ..other
+    };
+    newer.release.write_tgz(&newer.context.path("releases"));
+    newer
+        .build(&["--pip", "latest", "--prefix", &asked])
+        .success();
+    assert_eq!(newer.python(&prefix, &["-V"]), "Python 3.99.2");
+    assert_eq!(newer.venv_pip(&prefix), LATEST_PIP);
+    let records: Vec<String> = fs_err::read_dir(prefix.join("share/pybuild"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(!records.contains(&VERSION.to_owned()), "{records:?}");
+    assert_eq!(records.len(), 2, "{records:?}");
+}
+
+#[test]
+fn the_record_tells_what_was_built_from_what() {
+    let scene = Scene::new();
+    scene.build(&["--pip", "latest"]).success();
+    let folder = scene.prefix().join("share/pybuild").join(VERSION);
+    let record = fs_err::read_to_string(folder.join("record.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    assert_eq!(record["plan"]["python"], VERSION);
+    assert_eq!(
+        record["plan"]["prefix"],
+        scene.prefix().display().to_string()
+    );
+    assert_eq!(record["checks"]["venv_pip"], LATEST_PIP);
+    let inputs = record["inputs"].as_array().unwrap();
+    let digests: Vec<_> = inputs
+        .iter()
+        .map(|input| input["sha256"].as_str())
+        .collect();
+    let archive = scene.release.sha256().to_string();
+    let wheel = crate::wheels::Wheel::pip(LATEST_PIP).sha256().to_string();
+    assert_eq!(digests, [Some(archive.as_str()), Some(wheel.as_str())]);
+    let steps = record["timings"].as_array().unwrap().iter();
+    let steps: Vec<_> = steps
+        .map(|timing| timing["step"].as_str().unwrap())
+        .collect();
+    assert_eq!(steps, ["configure", "make", "install", "ensurepip"]);
+
+    let log = fs_err::read_to_string(folder.join("build.log")).unwrap();
+    assert!(log.contains("checking for zlib.h... yes"), "{log}");
+    let patches = record["patches"].as_array().unwrap();
+    assert_eq!(patches.len(), 1);
+    let patch = fs_err::read_to_string(folder.join(patches[0].as_str().unwrap())).unwrap();
+    let removed = format!("-_PIP_VERSION = \"{BUNDLED_PIP}\"\n");
+    let added = format!("+_PIP_VERSION = \"{LATEST_PIP}\"\n");
+    assert!(
+        patch.contains(&removed) && patch.contains(&added),
+        "{patch}"
+    );
+
+    let files = fs_err::read_to_string(folder.join("files.json")).unwrap();
+    assert!(
+        files.contains("bin/python3.99") && !files.contains("record.json"),
+        "{files}"
+    );
+}
