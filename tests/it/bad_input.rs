@@ -242,14 +242,24 @@ fn a_patch_that_does_not_apply_is_refused() {
 fn a_prefix_that_cannot_be_is_refused_before_anything_is_fetched() {
     let scene = Scene::new();
     let file = scene.context.write("a-file", "");
-    let below = file.join("below");
-    // Nobody, not even root, makes a folder there.
-    let forbidden = PathBuf::from("/proc/pybuild-test");
-    for prefix in [file, below, forbidden] {
+    let spaced = scene.context.path("with space");
+    for prefix in [file.join("below"), file, spaced, "/".into()] {
         let shown = prefix.display().to_string();
-        let outcome = refused(&scene, 5, &["--pip", "latest", "--prefix", &shown]);
+        let outcome = refused(&scene, 1, &["--pip", "latest", "--prefix", &shown]);
         outcome.says([shown.as_str()]);
     }
+    assert!(scene.server.requests().is_empty());
+}
+
+#[test]
+fn a_prefix_that_may_not_be_written_is_an_error() {
+    let scene = Scene::new();
+    // Nobody, not even root, makes a folder there; who is not root is told at once.
+    let outcome = scene.build(&["--prefix", "/proc/pybuild-test"]).exits(1);
+    outcome
+        .has_one_error_with_a_hint()
+        .says(["/proc/pybuild-test", "--prefix"]);
+    scene.assert_nothing_is_left_behind();
 }
 
 #[test]

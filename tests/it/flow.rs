@@ -110,12 +110,20 @@ fn a_dry_run_prints_the_plan_and_touches_nothing() {
 #[test]
 fn the_tree_is_kept_when_asked_for() {
     let scene = Scene::new();
-    scene.build(&["--keep-build"]).success();
+    let folder = scene.context.path("builds");
+    scene
+        .build(&["--keep-build", "--build-dir", &folder.display().to_string()])
+        .success()
+        .says([folder.display().to_string().as_str()]);
     let kept = scene.context.files_with("config.status");
-    let makefile = kept
-        .iter()
-        .find(|path| path.ends_with("Python-3.99.1/configure"));
-    assert!(makefile.is_some(), "{kept:?}");
+    let in_it = kept.iter().any(|path| path.starts_with(&folder));
+    assert!(in_it && scene.prefix().exists(), "{kept:?}");
+    // Another build does not take it for litter.
+    let before = snapshot(&folder);
+    scene
+        .build(&["--force", "--build-dir", &folder.display().to_string()])
+        .success();
+    assert_eq!(snapshot(&folder), before);
 }
 
 #[test]

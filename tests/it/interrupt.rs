@@ -70,6 +70,7 @@ fn a_build_that_was_killed_is_no_obstacle_to_the_next() {
     sound.release.write_tgz(&sound.context.path("releases"));
     sound.build(&[]).success();
     assert_eq!(sound.venv_pip(&sound.prefix()), BUNDLED_PIP);
+    sound.assert_nothing_is_left_behind();
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn a_prefix_that_others_use_keeps_what_is_theirs() {
 }
 
 #[test]
-fn a_file_of_others_in_the_way_is_replaced_only_by_force() {
+fn a_file_of_others_in_the_way_is_replaced_only_when_asked() {
     let scene = Scene::new();
     let prefix = shared_prefix(&scene);
     fs_err::write(prefix.join("bin/python3.99"), "an older one").unwrap();
@@ -58,10 +58,10 @@ fn a_file_of_others_in_the_way_is_replaced_only_by_force() {
     let outcome = scene.build(&["--prefix", &asked]);
     let outcome = outcome
         .has_one_error_with_a_hint()
-        .says(["bin/python3.99", "--force"]);
+        .says(["bin/python3.99", "--overwrite"]);
     assert_ne!(outcome.code, Some(0));
     assert_eq!(snapshot(&prefix), before);
-    scene.build(&["--prefix", &asked, "--force"]).success();
+    scene.build(&["--prefix", &asked, "--overwrite"]).success();
     assert_eq!(scene.venv_pip(&prefix), BUNDLED_PIP);
     assert_eq!(snapshot(&prefix).get("bin/other"), before.get("bin/other"));
 }

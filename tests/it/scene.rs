@@ -114,7 +114,7 @@ impl Scene {
             let sound = content == "folder" || name == content;
             assert!(sound, "{name} holds {content}");
         }
-        for folder in ["cache/partial", "cache/scratch", "tmp"] {
+        for folder in ["cache/partial", "cache/build", "tmp"] {
             let left = self.context.snapshot(folder);
             assert!(left.len() <= 1, "left in {folder}: {left:?}");
         }
