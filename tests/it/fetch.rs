@@ -269,3 +269,53 @@ fn a_download_that_always_breaks_off_ends_with_an_error_and_not_with_half_a_file
     outcome.says(["broke off"]);
     assert!(origins.context.snapshot("cache/sha256").len() <= 1);
 }
+
+/// Puts programs in place that answer as apt does on a host whose sources have the release, in a
+/// package of which nothing but the archive can still be had.
+fn put_apt(origins: &Origins, content: &[u8]) {
+    let context = &origins.context;
+    let archive = context.write("python3.99_3.99.1.orig.tar.gz", content);
+    let sources = context.write(
+        "apt/sources.list",
+        "deb http://127.0.0.1:1/debian stable main\n",
+    );
+    let stanza = context.write(
+        "stanza",
+        format!(
+            "Package: python3.99\nVersion: 3.99.1-6\nChecksums-Sha256:\n {} 1 {}\n",
+            origins.release.sha256(),
+            "python3.99_3.99.1.orig.tar.gz"
+        ),
+    );
+    let config = format!(
+        "#!/bin/sh\necho \"LIST='{}'\"\necho \"PARTS='{}'\"\n",
+        sources.display(),
+        context.path("apt/parts").display()
+    );
+    context.put_program("apt-config", &config);
+    let cache = format!("#!/bin/sh\ncat '{}'\n", stanza.display());
+    context.put_program("apt-cache", &cache);
+    let get = format!(
+        "#!/bin/sh\ncase \"$*\" in\n*update*) exit 0 ;;\n*'source '*python3.99=3.99.1-6*) cp '{}' . ;;\n\
+         esac\necho 'E: Failed to fetch python3.99_3.99.1-6.dsc  404  Not Found'\nexit 100\n",
+        archive.display()
+    );
+    context.put_program("apt-get", &get);
+}
+
+#[test]
+fn the_hosts_source_package_is_asked_last_and_its_archive_is_what_counts() {
+    let origins = Origins::with_python_org();
+    put_apt(&origins, &origins.release.tgz());
+    origins.build(&[]).success();
+    origins.assert_built();
+    assert_eq!(origins.server.requests_for(&origins.path()).len(), 1);
+}
+
+#[test]
+fn a_source_package_with_another_archive_is_not_the_release() {
+    let origins = Origins::with_python_org();
+    put_apt(&origins, b"repacked by the distribution");
+    let outcome = origins.build(&[]).exits(4).has_one_error_with_a_hint();
+    outcome.says(["python3.99=3.99.1-6"]);
+}
