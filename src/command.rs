@@ -12,6 +12,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use xshell::Shell;
 
+use crate::interrupt::HeldChild;
+
 /// A program to run, with nothing inherited: what it sees of the environment stands here.
 #[derive(Debug, Clone)]
 pub struct Command {
@@ -257,6 +259,7 @@ impl Runner {
         let mut child = process
             .spawn()
             .map_err(|source| command.not_started(source))?;
+        let held = HeldChild::new(&child);
         // The parent's copies of the pipe's writing end must go, or reading never ends.
         drop(process);
         let mut important = Excerpt::default();
@@ -265,6 +268,7 @@ impl Runner {
             see(line);
         });
         let status = child.wait().map_err(|source| command.not_started(source))?;
+        drop(held);
         seen?;
         let took = started.elapsed();
         self.write(&format!(

@@ -21,6 +21,7 @@ pub mod error;
 pub mod fetch;
 pub mod host;
 pub mod install;
+mod interrupt;
 pub mod output;
 pub mod progress;
 pub mod resolve;
@@ -65,6 +66,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         .is_ok_and(Environment::stderr_is_terminal);
     let output = Output::new(cli.output.verbosity(), terminal);
     let reporter = TerminalReporter::new(output);
+    if let Err(error) = interrupt::watch() {
+        output.warn(&format!(
+            "Ctrl-C will leave the build folder behind: {error}"
+        ));
+    }
     let outcome = environment.and_then(|environment| {
         let settings = BuildSettings::new(cli.build, &environment)?;
         commands::build::run(&settings, &environment, &reporter)

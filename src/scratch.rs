@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::command::Runner;
 use crate::error::{Error, Explain as _};
 use crate::install::Installation;
+use crate::interrupt::HeldFolder;
 use crate::progress::Reporter;
 use crate::resolve::version::PythonVersion;
 use crate::settings::{BuildSettings, BuildTree};
@@ -20,6 +21,7 @@ const LOCK: &str = "in-use";
 /// The folder that one build works in. It is gone when the build ends, unless it is to be kept.
 pub struct Scratch {
     folder: Option<tempfile::TempDir>,
+    held: Option<HeldFolder>,
     runner: Runner,
     after: BuildTree,
     _lock: File,
@@ -74,8 +76,11 @@ impl Scratch {
             std::process::id()
         );
         let runner = Runner::with_log(logs.join(name)).map_err(crate::build::Error::Command)?;
+        let held = (settings.build_tree == BuildTree::Remove)
+            .then(|| HeldFolder::new(folder.path().to_owned()));
         Ok(Self {
             folder: Some(folder),
+            held,
             runner,
             after: settings.build_tree,
             _lock: lock,
@@ -147,6 +152,7 @@ impl Scratch {
                 BuildTree::Remove => drop(folder),
             }
         }
+        self.held = None;
     }
 
     fn path(&self) -> &Path {

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use crate::interrupt::uninterrupted;
 
 const FOLDER: &str = ".pybuild-transaction";
 const JOURNAL: &str = "journal.json";
@@ -119,6 +120,7 @@ impl Transaction {
     /// # Errors
     /// [`Error::Prefix`]; then everything is as it was.
     pub fn commit(mut self) -> Result<(), Error> {
+        let _whole = uninterrupted();
         self.swap()
             .map_err(|source| prefix_error(&self.prefix, source))?;
         self.open = false;
