@@ -2,12 +2,13 @@
 
 pub mod change;
 pub mod ensurepip;
+pub mod patch;
 mod patched;
 pub mod sbom;
 mod unpack;
 pub mod wheel;
 
-pub use patched::{PatchedTree, patch};
+pub use patched::{PatchedTree, apply_patches};
 pub use unpack::{SourceTree, UnpackError, unpack};
 
 use crate::error::{ExitStatus, Explain};
@@ -21,6 +22,9 @@ pub enum Error {
     /// See [`ensurepip::Error`].
     #[error(transparent)]
     Ensurepip(#[from] ensurepip::Error),
+    /// See [`patch::Error`].
+    #[error(transparent)]
+    Patch(#[from] patch::Error),
 }
 
 impl Explain for Error {
@@ -28,6 +32,7 @@ impl Explain for Error {
         match self {
             Self::Unpack(error) => error.exit_status(),
             Self::Ensurepip(error) => error.exit_status(),
+            Self::Patch(error) => error.exit_status(),
         }
     }
 
@@ -35,6 +40,7 @@ impl Explain for Error {
         match self {
             Self::Unpack(error) => error.hint(),
             Self::Ensurepip(error) => error.hint(),
+            Self::Patch(error) => error.hint(),
         }
     }
 }

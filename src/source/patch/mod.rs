@@ -1,0 +1,285 @@
+//! Patches that are brought along, by the person (`--patch`) or by pybuild itself (`patches/`): unified
+//! diffs of any number of files, in git's form or plain, with one leading folder (`a/`, `b/`).
+//!
+//! What comes of all of them is worked out first, so that either all apply or nothing is written.
+
+mod error;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use diffy::patch_set::{FileMode, FileOperation, FilePatch, ParseOptions, PatchKind, PatchSet};
+
+pub use error::Error;
+
+use super::change::write_file;
+use crate::digest::Sha256;
+use crate::resolve::plan::PatchFile;
+
+/// A patch, read and not yet applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch {
+    name: String,
+    content: Vec<u8>,
+}
+
+impl Patch {
+    /// Reads a patch that the plan names.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no longer what the plan was made for.
+    pub fn read(planned: &PatchFile) -> Result<Self, Error> {
+        let name = planned.path.display().to_string();
+        let content = fs_err::read(&planned.path).map_err(|source| Error::Read {
+            patch: name.clone(),
+            source,
+        })?;
+        let found = Sha256::of(&content);
+        if found != planned.sha256 {
+            return Err(Error::Changed {
+                patch: name,
+                expected: planned.sha256,
+                found,
+            });
+        }
+        Ok(Self { name, content })
+    }
+
+    /// A patch that is part of pybuild.
+    #[must_use]
+    pub fn built_in(name: &str, text: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            content: text.as_bytes().to_vec(),
+        }
+    }
+
+    /// What it is called in messages.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// Applies `patches` to the tree at `root`, one after the other; gives the paths that changed, sorted.
+///
+/// Context must match exactly; line numbers may be off. Files keep their modes, unless a git header
+/// gives them another one.
+///
+/// # Errors
+/// When one of them does not apply; then nothing is changed.
+pub fn apply(root: &Path, patches: &[Patch]) -> Result<Vec<PathBuf>, Error> {
+    let mut tree = Overlay {
+        root,
+        files: BTreeMap::new(),
+    };
+    for patch in patches {
+        tree.apply(patch)?;
+    }
+    tree.write()
+}
+
+/// A tree as it will be: what is on disk, under what the patches so far made of it.
+struct Overlay<'a> {
+    root: &'a Path,
+    files: BTreeMap<PathBuf, Option<Content>>,
+}
+
+/// What a file will hold, and its permissions.
+#[derive(Debug, Clone)]
+struct Content {
+    bytes: Vec<u8>,
+    mode: u32,
+}
+
+impl Overlay<'_> {
+    fn apply(&mut self, patch: &Patch) -> Result<(), Error> {
+        let is_git = lines_that_start(&patch.content, b"diff --git ") > 0;
+        let options = if is_git {
+            ParseOptions::gitdiff()
+        } else {
+            ParseOptions::unidiff()
+        };
+        let mut understood = 0;
+        for result in PatchSet::parse_bytes(&patch.content, options) {
+            let file = result.map_err(|source| Error::Form {
+                patch: patch.name.clone(),
+                source,
+            })?;
+            understood += file.patch().as_text().map_or(0, |text| text.hunks().len());
+            self.apply_file(&patch.name, &file)?;
+        }
+        // What stands between two files' diffs is skipped as prose, be it a hunk: they are counted.
+        let found = lines_that_start(&patch.content, b"@@ -");
+        if found != understood {
+            return Err(Error::LostHunks {
+                patch: patch.name.clone(),
+                found,
+                understood,
+            });
+        }
+        Ok(())
+    }
+
+    fn apply_file(&mut self, name: &str, file: &FilePatch<'_, [u8]>) -> Result<(), Error> {
+        let operation = file.operation();
+        let inside = |path: &[u8]| self.inside(name, path);
+        let (from, to) = match operation {
+            FileOperation::Create(path) => (None, Some(inside(below(path))?)),
+            FileOperation::Delete(path) => (Some(inside(below(path))?), None),
+            FileOperation::Modify { original, modified } => {
+                // `diff -u x.orig x` names the file that is there in either place.
+                let (original, modified) = (inside(below(original))?, inside(below(modified))?);
+                let path = if self.exists(&modified) {
+                    modified
+                } else {
+                    original
+                };
+                (Some(path.clone()), Some(path))
+            }
+            // git writes these without a leading folder.
+            FileOperation::Rename { from, to } | FileOperation::Copy { from, to } => {
+                (Some(inside(from)?), Some(inside(to)?))
+            }
+        };
+        let path = to.as_ref().or(from.as_ref()).cloned().unwrap_or_default();
+        let unsupported = |what| Error::Unsupported {
+            patch: name.to_owned(),
+            what,
+            path: path.clone(),
+        };
+        let hunks = match file.patch() {
+            PatchKind::Text(hunks) => hunks,
+            PatchKind::Binary(_) => return Err(unsupported("changes a binary file")),
+        };
+        let mode = match file.new_mode() {
+            None => None,
+            Some(FileMode::Regular) => Some(0o644),
+            Some(FileMode::Executable) => Some(0o755),
+            Some(FileMode::Symlink) => return Err(unsupported("makes a symbolic link")),
+            Some(FileMode::Gitlink) => return Err(unsupported("makes a submodule")),
+        };
+        let before = match &from {
+            Some(from) => self.read(name, from)?,
+            None => Content {
+                bytes: Vec::new(),
+                mode: 0o644,
+            },
+        };
+        let is_new = to.is_some() && to != from;
+        if is_new && self.exists(&path) {
+            return Err(Error::Exists {
+                patch: name.to_owned(),
+                path,
+            });
+        }
+        let bytes = diffy::apply_bytes(&before.bytes, hunks).map_err(|source| Error::Context {
+            patch: name.to_owned(),
+            path: path.clone(),
+            source,
+        })?;
+        if to.is_none() && !bytes.is_empty() {
+            return Err(Error::NotEmptied {
+                patch: name.to_owned(),
+                path,
+            });
+        }
+        if let Some(from) = from
+            && !matches!(operation, FileOperation::Copy { .. })
+        {
+            self.files.insert(from, None);
+        }
+        if let Some(to) = to {
+            let mode = mode.unwrap_or(before.mode);
+            self.files.insert(to, Some(Content { bytes, mode }));
+        }
+        Ok(())
+    }
+
+    /// The path, when it stays inside the tree, whatever links there are on the way.
+    fn inside(&self, name: &str, path: &[u8]) -> Result<PathBuf, Error> {
+        let path = Path::new(OsStr::from_bytes(path));
+        let outside = || Error::Outside {
+            patch: name.to_owned(),
+            path: path.to_owned(),
+        };
+        let mut way = self.root.to_owned();
+        for component in path.components() {
+            let Component::Normal(step) = component else {
+                return Err(outside());
+            };
+            way.push(step);
+            if way.is_symlink() {
+                return Err(outside());
+            }
+        }
+        if way == self.root {
+            return Err(outside());
+        }
+        Ok(path.to_owned())
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        match self.files.get(path) {
+            Some(content) => content.is_some(),
+            None => self.root.join(path).is_file(),
+        }
+    }
+
+    fn read(&self, name: &str, path: &Path) -> Result<Content, Error> {
+        let on_disk = || -> io::Result<Content> {
+            let file = self.root.join(path);
+            Ok(Content {
+                mode: fs_err::metadata(&file)?.permissions().mode(),
+                bytes: fs_err::read(&file)?,
+            })
+        };
+        let content = match self.files.get(path) {
+            Some(Some(content)) => Ok(content.clone()),
+            Some(None) => Err(io::Error::from(io::ErrorKind::NotFound)),
+            None => on_disk(),
+        };
+        content.map_err(|source| Error::Target {
+            patch: name.to_owned(),
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    fn write(self) -> Result<Vec<PathBuf>, Error> {
+        for (path, content) in &self.files {
+            let file = self.root.join(path);
+            let written = match content {
+                Some(content) => file
+                    .parent()
+                    .map_or(Ok(()), fs_err::create_dir_all)
+                    .and_then(|()| write_file(&file, &content.bytes, content.mode)),
+                None if file.exists() => fs_err::remove_file(&file),
+                None => Ok(()),
+            };
+            written.map_err(|source| Error::Write { path: file, source })?;
+        }
+        Ok(self.files.into_keys().collect())
+    }
+}
+
+/// A path without its leading folder; an absolute one stays, to be refused.
+fn below(path: &[u8]) -> &[u8] {
+    match path.iter().position(|byte| *byte == b'/') {
+        Some(at) if at > 0 => &path[at + 1..],
+        _ => path,
+    }
+}
+
+fn lines_that_start(content: &[u8], prefix: &[u8]) -> usize {
+    content
+        .split(|byte| *byte == b'\n')
+        .filter(|line| line.starts_with(prefix))
+        .count()
+}
