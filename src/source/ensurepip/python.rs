@@ -35,7 +35,7 @@ pub(super) struct Assignment {
     pub(super) statement: Range<usize>,
 }
 
-/// A string that never ends, or a bracket that was never opened: not Python as far as it is known here.
+/// A string or a bracket without its other end: not Python as far as it is known here.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NotPython {
     /// Counted from 1.
@@ -117,6 +117,9 @@ impl<'a> Python<'a> {
                 kind,
                 span: from..at,
             });
+        }
+        if depth > 0 {
+            return Err(fail(at));
         }
         Ok(Self { text, tokens })
     }
@@ -362,6 +365,7 @@ B = [
     fn what_never_ends_is_named_by_its_line() {
         assert_eq!(Python::read("a = 1\nb = 'x\n").err().unwrap().line, 2);
         assert_eq!(Python::read("a = 1)\n").err().unwrap().line, 1);
+        assert!(Python::read("a = (1\n").is_err());
     }
 
     #[test]

@@ -1,1 +1,0 @@
-//! Every form that the file has had, as small texts of the same structure.

@@ -1,0 +1,295 @@
+//! From text to text.
+
+use super::super::run_pip::EntryPoints;
+use super::super::text::{self, TextWish};
+use super::super::{Bundled, NamedWheel, Wish};
+use super::forms::{form, forms};
+
+const OLD: &str = "3.6.6 to 3.7.7";
+const TRIPLES: &str = "3.7.8 to 3.9";
+const RECENT: &str = "3.13 and later";
+
+/// A form, what of it is replaced, with what, and what the error must speak of.
+const NOT_UNDERSTOOD: [(&str, &str, &str, &str); 17] = [
+    (
+        OLD,
+        "_PIP_VERSION = \"2.0\"",
+        "",
+        "`_PIP_VERSION = \"…\"` line",
+    ),
+    (
+        OLD,
+        "_PIP_VERSION = \"2.0\"",
+        "_PIP_VERSION = find(\"pip\")",
+        "`_PIP_VERSION = \"…\"` line",
+    ),
+    (
+        OLD,
+        "_PIP_VERSION = \"2.0\"",
+        "_PIP_VERSION = \"2.0\"\n_PIP_VERSION = \"3.0\"",
+        "given a value 2 times",
+    ),
+    (
+        OLD,
+        "_PROJECTS = [",
+        "_PROJECTS = list() + [",
+        "`_PROJECTS = [(\"pip\", _PIP_VERSION), …]`",
+    ),
+    (
+        OLD,
+        "(\"pip\", _PIP_VERSION)",
+        "(\"pip\", \"2.0\")",
+        "`_PROJECTS = [",
+    ),
+    (
+        OLD,
+        "(\"pip\", _PIP_VERSION)",
+        "(\"wheel\", _SETUPTOOLS_VERSION)",
+        "holds \"wheel\"",
+    ),
+    (
+        OLD,
+        "    (\"pip\", _PIP_VERSION),\n",
+        "",
+        "`(\"pip\", _PIP_VERSION)` in `_PROJECTS`",
+    ),
+    (
+        OLD,
+        "_SETUPTOOLS_VERSION = \"1.0\"",
+        "",
+        "`_SETUPTOOLS_VERSION = \"…\"`",
+    ),
+    (
+        OLD,
+        "py2.py3-none-any.whl",
+        "py2.py3-none-linux.whl",
+        "0 strings end with `-none-any.whl`",
+    ),
+    (
+        OLD,
+        "{}-{}-py2",
+        "{}-py2",
+        "PROJECT-VERSION-TAG-none-any.whl",
+    ),
+    (OLD, "def _run_pip", "def _start_pip", "function `_run_pip`"),
+    (
+        OLD,
+        "return pip._internal.main",
+        "return os.system",
+        "way of running pip",
+    ),
+    (
+        OLD,
+        "for project, version in",
+        "for entry, version in",
+        "for project, version in _PROJECTS",
+    ),
+    (
+        OLD,
+        "for project, version in",
+        "for project, version, py_tag in",
+        "for project, version in _PROJECTS",
+    ),
+    (
+        TRIPLES,
+        ", \"py2.py3\"",
+        "",
+        "do not agree on where the tag stands",
+    ),
+    (TRIPLES, "copy(name)", "copy(name", "not Python"),
+    (
+        RECENT,
+        "pip-{_PIP_VERSION}-py3",
+        "pip-{_PIP_VERSION}-{tag}",
+        "`_PROJECTS` list",
+    ),
+];
+
+fn named(version: &str, tag: &str) -> NamedWheel {
+    NamedWheel {
+        version: version.to_owned(),
+        python_tag: tag.to_owned(),
+    }
+}
+
+fn pip(tag: &str) -> TextWish {
+    let everywhere = |_: &str| Ok::<_, ()>(Some("def main(args):\n".to_owned()));
+    TextWish {
+        pip: Some(named("24.0", tag)),
+        entry_points: Some(EntryPoints::find(everywhere).unwrap()),
+        ..TextWish::default()
+    }
+}
+
+/// The lines that differ, as a diff shows them.
+fn changed(before: &str, wish: &TextWish) -> String {
+    let after = text::repin(before, wish).unwrap();
+    diffy::create_patch(before, &after)
+        .to_string()
+        .split_inclusive('\n')
+        .skip(2)
+        .filter(|line| line.starts_with(['-', '+']))
+        .collect()
+}
+
+#[test]
+fn every_form_takes_every_tag() {
+    for (releases, before) in forms() {
+        let bundled = Bundled::read(&before).unwrap();
+        for pip_tag in ["py3", "py2.py3"] {
+            let mut setuptools = vec![Wish::Keep];
+            if bundled.setuptools.is_some() {
+                setuptools.extend([
+                    Wish::Replace(named("65.5.0", "py3")),
+                    Wish::Replace(named("44.1.1", "py2.py3")),
+                    Wish::Remove,
+                ]);
+            }
+            for setuptools in setuptools {
+                let expected = match &setuptools {
+                    Wish::Keep => bundled.setuptools.clone(),
+                    Wish::Remove => None,
+                    Wish::Replace(wheel) => Some(wheel.clone()),
+                };
+                let wish = TextWish {
+                    setuptools,
+                    ..pip(pip_tag)
+                };
+                let after = text::repin(&before, &wish).unwrap();
+                let found = Bundled::read(&after).unwrap();
+                assert_eq!(found.pip, named("24.0", pip_tag), "{releases}");
+                assert_eq!(found.setuptools, expected, "{releases}");
+                // What is as wished needs no further change, and can be changed back.
+                assert_eq!(text::repin(&after, &wish).ok(), {
+                    let removed = wish.setuptools == Wish::Remove;
+                    (!removed).then(|| after.clone())
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn one_tag_for_all_is_written_where_the_old_one_stood() {
+    let wish = TextWish {
+        setuptools: Wish::Replace(named("65.5.0", "py3")),
+        ..pip("py3")
+    };
+    let expected = r#"-_SETUPTOOLS_VERSION = "1.0"
++_SETUPTOOLS_VERSION = "65.5.0"
+-_PIP_VERSION = "2.0"
++_PIP_VERSION = "24.0"
+-        name = "{}-{}-py2.py3-none-any.whl".format(project, version)
++        name = "{}-{}-py3-none-any.whl".format(project, version)
+"#;
+    assert_eq!(changed(&form("3.6.6 to 3.7.7"), &wish), expected);
+    let expected = r"-_PIP_VERSION = '2.0'  # keep this
++_PIP_VERSION = '24.0'  # keep this
+";
+    assert_eq!(changed(&form("3.12"), &pip("py3")), expected);
+    let expected = r#"-_PIP_VERSION = "2.0"
++_PIP_VERSION = "24.0"
+-    return folder / f'pip-{_PIP_VERSION}-py3-none-any.whl'
++    return folder / f'pip-{_PIP_VERSION}-py2.py3-none-any.whl'
+"#;
+    assert_eq!(changed(&form("3.13 and later"), &pip("py2.py3")), expected);
+}
+
+#[test]
+fn two_tags_are_written_per_project() {
+    let expected = r#"-_PIP_VERSION = "2.0"
++_PIP_VERSION = "24.0"
+-    ("setuptools", _SETUPTOOLS_VERSION),
+-    ("pip", _PIP_VERSION),
++    ("setuptools", _SETUPTOOLS_VERSION, "py2.py3"),
++    ("pip", _PIP_VERSION, "py3"),
+-    for project, version in _PROJECTS:
+-        name = "{}-{}-py2.py3-none-any.whl".format(project, version)
++    for project, version, py_tag in _PROJECTS:
++        name = "{}-{}-{}-none-any.whl".format(project, version, py_tag)
+"#;
+    assert_eq!(changed(&form("2.7.9 to 3.6.5"), &pip("py3")), expected);
+    let expected = r#"-_PIP_VERSION = "2.0"
++_PIP_VERSION = "24.0"
+-    ("pip", _PIP_VERSION, "py2.py3"),
++    ("pip", _PIP_VERSION, "py3"),
+"#;
+    assert_eq!(changed(&form("3.7.8 to 3.9"), &pip("py3")), expected);
+}
+
+#[test]
+fn setuptools_goes_without_a_trace() {
+    let wish = TextWish {
+        setuptools: Wish::Remove,
+        ..pip("py2.py3")
+    };
+    let expected = r#"-_SETUPTOOLS_VERSION = "1.0"
+-
+-_PIP_VERSION = "2.0"
++_PIP_VERSION = "24.0"
+-    ("setuptools", _SETUPTOOLS_VERSION),
+"#;
+    assert_eq!(changed(&form("2.7.9 to 3.6.5"), &wish), expected);
+    let expected = r#"-_PACKAGE_NAMES = ('setuptools', 'pip')
+-_SETUPTOOLS_VERSION = "1.0"
+-_PIP_VERSION = "2.0"
++_PACKAGE_NAMES = ('pip',)
++_PIP_VERSION = "24.0"
+-    ("setuptools", _SETUPTOOLS_VERSION, "py3"),
+-    ("pip", _PIP_VERSION, "py3"),
++    ("pip", _PIP_VERSION, "py2.py3"),
+"#;
+    assert_eq!(changed(&form("3.10 and 3.11"), &wish), expected);
+}
+
+#[test]
+fn a_pip_that_is_called_otherwise_is_called_so() {
+    let has = |home: &'static str| TextWish {
+        entry_points: Some(
+            EntryPoints::find(|file| {
+                Ok::<_, ()>((file == home).then(|| "def main(args):\n".to_owned()))
+            })
+            .unwrap(),
+        ),
+        ..pip("py2.py3")
+    };
+    let lines = |releases: &str, home| {
+        let all = changed(&form(releases), &has(home));
+        all.lines()
+            .filter(|line| line.starts_with('+') && !line.contains("_VERSION"))
+            .map(|line| line.trim_start_matches('+').trim().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        lines("2.7.9 to 3.6.5", "pip/_internal/main.py"),
+        ["import pip._internal.main", "pip._internal.main.main(args)"]
+    );
+    assert_eq!(
+        lines("3.6.6 to 3.7.7", "pip/__init__.py"),
+        ["import pip", "return pip.main(args)"]
+    );
+    assert!(lines("3.8.3", "pip/__init__.py").is_empty());
+}
+
+#[test]
+fn a_text_that_is_not_understood_says_what_was_looked_for() {
+    for (releases, from, to, looked_for) in NOT_UNDERSTOOD {
+        let text = form(releases);
+        let changed = text.replace(from, to);
+        assert_ne!(changed, text, "{from}");
+        match text::repin(&changed, &pip("py3")) {
+            Ok(after) => panic!("{from} → {to}: {after}"),
+            Err(error) => assert!(
+                error.to_string().contains(looked_for),
+                "{from} → {to}: {error}"
+            ),
+        }
+    }
+    let wish = TextWish {
+        setuptools: Wish::Remove,
+        ..TextWish::default()
+    };
+    let used = form(OLD).replace("copy(name)", "copy(_SETUPTOOLS_VERSION)");
+    let error = text::repin(&used, &wish).unwrap_err();
+    assert!(error.to_string().contains("used behind `(`"), "{error}");
+}
