@@ -1,5 +1,10 @@
 //! The command line; nothing else parses arguments.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "the comments are the text of --help, where backticks would show"
+)]
+
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -48,6 +53,10 @@ pub struct Cli {
 
 /// `pybuild VERSION …`.
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a flag on a command line is a bool; BuildSettings makes enums of them"
+)]
 pub struct BuildArguments {
     /// CPython's version: 3.11.2, or 3.11, 3 or latest for the newest final release that is known
     #[arg(value_name = "VERSION")]

@@ -1,5 +1,6 @@
 //! How a step tells what it is doing; the only module that knows the progress library.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -51,13 +52,23 @@ pub trait Phase: Send {
 /// Reports to the person: bars on a terminal, lines elsewhere, nothing when quiet.
 pub struct TerminalReporter {
     output: Output,
+    /// The bar that is drawn just now: lines are printed above it, not into it.
+    drawn: Mutex<ProgressBar>,
 }
 
 impl TerminalReporter {
     /// A reporter that prints through `output`.
     #[must_use]
     pub fn new(output: Output) -> Self {
-        Self { output }
+        Self {
+            output,
+            drawn: Mutex::new(ProgressBar::hidden()),
+        }
+    }
+
+    fn above_the_bar(&self, print: impl FnOnce(Output)) {
+        let drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        drawn.suspend(|| print(self.output));
     }
 }
 
@@ -71,6 +82,7 @@ impl Reporter for TerminalReporter {
         bar.set_style(style(unit, total.is_some()));
         bar.set_prefix(format!("{title:<9}"));
         bar.enable_steady_tick(Duration::from_millis(120));
+        *self.drawn.lock().unwrap_or_else(PoisonError::into_inner) = bar.clone();
         Box::new(TerminalPhase {
             title: title.to_owned(),
             unit,
@@ -81,15 +93,15 @@ impl Reporter for TerminalReporter {
     }
 
     fn note(&self, text: &str) {
-        self.output.note(text);
+        self.above_the_bar(|output| output.note(text));
     }
 
     fn warn(&self, text: &str) {
-        self.output.warn(text);
+        self.above_the_bar(|output| output.warn(text));
     }
 
     fn detail(&self, text: &str) {
-        self.output.detail(text);
+        self.above_the_bar(|output| output.detail(text));
     }
 }
 

@@ -144,18 +144,19 @@ enum Step<'a> {
 /// What a line of `make`'s output says was done.
 fn step_of(line: &str) -> Option<Step<'_>> {
     if line.contains(" -c ") {
-        let file = line
-            .split_whitespace()
-            .rev()
-            .find(|word| word.ends_with(".c") || word.ends_with(".S"));
+        let file = line.split_whitespace().rev().find(|word| {
+            Path::new(word)
+                .extension()
+                .is_some_and(|ending| ending == "c")
+        });
         return file.map(Step::Compiled);
     }
     // regrtest: `0:00:12 load avg: 1.25 [ 5/44] test_bytes`
-    let (_, counted) = line.split_once("[")?;
+    let (_, counted) = line.split_once('[')?;
     let (count, test) = counted.split_once("] ")?;
     let (done, all) = count.trim().split_once('/')?;
     let numbers = [done, all].iter().all(|n| n.parse::<u32>().is_ok());
-    numbers.then(|| Step::Tested(test))
+    numbers.then_some(Step::Tested(test))
 }
 
 /// How many steps `make` will show: what it says that it would compile, and, where extension

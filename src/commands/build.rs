@@ -202,7 +202,7 @@ impl Workshop<'_> {
             self.reporter,
         )
         .map_err(source::Error::from)?;
-        let tree = source::patch(tree, plan, &inputs, self.reporter)?;
+        let tree = source::apply_patches(tree, plan, &inputs, self.reporter)?;
         let patches = tree.patches().to_vec();
 
         let site = Site {
@@ -310,7 +310,7 @@ fn describe(inputs: &VerifiedInputs) -> Vec<InputRecord> {
     });
     let patches = inputs.patches().iter().map(|patch| InputRecord {
         name: patch.path().display().to_string(),
-        sha256: Some(crate::digest::Sha256::of(patch.text().as_bytes())),
+        sha256: Some(crate::digest::Sha256::of(patch.content())),
         from: "--patch".to_owned(),
     });
     std::iter::once(source)

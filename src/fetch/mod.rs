@@ -127,12 +127,6 @@ pub enum Error {
         /// The digest it had.
         expected: Sha256,
     },
-    /// A patch is not text.
-    #[error("the patch {} is not UTF-8 text", path.display())]
-    NotText {
-        /// The patch.
-        path: PathBuf,
-    },
     /// A wheel cannot be downloaded, or is not what the index promised.
     #[error("{file_name} cannot be fetched")]
     Wheel {
@@ -181,7 +175,6 @@ impl Explain for Error {
             Self::NotCompressed { .. } => "give the digest of the release's .tgz or .tar.xz",
             Self::NoTree { .. } | Self::Unreadable { .. } => "check the path and who may read it",
             Self::Changed { .. } => "run the same command again to take it as it is now",
-            Self::NotText { .. } => "make the patch with `diff -u` or `git diff`",
             Self::Store { .. } => CACHE_HINT,
             Self::Wheel { source, .. } => match **source {
                 DownloadError::Store(_) => CACHE_HINT,
@@ -278,10 +271,10 @@ fn read_patch(input: &PatchFile) -> Result<VerifiedPatch, Error> {
             expected: input.sha256,
         });
     }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(VerifiedPatch { path, text }),
-        Err(_) => Err(Error::NotText { path }),
-    }
+    Ok(VerifiedPatch {
+        path,
+        content: bytes,
+    })
 }
 
 fn fetch_wheel(wheel: &WheelInput, context: &FetchContext<'_>) -> Result<VerifiedWheel, Error> {

@@ -201,7 +201,7 @@ fn a_patch_has_to_be_what_it_was() {
         sha256: Sha256::of(b"--- a\n+++ b\n"),
     }];
     let inputs = world.fetch(&plan).unwrap();
-    assert_eq!(inputs.patches()[0].text(), "--- a\n+++ b\n");
+    assert_eq!(inputs.patches()[0].content(), b"--- a\n+++ b\n");
     fs_err::write(&path, "--- a\n").unwrap();
     assert!(matches!(world.fetch(&plan), Err(Error::Changed { .. })));
 }

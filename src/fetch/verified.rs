@@ -140,7 +140,7 @@ impl VerifiedWheel {
 #[derive(Debug, Clone)]
 pub struct VerifiedPatch {
     pub(super) path: PathBuf,
-    pub(super) text: String,
+    pub(super) content: Vec<u8>,
 }
 
 impl VerifiedPatch {
@@ -150,9 +150,9 @@ impl VerifiedPatch {
         &self.path
     }
 
-    /// What it holds.
+    /// What it held: old sources, and so patches for them, are not always UTF-8.
     #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
+    pub fn content(&self) -> &[u8] {
+        &self.content
     }
 }

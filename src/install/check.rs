@@ -281,7 +281,7 @@ impl Checks<'_> {
     ) -> Result<String, CheckError> {
         self.run(
             what,
-            self.command(self.staged.python()).with_arguments(arguments),
+            &self.command(self.staged.python()).with_arguments(arguments),
         )
     }
 
@@ -289,7 +289,7 @@ impl Checks<'_> {
         Command::new(program, self.staged.destdir()).with_variables(self.variables.iter())
     }
 
-    fn run(&self, what: &'static str, command: Command) -> Result<String, CheckError> {
+    fn run(&self, what: &'static str, command: &Command) -> Result<String, CheckError> {
         let not_run = |source| CheckError::NotRun { what, source };
         let answer = command.read().map_err(not_run)?;
         self.site
@@ -338,7 +338,7 @@ impl Checks<'_> {
             .command(self.staged.python())
             .with_arguments(["-c", IMPORT_MODULES])
             .with_arguments(&all);
-        let printed = self.run("modules", command)?;
+        let printed = self.run("modules", &command)?;
         let mut missing: BTreeMap<String, String> = all
             .iter()
             .map(|module| {
@@ -398,11 +398,11 @@ impl Checks<'_> {
             .command(self.staged.python())
             .with_arguments(["-m", "venv"])
             .with_argument(venv.as_os_str());
-        self.run("python -m venv", make)?;
+        self.run("python -m venv", &make)?;
         let ask = self
             .command(venv.join("bin").join("pip"))
             .with_argument("--version");
-        let answer = self.run("pip --version in a venv", ask)?;
+        let answer = self.run("pip --version in a venv", &ask)?;
         fs_err::remove_dir_all(&venv).map_err(CheckError::Scratch)?;
         Ok(version_of_pip(&answer))
     }

@@ -48,7 +48,7 @@ pub struct Papers {
     /// The record.
     pub record: Record,
     /// The patches that the record names: file name and content.
-    pub patches: Vec<(String, String)>,
+    pub patches: Vec<(String, Vec<u8>)>,
     /// The log so far.
     pub log: PathBuf,
 }
@@ -84,8 +84,8 @@ pub fn commit(
 fn write_papers(root: &Path, papers: &Papers, manifest: &Manifest) -> io::Result<()> {
     let folder = root.join(record::folder(papers.record.plan.python));
     fs_err::create_dir_all(&folder)?;
-    for (name, text) in &papers.patches {
-        fs_err::write(folder.join(name), text)?;
+    for (name, content) in &papers.patches {
+        fs_err::write(folder.join(name), content)?;
     }
     fs_err::copy(&papers.log, folder.join(record::LOG))?;
     record::write_json(&folder.join(record::FILES), manifest)?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use super::ensurepip::{Repin, Stdlib, repin};
+use super::patch::{self, Patch};
 use super::unpack::SourceTree;
 use crate::fetch::VerifiedInputs;
 use crate::progress::{Reporter, Unit};
@@ -16,13 +17,13 @@ const ENSUREPIP_DIFF: &str = "ensurepip.diff";
 #[derive(Debug)]
 pub struct PatchedTree {
     root: PathBuf,
-    patches: Vec<(String, String)>,
+    patches: Vec<(String, Vec<u8>)>,
 }
 
 impl PatchedTree {
-    /// What was applied, in order: file name and text.
+    /// What was applied, in order: file name and content.
     #[must_use]
-    pub fn patches(&self) -> &[(String, String)] {
+    pub fn patches(&self) -> &[(String, Vec<u8>)] {
         &self.patches
     }
 
@@ -37,7 +38,7 @@ impl PatchedTree {
 ///
 /// # Errors
 /// When a text is not understood, a wheel is not what it says, or a patch does not apply.
-pub fn patch(
+pub fn apply_patches(
     tree: SourceTree,
     plan: &Plan,
     inputs: &VerifiedInputs,
@@ -50,8 +51,19 @@ pub fn patch(
         let wish = Repin::of(&plan.pins, |input| path_of(inputs, &input.file_name))?;
         let pinned = repin(Stdlib::of_source(&root), &wish)?;
         pinned.apply(&root)?;
-        patches.push((ENSUREPIP_DIFF.to_owned(), pinned.diff()));
+        patches.push((ENSUREPIP_DIFF.to_owned(), pinned.diff().into_bytes()));
     }
+    let given: Vec<Patch> = inputs
+        .patches()
+        .iter()
+        .map(|patch| {
+            Patch::new(
+                patch.path().display().to_string(),
+                patch.content().to_owned(),
+            )
+        })
+        .collect();
+    patch::apply(&root, &given)?;
     for (number, patch) in inputs.patches().iter().enumerate() {
         // Two patches may have the same name; the number keeps them apart, and in order.
         let name = patch
@@ -59,7 +71,10 @@ pub fn patch(
             .file_name()
             .unwrap_or_default()
             .to_string_lossy();
-        patches.push((format!("{:02}-{name}", number + 1), patch.text().to_owned()));
+        patches.push((
+            format!("{:02}-{name}", number + 1),
+            patch.content().to_owned(),
+        ));
     }
     phase.finish(&summary(plan, inputs));
     Ok(PatchedTree { root, patches })

@@ -3,33 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::digest::Sha256;
 use crate::error::{ExitStatus, Explain};
 
 /// Why a patch was not applied. Nothing was written, but for [`Error::Write`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The patch cannot be read.
-    #[error("the patch {patch} cannot be read")]
-    Read {
-        /// The patch.
-        patch: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// The patch is another one than planned.
-    #[error(
-        "the patch {patch} was changed since it was planned: its sha256 is {found}, where \
-         {expected} was expected"
-    )]
-    Changed {
-        /// The patch.
-        patch: String,
-        /// The planned digest.
-        expected: Sha256,
-        /// The digest that it has.
-        found: Sha256,
-    },
     /// It is not a unified diff.
     #[error("the patch {patch} is not a unified diff")]
     Form {
@@ -120,8 +98,6 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         Some(
             match self {
-                Self::Read { .. } => "check the path that was given with `--patch`",
-                Self::Changed { .. } => "make the plan again, or put the patch back as it was",
                 Self::Form { .. } | Self::LostHunks { .. } => {
                     "make it with `git diff` or `diff -ru`, of the whole tree or of files in it"
                 }

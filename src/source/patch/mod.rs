@@ -19,8 +19,6 @@ use diffy::patch_set::{FileMode, FileOperation, FilePatch, ParseOptions, PatchKi
 pub use error::Error;
 
 use super::change::write_file;
-use crate::digest::Sha256;
-use crate::resolve::plan::PatchFile;
 
 /// A patch, read and not yet applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,33 +28,11 @@ pub struct Patch {
 }
 
 impl Patch {
-    /// Reads a patch that the plan names.
-    ///
-    /// # Errors
-    /// When it cannot be read, or is no longer what the plan was made for.
-    pub fn read(planned: &PatchFile) -> Result<Self, Error> {
-        let name = planned.path.display().to_string();
-        let content = fs_err::read(&planned.path).map_err(|source| Error::Read {
-            patch: name.clone(),
-            source,
-        })?;
-        let found = Sha256::of(&content);
-        if found != planned.sha256 {
-            return Err(Error::Changed {
-                patch: name,
-                expected: planned.sha256,
-                found,
-            });
-        }
-        Ok(Self { name, content })
-    }
-
-    /// A patch that is part of pybuild.
-    #[must_use]
-    pub fn built_in(name: &str, text: &str) -> Self {
+    /// A patch, by the name that messages are to call it.
+    pub fn new(name: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
         Self {
-            name: name.to_owned(),
-            content: text.as_bytes().to_vec(),
+            name: name.into(),
+            content: content.into(),
         }
     }
 
