@@ -273,13 +273,13 @@ fn a_download_that_always_breaks_off_ends_with_an_error_and_not_with_half_a_file
 /// Puts programs in place that answer as apt does on a host whose sources have the release, in a
 /// package of which nothing but the archive can still be had.
 fn put_apt(origins: &Origins, content: &[u8]) {
-    let context = &origins.context;
-    let archive = context.write("python3.99_3.99.1.orig.tar.gz", content);
-    let sources = context.write(
+    let world = &origins.context;
+    let archive = world.write("python3.99_3.99.1.orig.tar.gz", content);
+    let sources = world.write(
         "apt/sources.list",
         "deb http://127.0.0.1:1/debian stable main\n",
     );
-    let stanza = context.write(
+    let stanza = world.write(
         "stanza",
         format!(
             "Package: python3.99\nVersion: 3.99.1-6\nChecksums-Sha256:\n {} 1 {}\n",
@@ -290,17 +290,17 @@ fn put_apt(origins: &Origins, content: &[u8]) {
     let config = format!(
         "#!/bin/sh\necho \"LIST='{}'\"\necho \"PARTS='{}'\"\n",
         sources.display(),
-        context.path("apt/parts").display()
+        world.path("apt/parts").display()
     );
-    context.put_program("apt-config", &config);
+    world.put_program("apt-config", &config);
     let cache = format!("#!/bin/sh\ncat '{}'\n", stanza.display());
-    context.put_program("apt-cache", &cache);
+    world.put_program("apt-cache", &cache);
     let get = format!(
         "#!/bin/sh\ncase \"$*\" in\n*update*) exit 0 ;;\n*'source '*python3.99=3.99.1-6*) cp '{}' . ;;\n\
          esac\necho 'E: Failed to fetch python3.99_3.99.1-6.dsc  404  Not Found'\nexit 100\n",
         archive.display()
     );
-    context.put_program("apt-get", &get);
+    world.put_program("apt-get", &get);
 }
 
 #[test]
