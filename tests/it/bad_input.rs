@@ -73,7 +73,7 @@ fn a_pip_that_is_not_there_is_refused() {
     scene
         .build(&["--dry-run", "--pip", "25.0"])
         .success()
-        .says(["withdrawn"]);
+        .says(["25.0 was yanked (broken)"]);
 }
 
 #[test]
@@ -284,10 +284,7 @@ fn missing_headers_stop_the_build_by_module_unless_they_are_allowed() {
     let scene = Scene::new();
     scene.context.lack_headers(&["zlib.h"]);
     refused(&scene, 5, &[]).says(["zlib"]);
-    scene
-        .build(&["--allow-missing", "zlib"])
-        .success()
-        .says(["zlib"]);
+    scene.build(&["--allow-missing", "zlib"]).success();
     scene.context.lack_headers(&["sqlite3.h"]);
     scene
         .build(&["--force"])
