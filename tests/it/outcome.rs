@@ -99,39 +99,45 @@ impl std::fmt::Display for Outcome {
     }
 }
 
-/// Replaces the test's folder, digests, ports and durations.
+/// Replaces the test's folder, digests, ports, durations and the names of logs.
 fn filtered(text: &str, temp: &Path) -> String {
     let text = text.replace(&temp.display().to_string(), "[TEMP]");
     let mut result = String::new();
     for line in text.lines() {
         let words: Vec<String> = line.split(' ').map(filtered_word).collect();
-        let line = words.join(" ");
-        let line = line
-            .replace("[N] min [N] s", "[TIME]")
-            .replace("[N] s", "[TIME]");
-        result.push_str(&line);
+        result.push_str(&without_durations(&words).join(" "));
         result.push('\n');
     }
     result
 }
 
 fn filtered_word(word: &str) -> String {
-    let is_digest = |part: &str| part.len() == 64 && part.bytes().all(|c| c.is_ascii_hexdigit());
-    let is_number = |part: &str| !part.is_empty() && part.parse::<f64>().is_ok();
     let core = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    if is_digest(core) {
+    if core.len() == 64 && core.bytes().all(|c| c.is_ascii_hexdigit()) {
         return word.replace(core, "[SHA256]");
     }
-    if is_number(core) && !core.contains(|c: char| c.is_ascii_alphabetic()) {
-        return word.replace(core, "[N]");
+    if let Some((before, _)) = word.split_once("/logs/") {
+        return format!("{before}/logs/[LOG]");
     }
     let Some((before, rest)) = word.split_once("http://127.0.0.1:") else {
         return word.to_owned();
     };
-    format!(
-        "{before}[SERVER]{}",
-        rest.trim_start_matches(|c: char| c.is_ascii_digit())
-    )
+    let path = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{before}[SERVER]{path}")
+}
+
+/// `(0.4 s)` and `(2 min 5 s)` become `([TIME])`.
+fn without_durations(words: &[String]) -> Vec<&str> {
+    let mut kept: Vec<&str> = Vec::new();
+    for word in words {
+        kept.push(word);
+        if word == "s)" {
+            let from = kept.iter().rposition(|word| word.starts_with('('));
+            kept.truncate(from.unwrap_or(kept.len()));
+            kept.push("([TIME])");
+        }
+    }
+    kept
 }
 
 mod tests {
@@ -140,10 +146,13 @@ mod tests {
     #[test]
     fn what_varies_is_filtered_out() {
         let text = format!(
-            "built /t/x/a (12 s) from http://127.0.0.1:80/p: {}\n",
+            "make 3 files in /t/x/a (2 min 5 s)\nsee http://127.0.0.1:80/p: {}, /t/x/logs/7.log\n",
             "ab".repeat(32)
         );
         let shown = filtered(&text, std::path::Path::new("/t/x"));
-        assert_eq!(shown, "built [TEMP]/a ([TIME]) from [SERVER]/p: [SHA256]\n");
+        assert_eq!(
+            shown,
+            "make 3 files in [TEMP]/a ([TIME])\nsee [SERVER]/p: [SHA256], [TEMP]/logs/[LOG]\n"
+        );
     }
 }

@@ -84,3 +84,95 @@ fn the_interpreters_path_is_the_result() {
         "{outcome}"
     );
 }
+
+#[test]
+fn a_build_reads_well() {
+    let scene = Scene::new();
+    let outcome = scene.build(&["--pip", "latest", "-j", "2"]).success();
+    insta::assert_snapshot!(outcome.filtered_stderr(), @r###"
+    pip 24.0 (latest for CPython 3.99.1; 26.3 needs Python 3.100 or later)
+    fetch     pip-24.0-py3-none-any.whl from 127.0.0.1 ([TIME])
+    fetch     Python-3.99.1.tgz from [TEMP]/releases/Python-3.99.1.tgz ([TIME])
+    unpack    26 entries ([TIME])
+    patch     pip 24.0 ([TIME])
+    configure --prefix=[TEMP]/home/.local/share/pybuild/versions/3.99.1 --with-ensurepip=upgrade ([TIME])
+    make      6 files compiled, -j2 ([TIME])
+    install   into a scratch DESTDIR ([TIME])
+    check     Python 3.99.1, pip 24.0, in a new venv too, 13 modules ([TIME])
+    commit    19 files in [TEMP]/home/.local/share/pybuild/versions/3.99.1 ([TIME])
+    record and log: [TEMP]/home/.local/share/pybuild/versions/3.99.1/share/pybuild/3.99.1
+    "###);
+    insta::assert_snapshot!(outcome.filtered_stdout(), @"[TEMP]/home/.local/share/pybuild/versions/3.99.1/bin/python3.99");
+}
+
+#[test]
+fn a_failure_reads_well() {
+    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::Make));
+    let outcome = scene.build(&["-q", "-j", "2"]).exits(1);
+    insta::assert_snapshot!(outcome.filtered_stderr(), @r###"
+    warning: the build did not succeed; its log is [TEMP]/cache/logs/[LOG]
+    error: `[TEMP]/bin/make -j2` failed: exit status: 2
+        Objects/broken.c:7:3: error: 'Py_Broken' undeclared
+        note 1: noise
+        note 2: noise
+        note 3: noise
+        note 4: noise
+        note 5: noise
+        note 6: noise
+        note 7: noise
+    hint: the log has the whole output; --keep-build keeps the tree to look around in
+    "###);
+}
+
+#[test]
+fn a_plan_reads_well() {
+    let scene = Scene::new();
+    let outcome = scene.build(&["--pip", "<24", "--dry-run"]).success();
+    insta::assert_snapshot!(outcome.filtered_stdout(), @r###"
+    format = 1
+    python = "3.99.1"
+    prefix = "[TEMP]/home/.local/share/pybuild/versions/3.99.1"
+
+    [request]
+    python = "3.99.1"
+    pip = "<24"
+    setuptools = "bundled"
+    sha256 = "[SHA256]"
+
+    [request.source]
+    path = "[TEMP]/releases/Python-3.99.1.tgz"
+
+    [request.build]
+    optimization = "plain"
+    library = "static"
+
+    [request.modules]
+
+    [source]
+    kind = "archive"
+    proof = "command-line"
+
+    [[source.accepted]]
+    name = "Python-3.99.1.tgz"
+    sha256 = "[SHA256]"
+
+    [[source.accepted]]
+    name = "Python-3.99.1.tar.xz"
+    sha256 = "[SHA256]"
+
+    [[source.origins]]
+    file = "[TEMP]/releases/Python-3.99.1.tgz"
+
+    [pins]
+    setuptools = "bundled"
+
+    [pins.pip.wheel]
+    project = "pip"
+    version = "23.3.2"
+    file_name = "pip-23.3.2-py3-none-any.whl"
+    sha256 = "[SHA256]"
+
+    [pins.pip.wheel.location]
+    url = "[SERVER]/files/pip-23.3.2-py3-none-any.whl"
+    "###);
+}
