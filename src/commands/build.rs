@@ -1,6 +1,7 @@
 //! `pybuild VERSION`: the whole flow, in order.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use crate::build::environment::BuildEnvironment;
 use crate::build::{self, Site};
@@ -18,11 +19,11 @@ use crate::resolve;
 use crate::resolve::index::{Index, IndexSettings, SystemRoot};
 use crate::resolve::pins::Chooser;
 use crate::resolve::plan::{
-    self, InstallPrefix, Origin, Pins, Plan, Source, SourceLocation, WheelLocation,
+    self, DigestProof, InstallPrefix, Origin, Pins, Plan, Source, SourceLocation, WheelLocation,
 };
 use crate::resolve::python_org::PythonOrg;
-use crate::resolve::releases::{Release, ReleaseSources, resolve_version};
-use crate::resolve::version::PythonVersion;
+use crate::resolve::releases::{self, Release, ReleaseSources, resolve_version};
+use crate::resolve::version::{PythonVersion, VersionRequest};
 use crate::scratch::Scratch;
 use crate::settings::{BuildSettings, Mode, WhenInstalled, WhenMissing};
 use crate::source;
@@ -58,17 +59,21 @@ pub fn run(
     let http = Http::new(environment, index_settings.certificates.clone())
         .map_err(resolve::Error::from)?;
     let python_org = PythonOrg::of(environment).map_err(resolve::Error::from)?;
-    let release = resolve_version(
-        settings.request.python,
-        settings.request.sha256,
-        &ReleaseSources {
-            python_org: &python_org,
-            http: &http,
-            network: settings.network,
-            reporter,
-        },
-    )
-    .map_err(resolve::Error::from)?;
+    let release = match &settings.request.source {
+        Some(SourceLocation::Path(path)) if path.is_dir() => {
+            release_of_tree(path, settings.request.python)?
+        }
+        _ => {
+            let sources = ReleaseSources {
+                python_org: &python_org,
+                http: &http,
+                network: settings.network,
+                reporter,
+            };
+            resolve_version(settings.request.python, settings.request.sha256, &sources)
+                .map_err(resolve::Error::from)?
+        }
+    };
     let prefix = prefix_for(settings, release.version, environment)?;
     if settings.mode == Mode::Build {
         prefix::ensure_usable(&prefix)?;
@@ -82,6 +87,10 @@ pub fn run(
         }
     }
     let index = Index::new(&index_settings, &http, &store, settings.network);
+    reporter.detail(&format!(
+        "package index: {} ({})",
+        index_settings.address, index_settings.named_by
+    ));
     for setting in &index_settings.not_used {
         reporter.detail(setting);
     }
@@ -107,6 +116,19 @@ pub fn run(
         .build(&plan)
         .map(|installation| Outcome::Installed(Box::new(installation))),
     }
+}
+
+/// A tree that the person vouches for needs no digest; its version has to be what was asked for.
+fn release_of_tree(path: &Path, request: VersionRequest) -> Result<Release, Error> {
+    let version = source::version_of_tree(path, request).map_err(source::Error::from)?;
+    if !version.has_ensurepip() {
+        return Err(resolve::Error::from(releases::Error::NoEnsurepip { request }).into());
+    }
+    Ok(Release {
+        version,
+        files: Vec::new(),
+        proof: DigestProof::CommandLine,
+    })
 }
 
 fn prefix_for(

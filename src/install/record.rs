@@ -112,7 +112,12 @@ pub fn manifests(prefix: &Path) -> io::Result<Vec<(String, Manifest)>> {
                 entry.file_name().to_string_lossy().into_owned(),
                 serde_json::from_slice(&text)?,
             )),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // Something of somebody else's, whatever it is.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) => {}
             Err(error) => return Err(error),
         }
     }

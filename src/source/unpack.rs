@@ -10,7 +10,7 @@ use tar::EntryType;
 use crate::error::{ExitStatus, Explain};
 use crate::fetch::{Compression, VerifiedArchive, VerifiedSource};
 use crate::progress::{Phase, Reporter, Unit};
-use crate::resolve::version::PythonVersion;
+use crate::resolve::version::{PythonVersion, VersionRequest};
 
 /// Far above any release (3.13.5 has 5,100 entries and 111 MB), far below what fills a disk.
 const MOST_ENTRIES: u64 = 100_000;
@@ -94,7 +94,7 @@ pub enum UnpackError {
         /// What it is.
         found: String,
         /// What was asked for.
-        wanted: PythonVersion,
+        wanted: VersionRequest,
     },
     /// Somebody has built in it.
     #[error("the source tree {} has been configured or built in: it has `{found}`", path.display())]
@@ -154,15 +154,8 @@ pub fn unpack(
     // What is made from what is told by times in CPython's Makefile, and a checkout's times are
     // arbitrary: with one time for all, nothing that the release brings is made again.
     set_times(&into, newest).map_err(UnpackError::Write)?;
-    let found = read_version(&into, origin)?;
-    // A checkout between releases says `3.7.1+`.
-    if found.trim_end_matches('+') != wanted.to_string() {
-        return Err(UnpackError::OtherVersion {
-            path: origin.to_owned(),
-            found,
-            wanted,
-        });
-    }
+    let version = read_version(&into, origin)?;
+    check_version(&version, VersionRequest::Exact(wanted), origin)?;
     Ok(SourceTree {
         root: into,
         version: wanted,
@@ -407,6 +400,30 @@ fn set_times(root: &Path, time: SystemTime) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The version of an unpacked tree, if it is one that the request can mean.
+///
+/// # Errors
+/// [`UnpackError::NotCPython`] and [`UnpackError::OtherVersion`].
+pub fn version_of_tree(root: &Path, request: VersionRequest) -> Result<PythonVersion, UnpackError> {
+    check_version(&read_version(root, root)?, request, root)
+}
+
+fn check_version(
+    found: &str,
+    wanted: VersionRequest,
+    origin: &Path,
+) -> Result<PythonVersion, UnpackError> {
+    // A checkout between releases says `3.7.1+`.
+    match found.trim_end_matches('+').parse() {
+        Ok(version) if wanted.admits(version) => Ok(version),
+        _ => Err(UnpackError::OtherVersion {
+            path: origin.to_owned(),
+            found: found.to_owned(),
+            wanted,
+        }),
+    }
 }
 
 /// The version that `Include/patchlevel.h` defines as `PY_VERSION`.

@@ -204,9 +204,10 @@ impl Explain for PinError {
                 "download it again; its name has to be as published, PROJECT-VERSION-py3-none-any.whl"
                     .to_owned(),
             ),
-            Self::OtherProject { found, .. } => {
-                Project::named(found).map(|project| format!("it belongs to `--{project}`"))
-            }
+            Self::OtherProject { found, project, .. } => Some(match Project::named(found) {
+                Some(other) => format!("it belongs to `--{other}`"),
+                None => format!("give a wheel of {project}, or a version of it"),
+            }),
             Self::WheelDoesNotFit { .. } => {
                 Some("take another version's wheel, or let `latest` choose".to_owned())
             }
