@@ -41,7 +41,13 @@ Exit codes:
 
 /// Builds CPython with the pip and setuptools of your choice inside its ensurepip.
 #[derive(Debug, Parser)]
-#[command(name = "pybuild", version, styles = STYLES, after_help = EXAMPLES, max_term_width = 100)]
+#[command(
+    name = "pybuild",
+    version,
+    styles = STYLES,
+    after_help = EXAMPLES,
+    max_term_width = 100
+)]
 pub struct Cli {
     /// What to build, and how.
     #[command(flatten)]
@@ -62,23 +68,13 @@ pub struct BuildArguments {
     #[arg(value_name = "VERSION")]
     pub python: VersionRequest,
 
-    /// The pip that ensurepip will bundle: latest, bundled, a version, a range such as '<24', or a .whl
-    #[arg(
-        long,
-        value_name = "SPEC",
-        default_value = "bundled",
-        help_heading = "Pins"
-    )]
-    pub pip: PinRequest,
+    /// What ensurepip will bundle.
+    #[command(flatten)]
+    pub pins: PinArguments,
 
-    /// The same for setuptools, up to CPython 3.11; also none, to leave it out
-    #[arg(
-        long,
-        value_name = "SPEC",
-        default_value = "bundled",
-        help_heading = "Pins"
-    )]
-    pub setuptools: PinRequest,
+    /// Where CPython's source comes from.
+    #[command(flatten)]
+    pub source: SourceArguments,
 
     /// Where the interpreter goes [default: the data folder's pybuild/versions/VERSION]
     #[arg(long, value_name = "DIR", help_heading = "Installation")]
@@ -91,26 +87,6 @@ pub struct BuildArguments {
     /// Replace files in the prefix that pybuild did not put there
     #[arg(long, help_heading = "Installation")]
     pub overwrite: bool,
-
-    /// A release file, its address, or the folder of an unpacked tree, instead of looking for one
-    #[arg(long, value_name = "FILE|DIR|URL", help_heading = "Inputs")]
-    pub source: Option<String>,
-
-    /// The release file's digest, for a release that pybuild does not know
-    #[arg(long, value_name = "HEX", help_heading = "Inputs")]
-    pub sha256: Option<Sha256>,
-
-    /// A folder of release files, or an address below which they are [also: PYBUILD_MIRROR, separated by spaces]
-    #[arg(long, value_name = "DIR|URL", help_heading = "Inputs")]
-    pub mirror: Vec<String>,
-
-    /// The package index for pip and setuptools [default: as pip is configured, else PyPI]
-    #[arg(long, value_name = "URL", help_heading = "Inputs")]
-    pub index_url: Option<Address>,
-
-    /// Ask no other host: the store, folders and earlier index answers have to do
-    #[arg(long, help_heading = "Inputs")]
-    pub offline: bool,
 
     /// Jobs that make runs at once [default: the CPUs that this process may use]
     #[arg(short, long, value_name = "N", help_heading = "Build")]
@@ -170,15 +146,67 @@ pub struct BuildArguments {
     pub dry_run: bool,
 }
 
-/// How much is said, and in which colours.
+/// What `ensurepip` will bundle, and whom to ask for it.
 #[derive(Debug, Args)]
+pub struct PinArguments {
+    /// The pip that ensurepip will bundle: latest, bundled, a version, a range such as '<24', or a .whl
+    #[arg(
+        long,
+        value_name = "SPEC",
+        default_value = "bundled",
+        help_heading = "Pins"
+    )]
+    pub pip: PinRequest,
+
+    /// The same for setuptools, up to CPython 3.11; also none, to leave it out
+    #[arg(
+        long,
+        value_name = "SPEC",
+        default_value = "bundled",
+        help_heading = "Pins"
+    )]
+    pub setuptools: PinRequest,
+
+    /// The package index for pip and setuptools [default: as pip is configured, else PyPI]
+    #[arg(long, value_name = "URL", help_heading = "Pins")]
+    pub index_url: Option<Address>,
+
+    /// Ask no other host: the store, folders and earlier index answers have to do
+    #[arg(long, help_heading = "Inputs")]
+    pub offline: bool,
+}
+
+/// Where CPython's source comes from.
+#[derive(Debug, Args)]
+pub struct SourceArguments {
+    /// A release file, its address, or the folder of an unpacked tree, instead of looking for one
+    #[arg(long, value_name = "FILE|DIR|URL", help_heading = "Inputs")]
+    pub source: Option<String>,
+
+    /// The release file's digest, for a release that pybuild does not know
+    #[arg(long, value_name = "HEX", help_heading = "Inputs")]
+    pub sha256: Option<Sha256>,
+
+    /// A folder of release files, or an address below which they are [also: PYBUILD_MIRROR, separated by spaces]
+    #[arg(long, value_name = "DIR|URL", help_heading = "Inputs")]
+    pub mirror: Vec<String>,
+}
+
+/// How much is said, and in which colours.
+#[derive(Debug, Clone, Args)]
 pub struct OutputArguments {
     /// Say more: what each origin answered, every choice, where the log grows
-    #[arg(short, long, conflicts_with = "quiet", help_heading = "Output")]
+    #[arg(
+        short,
+        long,
+        conflicts_with = "quiet",
+        global = true,
+        help_heading = "Output"
+    )]
     pub verbose: bool,
 
     /// Say nothing but warnings and errors
-    #[arg(short, long, help_heading = "Output", action = ArgAction::SetTrue)]
+    #[arg(short, long, global = true, help_heading = "Output", action = ArgAction::SetTrue)]
     pub quiet: bool,
 
     /// When to use colours

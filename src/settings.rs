@@ -108,12 +108,13 @@ impl BuildSettings {
                 ));
             }
         }
-        let source = match arguments.source {
+        let source = match arguments.source.source {
             Some(text) => Some(source_location(&text, environment)?),
             None => None,
         };
         let variable = environment.variable("PYBUILD_MIRROR").unwrap_or_default();
         let mirrors = arguments
+            .source
             .mirror
             .iter()
             .map(String::as_str)
@@ -133,10 +134,10 @@ impl BuildSettings {
         Ok(Self {
             request: Request {
                 python: arguments.python,
-                pip: absolute_pin(arguments.pip, environment),
-                setuptools: absolute_pin(arguments.setuptools, environment),
+                pip: absolute_pin(arguments.pins.pip, environment),
+                setuptools: absolute_pin(arguments.pins.setuptools, environment),
                 source,
-                sha256: arguments.sha256,
+                sha256: arguments.source.sha256,
                 build: BuildOptions {
                     optimization: choose(
                         arguments.optimize,
@@ -153,8 +154,8 @@ impl BuildSettings {
                 .prefix
                 .map(|path| InstallPrefix::new(environment.absolute(&path))),
             mirrors,
-            index_url: arguments.index_url,
-            network: choose(arguments.offline, Network::Offline, Network::Online),
+            index_url: arguments.pins.index_url,
+            network: choose(arguments.pins.offline, Network::Offline, Network::Online),
             jobs: arguments.jobs.unwrap_or_else(Jobs::of_this_process),
             installed: choose(arguments.force, WhenInstalled::Rebuild, WhenInstalled::Keep),
             in_the_way: choose(

@@ -1,33 +1,23 @@
 //! `pybuild VERSION`: the whole flow, in order.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
+use super::session::Session;
 use crate::build::environment::BuildEnvironment;
 use crate::build::{self, Site};
 use crate::environment::Environment;
 use crate::error::Error;
-use crate::fetch::http::Http;
-use crate::fetch::retry::Retries;
-use crate::fetch::{self, FetchContext, VerifiedInputs, VerifiedSource};
+use crate::fetch::{VerifiedInputs, VerifiedSource};
 use crate::host::distribution::Distribution;
 use crate::host::readiness::{Question, Ready, Remedy};
 use crate::install::record::{InputRecord, Record};
 use crate::install::{self, Installation, Papers, prefix, record};
 use crate::progress::Reporter;
-use crate::resolve;
-use crate::resolve::index::{Index, IndexSettings, SystemRoot};
-use crate::resolve::pins::Chooser;
-use crate::resolve::plan::{
-    self, DigestProof, InstallPrefix, Origin, Pins, Plan, Source, SourceLocation, WheelLocation,
-};
-use crate::resolve::python_org::PythonOrg;
-use crate::resolve::releases::{self, Release, ReleaseSources, resolve_version};
-use crate::resolve::version::{PythonVersion, VersionRequest};
+use crate::resolve::plan::{self, InstallPrefix, Plan, WheelLocation};
+use crate::resolve::version::PythonVersion;
 use crate::scratch::Scratch;
 use crate::settings::{BuildSettings, Mode, WhenInstalled, WhenMissing};
 use crate::source;
-use crate::store::Store;
 
 /// What a build came to.
 #[derive(Debug)]
@@ -49,31 +39,14 @@ pub fn run(
     environment: &Environment,
     reporter: &dyn Reporter,
 ) -> Result<Outcome, Error> {
-    let store = Store::of(environment);
-    let index_settings = IndexSettings::of(
+    let session = Session::new(
         settings.index_url.clone(),
+        settings.network,
         environment,
-        &SystemRoot::default(),
-    )
-    .map_err(resolve::Error::from)?;
-    let http = Http::new(environment, index_settings.certificates.clone())
-        .map_err(resolve::Error::from)?;
-    let python_org = PythonOrg::of(environment).map_err(resolve::Error::from)?;
-    let release = match &settings.request.source {
-        Some(SourceLocation::Path(path)) if path.is_dir() => {
-            release_of_tree(path, settings.request.python)?
-        }
-        _ => {
-            let sources = ReleaseSources {
-                python_org: &python_org,
-                http: &http,
-                network: settings.network,
-                reporter,
-            };
-            resolve_version(settings.request.python, settings.request.sha256, &sources)
-                .map_err(resolve::Error::from)?
-        }
-    };
+        reporter,
+    )?;
+    let request = &settings.request;
+    let release = session.release(request.python, request.source.as_ref(), request.sha256)?;
     let prefix = prefix_for(settings, release.version, environment)?;
     if settings.mode == Mode::Build {
         prefix::ensure_usable(&prefix)?;
@@ -86,49 +59,21 @@ pub fn run(
             return Ok(Outcome::AlreadyThere(Box::new(record)));
         }
     }
-    let index = Index::new(&index_settings, &http, &store, settings.network);
-    reporter.detail(&format!(
-        "package index: {} ({})",
-        index_settings.address, index_settings.named_by
-    ));
-    for setting in &index_settings.not_used {
-        reporter.detail(setting);
-    }
-    let chooser = Chooser {
+    let pins = session.pins(release.version, &request.pip, &request.setuptools)?;
+    let plan = Plan {
+        format: plan::FORMAT,
         python: release.version,
-        index: &index,
-        environment,
-        reporter,
+        prefix,
+        request: request.clone(),
+        source: session.source(release, request.source.as_ref(), &settings.mirrors),
+        pins,
     };
-    let pins = chooser
-        .choose_pins(&settings.request.pip, &settings.request.setuptools)
-        .map_err(resolve::Error::from)?;
-    let plan = make_plan(settings, release, prefix, pins, &python_org);
     match settings.mode {
         Mode::DryRun => Ok(Outcome::Planned(Box::new(plan))),
-        Mode::Build => Workshop {
-            settings,
-            environment,
-            reporter,
-            store: &store,
-            http: &http,
-        }
-        .build(&plan)
-        .map(|installation| Outcome::Installed(Box::new(installation))),
+        Mode::Build => Workshop { settings, session }
+            .build(&plan)
+            .map(|installation| Outcome::Installed(Box::new(installation))),
     }
-}
-
-/// A tree that the person vouches for needs no digest; its version has to be what was asked for.
-fn release_of_tree(path: &Path, request: VersionRequest) -> Result<Release, Error> {
-    let version = source::version_of_tree(path, request).map_err(source::Error::from)?;
-    if !version.has_ensurepip() {
-        return Err(resolve::Error::from(releases::Error::NoEnsurepip { request }).into());
-    }
-    Ok(Release {
-        version,
-        files: Vec::new(),
-        proof: DigestProof::CommandLine,
-    })
 }
 
 fn prefix_for(
@@ -158,73 +103,35 @@ fn already_there(
     record::find(prefix, version).filter(|record| record.plan.request == settings.request)
 }
 
-fn make_plan(
-    settings: &BuildSettings,
-    release: Release,
-    prefix: InstallPrefix,
-    pins: Pins,
-    python_org: &PythonOrg,
-) -> Plan {
-    let source = match &settings.request.source {
-        Some(SourceLocation::Path(path)) if path.is_dir() => Source::Tree { path: path.clone() },
-        named => Source::Archive {
-            origins: match named {
-                Some(SourceLocation::Path(path)) => vec![Origin::File(path.clone())],
-                Some(SourceLocation::Url(address)) => vec![Origin::Url(address.clone())],
-                None => std::iter::once(Origin::Store)
-                    .chain(settings.mirrors.iter().cloned())
-                    .chain([
-                        Origin::PythonOrg(python_org.base().clone()),
-                        Origin::HostPackages,
-                    ])
-                    .collect(),
-            },
-            accepted: release.files,
-            proof: release.proof,
-        },
-    };
-    Plan {
-        format: plan::FORMAT,
-        python: release.version,
-        prefix,
-        request: settings.request.clone(),
-        source,
-        pins,
-    }
-}
-
 /// Where a plan is carried out.
 struct Workshop<'a> {
     settings: &'a BuildSettings,
-    environment: &'a Environment,
-    reporter: &'a dyn Reporter,
-    store: &'a Store,
-    http: &'a Http,
+    session: Session<'a>,
 }
 
 impl Workshop<'_> {
     fn build(&self, plan: &Plan) -> Result<Installation, Error> {
-        let mut scratch = Scratch::new(self.settings, self.store, plan.python)?;
+        let mut scratch = Scratch::new(self.settings, &self.session.store, plan.python)?;
         let result = self.build_in(&scratch, plan);
-        scratch.finish(&result, self.reporter);
+        scratch.finish(&result, self.session.reporter);
         result
     }
 
     fn build_in(&self, scratch: &Scratch, plan: &Plan) -> Result<Installation, Error> {
-        let mut environment = BuildEnvironment::new(self.environment, &scratch.home()?)
+        let mut environment = BuildEnvironment::new(self.session.environment, &scratch.home()?)
             .with_assignments(&plan.request.build.configure_args);
         let ready = self.prepare_host(scratch, plan, &environment)?;
         ready.complete(&mut environment);
 
-        let inputs = self.fetch(scratch, plan)?;
+        let inputs = self.session.fetch(plan, scratch.runner())?;
         let tree = source::unpack(
             inputs.source(),
             plan.python,
             scratch.folder("source"),
-            self.reporter,
+            self.session.reporter,
         )
         .map_err(source::Error::from)?;
-        let tree = source::apply_patches(tree, plan, &inputs, self.reporter)?;
+        let tree = source::apply_patches(tree, plan, &inputs, self.session.reporter)?;
         let patches = tree.patches().to_vec();
 
         let site = Site {
@@ -232,7 +139,7 @@ impl Workshop<'_> {
             make: &ready.toolchain.make.path,
             jobs: self.settings.jobs,
             runner: scratch.runner(),
-            reporter: self.reporter,
+            reporter: self.session.reporter,
         };
         let tree = build::configure(tree, plan, &site)?;
         let tree = build::make(tree, plan, &site)?;
@@ -261,7 +168,7 @@ impl Workshop<'_> {
             &checked,
             papers,
             self.settings.in_the_way,
-            self.reporter,
+            self.session.reporter,
         )?)
     }
 
@@ -277,8 +184,8 @@ impl Workshop<'_> {
                 modules: &plan.request.modules,
                 configure_args: &plan.request.build.configure_args,
             },
-            distribution: &Distribution::of_this_host(self.environment),
-            caller: self.environment,
+            distribution: &Distribution::of_this_host(self.session.environment),
+            caller: self.session.environment,
             environment,
             scratch: &scratch.made_folder("probe")?,
         };
@@ -286,20 +193,7 @@ impl Workshop<'_> {
             WhenMissing::Tell => Remedy::Name,
             WhenMissing::Install => Remedy::Install(scratch.runner()),
         };
-        Ok(question.answer(remedy, self.reporter)?)
-    }
-
-    fn fetch(&self, scratch: &Scratch, plan: &Plan) -> Result<VerifiedInputs, Error> {
-        let context = FetchContext {
-            store: self.store,
-            http: self.http,
-            network: self.settings.network,
-            retries: Retries::default(),
-            reporter: self.reporter,
-            environment: self.environment,
-            runner: scratch.runner(),
-        };
-        Ok(fetch::fetch(plan, &context)?)
+        Ok(question.answer(remedy, self.session.reporter)?)
     }
 }
 

@@ -1,3 +1,4 @@
 //! One thin file per command.
 
 pub mod build;
+pub mod session;

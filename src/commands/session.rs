@@ -1,0 +1,179 @@
+//! What every command that asks for releases, wheels and files shares: the store, the client, the index.
+
+use std::path::Path;
+
+use crate::address::Address;
+use crate::command::Runner;
+use crate::digest::Sha256;
+use crate::environment::Environment;
+use crate::error::Error;
+use crate::fetch::http::Http;
+use crate::fetch::retry::Retries;
+use crate::fetch::{self, FetchContext, Network, VerifiedInputs};
+use crate::progress::Reporter;
+use crate::resolve;
+use crate::resolve::index::{Index, IndexSettings, SystemRoot};
+use crate::resolve::pins::{Chooser, PinRequest};
+use crate::resolve::plan::{DigestProof, Origin, Pins, Plan, Source, SourceLocation};
+use crate::resolve::python_org::PythonOrg;
+use crate::resolve::releases::{self, Release, ReleaseSources, resolve_version};
+use crate::resolve::version::{PythonVersion, VersionRequest};
+use crate::source;
+use crate::store::Store;
+
+/// Whom a command asks, and where it keeps what it got.
+pub struct Session<'a> {
+    /// Where files go, and where they may be already.
+    pub store: Store,
+    /// What pybuild was started with.
+    pub environment: &'a Environment,
+    /// Who is told.
+    pub reporter: &'a dyn Reporter,
+    http: Http,
+    index_settings: IndexSettings,
+    python_org: PythonOrg,
+    network: Network,
+}
+
+impl<'a> Session<'a> {
+    /// A session in this environment. Nobody is asked yet.
+    ///
+    /// # Errors
+    /// When pip's configuration, a certificate bundle or a variable cannot be used.
+    pub fn new(
+        index_url: Option<Address>,
+        network: Network,
+        environment: &'a Environment,
+        reporter: &'a dyn Reporter,
+    ) -> Result<Self, Error> {
+        let index_settings = IndexSettings::of(index_url, environment, &SystemRoot::default())
+            .map_err(resolve::Error::from)?;
+        let http = Http::new(environment, index_settings.certificates.clone())
+            .map_err(resolve::Error::from)?;
+        let python_org = PythonOrg::of(environment).map_err(resolve::Error::from)?;
+        Ok(Self {
+            store: Store::of(environment),
+            environment,
+            reporter,
+            http,
+            index_settings,
+            python_org,
+            network,
+        })
+    }
+
+    /// The release that is asked for. An unpacked tree that the person vouches for needs no digest;
+    /// its version has to be what was asked for.
+    ///
+    /// # Errors
+    /// When nothing that is known is what was asked for.
+    pub fn release(
+        &self,
+        request: VersionRequest,
+        source: Option<&SourceLocation>,
+        sha256: Option<Sha256>,
+    ) -> Result<Release, Error> {
+        if let Some(tree) = tree(source) {
+            let version = source::version_of_tree(tree, request).map_err(source::Error::from)?;
+            if !version.has_ensurepip() {
+                return Err(resolve::Error::from(releases::Error::NoEnsurepip { request }).into());
+            }
+            return Ok(Release {
+                version,
+                files: Vec::new(),
+                proof: DigestProof::CommandLine,
+            });
+        }
+        let sources = ReleaseSources {
+            python_org: &self.python_org,
+            http: &self.http,
+            network: self.network,
+            reporter: self.reporter,
+        };
+        Ok(resolve_version(request, sha256, &sources).map_err(resolve::Error::from)?)
+    }
+
+    /// Where the release's source is to be looked for, in DESIGN's order.
+    #[must_use]
+    pub fn source(
+        &self,
+        release: Release,
+        named: Option<&SourceLocation>,
+        mirrors: &[Origin],
+    ) -> Source {
+        if let Some(tree) = tree(named) {
+            return Source::Tree {
+                path: tree.to_owned(),
+            };
+        }
+        let origins = match named {
+            Some(SourceLocation::Path(path)) => vec![Origin::File(path.clone())],
+            Some(SourceLocation::Url(address)) => vec![Origin::Url(address.clone())],
+            None => std::iter::once(Origin::Store)
+                .chain(mirrors.iter().cloned())
+                .chain([
+                    Origin::PythonOrg(self.python_org.base().clone()),
+                    Origin::HostPackages,
+                ])
+                .collect(),
+        };
+        Source::Archive {
+            accepted: release.files,
+            proof: release.proof,
+            origins,
+        }
+    }
+
+    /// The wheels that the requests mean for this CPython.
+    ///
+    /// # Errors
+    /// When nothing fits, or the index cannot be asked.
+    pub fn pins(
+        &self,
+        python: PythonVersion,
+        pip: &PinRequest,
+        setuptools: &PinRequest,
+    ) -> Result<Pins, Error> {
+        self.reporter.detail(&format!(
+            "package index: {} ({})",
+            self.index_settings.address, self.index_settings.named_by
+        ));
+        for setting in &self.index_settings.not_used {
+            self.reporter.detail(setting);
+        }
+        let index = Index::new(&self.index_settings, &self.http, &self.store, self.network);
+        let chooser = Chooser {
+            python,
+            index: &index,
+            environment: self.environment,
+            reporter: self.reporter,
+        };
+        Ok(chooser
+            .choose_pins(pip, setuptools)
+            .map_err(resolve::Error::from)?)
+    }
+
+    /// Every input of the plan, verified; `runner` runs the host's package manager where that is asked.
+    ///
+    /// # Errors
+    /// When an input cannot be had or is not what it should be.
+    pub fn fetch(&self, plan: &Plan, runner: &Runner) -> Result<VerifiedInputs, Error> {
+        let context = FetchContext {
+            store: &self.store,
+            http: &self.http,
+            network: self.network,
+            retries: Retries::default(),
+            reporter: self.reporter,
+            environment: self.environment,
+            runner,
+        };
+        Ok(fetch::fetch(plan, &context)?)
+    }
+}
+
+fn tree(source: Option<&SourceLocation>) -> Option<&Path> {
+    match source {
+        Some(SourceLocation::Path(path)) if path.is_dir() => Some(path),
+        _ => None,
+    }
+}
