@@ -200,3 +200,55 @@ fn a_password_is_not_sent_to_another_host() {
             .all(|request| request.header("authorization").is_none())
     );
 }
+
+#[test]
+fn a_proxy_is_asked_unless_the_host_is_exempt() {
+    let mut scene = Scene::new();
+    let proxy = Server::start();
+    let wheel = Wheel::pip("24.6");
+    let page = format!(
+        "<a href=\"/f/{0}#sha256={1}\">{0}</a>",
+        wheel.file_name(),
+        wheel.sha256()
+    );
+    // What a proxy is asked for is a whole address (RFC 9112, section 3.2.2).
+    let host = "http://index.invalid";
+    proxy.put(
+        &format!("{host}/simple/pip/"),
+        Answer::text("text/html", page),
+    );
+    proxy.put(
+        &format!("{host}/f/{}", wheel.file_name()),
+        Answer::bytes(wheel.bytes()),
+    );
+    scene.context.set("http_proxy", proxy.url("/"));
+    scene.context.set("no_proxy", "127.0.0.1");
+    let arguments = [
+        "--pip",
+        "latest",
+        "--index-url",
+        "http://index.invalid/simple/",
+    ];
+    scene.build(&arguments).success();
+    assert_eq!(scene.venv_pip(&scene.prefix()), "24.6");
+    assert_eq!(proxy.requests().len(), 2);
+    scene.build(&["--pip", "latest", "--force"]).success();
+    assert_eq!(scene.venv_pip(&scene.prefix()), LATEST_PIP);
+    assert_eq!(proxy.requests().len(), 2);
+}
+
+#[test]
+fn settings_of_pip_that_make_no_sense_are_named() {
+    let mut scene = Scene::new();
+    let missing = scene.context.path("no-such.pem");
+    scene.context.set("PIP_CERT", &missing);
+    let outcome = planned(&scene, "latest").has_one_error_with_a_hint();
+    let outcome = outcome.says([missing.display().to_string().as_str()]);
+    assert_ne!(outcome.code, Some(0));
+    scene.context.unset("PIP_CERT");
+    scene.context.set("PIP_INDEX_URL", "not an address");
+    let outcome = planned(&scene, "latest")
+        .exits(2)
+        .has_one_error_with_a_hint();
+    outcome.says(["PIP_INDEX_URL"]);
+}

@@ -171,3 +171,29 @@ fn the_record_tells_what_was_built_from_what() {
         "{files}"
     );
 }
+
+#[test]
+fn two_builds_at_once_leave_one_sound_installation() {
+    let scene = Scene::new();
+    let start = |pin: &str| {
+        let mut command = scene.context.command(scene.arguments(&["--pip", pin]));
+        command.stdout(std::process::Stdio::piped());
+        command.stderr(std::process::Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let both = [start("24.0"), start("23.3.2")];
+    let outcomes = both.map(|child| {
+        let output = child.wait_with_output().unwrap();
+        crate::outcome::Outcome::new(&output, &scene.context.path(""))
+    });
+    let done = outcomes.iter().filter(|outcome| outcome.code == Some(0));
+    assert!(done.count() >= 1, "{outcomes:?}");
+    let pip = scene.venv_pip(&scene.prefix());
+    let site = snapshot(&scene.prefix().join("lib/python3.99/site-packages"));
+    let of_pip: Vec<_> = site
+        .keys()
+        .filter(|name| name.ends_with(".dist-info"))
+        .collect();
+    assert_eq!(of_pip, [&format!("pip-{pip}.dist-info")]);
+    scene.assert_nothing_is_left_behind();
+}
