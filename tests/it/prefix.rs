@@ -129,7 +129,7 @@ fn series_live_side_by_side_and_a_newer_release_takes_its_series_place() {
 #[test]
 fn the_record_tells_what_was_built_from_what() {
     let scene = Scene::new();
-    scene.build(&["--pip", "latest"]).success();
+    scene.build(&["--pip", "latest", "-j", "3"]).success();
     let folder = scene.prefix().join("share/pybuild").join(VERSION);
     let record = fs_err::read_to_string(folder.join("record.json")).unwrap();
     let record: serde_json::Value = serde_json::from_str(&record).unwrap();
@@ -152,6 +152,12 @@ fn the_record_tells_what_was_built_from_what() {
         .map(|timing| timing["step"].as_str().unwrap())
         .collect();
     assert_eq!(steps, ["configure", "make", "install", "ensurepip"]);
+    assert!(
+        record["timings"][1]["command"]
+            .as_str()
+            .unwrap()
+            .ends_with("make -j3")
+    );
 
     let log = fs_err::read_to_string(folder.join("build.log")).unwrap();
     assert!(log.contains("checking for zlib.h... yes"), "{log}");

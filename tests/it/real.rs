@@ -49,12 +49,51 @@ fn pybuild(dir: &Path) -> Command {
     command
 }
 
+/// What the program itself may use at most, its children apart.
+const MOST_MEMORY: u64 = 64 << 20;
+
+/// Runs the program to its end, which must be a good one, and watches its memory; gives its
+/// standard output, trimmed.
+#[track_caller]
+fn said_in_little_memory(command: &mut Command, dir: &Path) -> String {
+    let (out, err) = (dir.join("stdout"), dir.join("stderr"));
+    command
+        .stdout(fs_err::File::create(&out).unwrap().into_file())
+        .stderr(fs_err::File::create(&err).unwrap().into_file());
+    let mut child = command.spawn().unwrap();
+    let status_file = PathBuf::from(format!("/proc/{}/status", child.id()));
+    let mut most = 0;
+    let status = loop {
+        // It only grows, so the last value seen is the peak; where there is no /proc, none is seen.
+        most = peak_memory(&status_file).unwrap_or(most);
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    };
+    let text = |path| fs_err::read_to_string(path).unwrap();
+    assert!(status.success(), "{}{}", text(&out), text(&err));
+    assert!(most <= MOST_MEMORY, "{most} bytes");
+    text(&out).trim().to_owned()
+}
+
+/// `VmHWM` of `/proc/PID/status` (proc(5)), in bytes.
+fn peak_memory(status_file: &Path) -> Option<u64> {
+    let status = std::fs::read_to_string(status_file).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kibibytes << 10)
+}
+
 #[test]
 fn a_real_cpython_gives_every_venv_the_pip_that_was_asked_for() {
     let dir = tempfile::tempdir().unwrap();
-    said(&mut pybuild(dir.path()));
     let prefix = dir.path().join("prefix");
     let python = prefix.join("bin/python3.11");
+    let result = said_in_little_memory(&mut pybuild(dir.path()), dir.path());
+    assert_eq!(result, python.display().to_string());
     let run = |arguments: &[&str]| {
         let mut command = Command::new(&python);
         command
