@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use xshell::Shell;
 
-use crate::interrupt::HeldChild;
+use crate::interrupt::{self, HeldChild};
 
 /// A program to run, with nothing inherited: what it sees of the environment stands here.
 #[derive(Debug, Clone)]
@@ -80,6 +80,7 @@ impl Command {
             .stdin(Stdio::null())
             .output()
             .map_err(|source| self.not_started(source))?;
+        interrupt::give_way();
         Ok(Answer {
             status: output.status,
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -269,6 +270,7 @@ impl Runner {
         });
         let status = child.wait().map_err(|source| command.not_started(source))?;
         drop(held);
+        interrupt::give_way();
         seen?;
         let took = started.elapsed();
         self.write(&format!(

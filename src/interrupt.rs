@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -23,6 +24,9 @@ static HELD: Mutex<Option<Held>> = Mutex::new(None);
 /// Locked while something must not be cut short.
 static UNINTERRUPTED: Mutex<()> = Mutex::new(());
 
+/// Whether a signal has come; set the moment that it comes.
+static SIGNALLED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
 /// How long children have to end by themselves.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -31,7 +35,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// # Errors
 /// When the system does not let signals be handled.
 pub fn watch() -> std::io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let all = [SIGINT, SIGTERM, SIGHUP];
+    for signal in all {
+        signal_hook::flag::register(signal, Arc::clone(&SIGNALLED))?;
+    }
+    let mut signals = Signals::new(all)?;
     std::thread::spawn(move || {
         let mut first = true;
         for signal in signals.forever() {
@@ -50,6 +58,14 @@ pub fn watch() -> std::io::Result<()> {
         }
     });
     Ok(())
+}
+
+/// To be called when a child has ended. Ctrl-C reaches children too, and one that fell sooner than
+/// this process must not be told as a command that failed: after a signal, this never returns.
+pub fn give_way() {
+    while SIGNALLED.load(Ordering::SeqCst) {
+        std::thread::park();
+    }
 }
 
 /// While this is held, the first signal waits; for moments only.
