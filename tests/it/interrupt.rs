@@ -3,7 +3,7 @@
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 
 use crate::mini_cpython::{BUNDLED_PIP, Fault, MiniCpython, VERSION};
 use crate::outcome::Outcome;
@@ -28,10 +28,15 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Sends the signal to the program and all that it started, and waits for its end.
+/// Sends the signal to the program and all that it started, and waits for their end.
 fn end(scene: &Scene, child: Child, signal: Signal) -> Outcome {
+    kill_process_group(Pid::from_child(&child), signal).unwrap();
+    ended(scene, child)
+}
+
+/// Waits for the end of the program and all that it started.
+fn ended(scene: &Scene, child: Child) -> Outcome {
     let group = Pid::from_child(&child);
-    kill_process_group(group, signal).unwrap();
     let sent = Instant::now();
     let output = child.wait_with_output().unwrap();
     assert!(sent.elapsed() < Duration::from_secs(5));
@@ -52,6 +57,18 @@ fn ctrl_c_ends_the_build_and_what_it_started() {
     let child = start(&scene, &scene.arguments(&[]));
     wait_until("make", || make_is_reached(&scene));
     end(&scene, child, Signal::INT).exits(130);
+    assert!(!scene.prefix().exists());
+    scene.assert_nothing_is_left_behind();
+}
+
+#[test]
+fn a_program_that_is_told_to_end_takes_what_it_started_along() {
+    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::MakeHangs));
+    let child = start(&scene, &scene.arguments(&[]));
+    wait_until("make", || make_is_reached(&scene));
+    // As a service manager does it: the program alone is told.
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    ended(&scene, child).exits(128 + 15);
     assert!(!scene.prefix().exists());
     scene.assert_nothing_is_left_behind();
 }
