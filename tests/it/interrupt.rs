@@ -117,3 +117,47 @@ fn an_interrupted_download_goes_on_where_it_was() {
     assert_eq!(requests[1].header("range"), Some("bytes=1000-"));
     assert_eq!(scene.venv_pip(&scene.prefix()), BUNDLED_PIP);
 }
+
+#[test]
+fn a_commit_that_was_killed_is_put_in_order_by_the_next_run() {
+    let scene = Scene::new();
+    let prefix = scene.context.path("shared");
+    scene.context.write("shared/bin/other", "theirs");
+    scene
+        .context
+        .write("shared/lib/python3.99/site-packages/own.pth", "theirs");
+    let theirs = scene.context.snapshot("shared");
+    let asked = prefix.display().to_string();
+    scene
+        .build(&["--pip", "23.3.2", "--prefix", &asked])
+        .success();
+    let transaction = prefix.join(".pybuild-transaction");
+    // Each time a little later: while files are brought in, while they are swapped, or after.
+    for pause in [0, 200, 1000, 3000, 8000] {
+        let arguments = scene.arguments(&["--pip", "latest", "--prefix", &asked, "--force"]);
+        let mut child = start(&scene, &arguments);
+        while !transaction.exists() && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_micros(pause));
+        // It may be done already, which is as good.
+        drop(kill_process_group(Pid::from_child(&child), Signal::KILL));
+        child.wait().unwrap();
+        scene
+            .build(&["--pip", "23.3.2", "--prefix", &asked])
+            .success();
+        assert_eq!(scene.venv_pip(&prefix), "23.3.2");
+        let after = scene.context.snapshot("shared");
+        assert!(
+            !after.keys().any(|name| name.contains("pip-24.0")),
+            "{after:?}"
+        );
+        assert!(!transaction.exists());
+        for (name, content) in &theirs {
+            assert_eq!(after.get(name), Some(content), "{name}");
+        }
+    }
+    // A run that finds all in order does not look for litter; one that builds does.
+    scene.build(&["--prefix", &asked, "--force"]).success();
+    scene.assert_nothing_is_left_behind();
+}
