@@ -43,6 +43,7 @@ pub struct MiniCpython {
     with_setuptools: bool,
     ensurepip: Option<String>,
     faults: Vec<Fault>,
+    modules: usize,
 }
 
 impl MiniCpython {
@@ -53,6 +54,7 @@ impl MiniCpython {
             with_setuptools: false,
             ensurepip: None,
             faults: Vec::new(),
+            modules: 0,
         }
     }
 
@@ -65,6 +67,12 @@ impl MiniCpython {
     /// With another text of `Lib/ensurepip/__init__.py`.
     pub fn with_ensurepip(mut self, text: &str) -> Self {
         self.ensurepip = Some(text.into());
+        self
+    }
+
+    /// With a standard library of so many modules more, where it matters how long files take.
+    pub fn with_modules(mut self, count: usize) -> Self {
+        self.modules = count;
         self
     }
 
@@ -178,6 +186,10 @@ impl MiniCpython {
         add("Lib/os.py", 0o644, "sep = '/'\n");
         add("Lib/venv/__init__.py", 0o644, "# see Programs/python.sh\n");
         add("Lib/ensurepip/__init__.py", 0o644, &self.ensurepip());
+        for number in 0..self.modules {
+            let path = format!("Lib/modules/module{number}.py");
+            add(&path, 0o644, &format!("number = {number}\n"));
+        }
         add("Lib/ensurepip/__main__.py", 0o644, "import ensurepip\n");
         let mut wheels = vec![Wheel::pip(BUNDLED_PIP)];
         if self.with_setuptools {
