@@ -154,13 +154,17 @@ impl Context {
     /// The program with these arguments, to be run in the test's current directory.
     pub fn command(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pybuild"));
+        self.isolate(&mut command).args(arguments);
         command
-            .args(arguments)
+    }
+
+    /// Gives any command the test's environment and current directory.
+    pub fn isolate<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
             .env_clear()
             .envs(&self.variables)
             .current_dir(self.path("work"))
-            .stdin(Stdio::null());
-        command
+            .stdin(Stdio::null())
     }
 
     /// Runs the program to its end.

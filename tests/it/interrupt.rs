@@ -140,6 +140,7 @@ fn a_commit_that_was_killed_is_undone_by_the_next_run() {
             std::thread::yield_now();
         }
         std::thread::sleep(Duration::from_micros(attempt * 150));
+        // It may have ended already.
         let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
         child.wait().unwrap();
         let was_open = folder.join("journal.json").exists();
