@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::super::change::ChangeError;
 use super::super::{sbom, wheel};
+use crate::digest::Sha256;
 use crate::error::{ExitStatus, Explain};
 
 /// Why an `ensurepip` cannot be made to bundle the planned wheels.
@@ -73,6 +74,16 @@ pub enum Error {
         /// The project.
         project: String,
     },
+    /// It is no longer the file that was looked into.
+    #[error("the wheel {} has the sha256 {found}, where {expected} was expected", path.display())]
+    WheelChanged {
+        /// The file.
+        path: PathBuf,
+        /// The planned digest.
+        expected: Sha256,
+        /// The digest that it has.
+        found: Sha256,
+    },
     /// It cannot be installed without the network.
     #[error("the wheel {file_name} needs {needed}, which ensurepip does not bundle")]
     NeedsOthers {
@@ -124,7 +135,7 @@ impl Explain for Error {
                 "choose a version that needs no other project".to_owned()
             }
             Self::Wheel(error) => return error.hint(),
-            Self::File { .. } | Self::Change(_) => {
+            Self::File { .. } | Self::Change(_) | Self::WheelChanged { .. } => {
                 "check that the tree is whole, may be written, and is used by nothing else".to_owned()
             }
         })

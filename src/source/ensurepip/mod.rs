@@ -69,6 +69,26 @@ pub struct AddedWheel {
     pub sha256: Sha256,
 }
 
+impl AddedWheel {
+    fn copy_below(&self, root: &Path) -> Result<(), Error> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            |source| Error::File { path, source }
+        };
+        let content = fs_err::read(&self.from).map_err(failed(&self.from))?;
+        let found = Sha256::of(&content);
+        if found != self.sha256 {
+            return Err(Error::WheelChanged {
+                path: self.from.clone(),
+                expected: self.sha256,
+                found,
+            });
+        }
+        let to = root.join(&self.path);
+        write_file(&to, &content, 0o644).map_err(failed(&to))
+    }
+}
+
 /// Everything that makes one `ensurepip` bundle other wheels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnsurepipPatch {
@@ -112,10 +132,7 @@ impl EnsurepipPatch {
             change.try_on(root)?;
         }
         for wheel in &self.added {
-            let to = root.join(&wheel.path);
-            fs_err::read(&wheel.from)
-                .and_then(|content| write_file(&to, &content, 0o644))
-                .map_err(|source| Error::File { path: to, source })?;
+            wheel.copy_below(root)?;
         }
         for change in &self.changes {
             change.apply(root)?;

@@ -8,7 +8,7 @@ use super::python::{Edits, Python};
 
 /// The modules that a pip has had its `main` function in, the one to be preferred first. pip 9 and
 /// older have it in `pip`, 10.0 to 19.2 in `pip._internal`, 19.3 in `pip._internal.main`, and from
-/// 20.0 on all three (pypa/pip issues 5599 and 7498).
+/// 20.0 on all three, as stubs that warn and work (pypa/pip issues 5234, 7220 and 5599).
 pub(super) const HOMES_OF_MAIN: [(&str, &str); 3] = [
     ("pip._internal", "pip/_internal/__init__.py"),
     ("pip._internal.main", "pip/_internal/main.py"),

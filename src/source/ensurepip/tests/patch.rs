@@ -133,6 +133,21 @@ fn a_tree_that_changed_meanwhile_is_left_alone() {
 }
 
 #[test]
+fn a_wheel_that_changed_meanwhile_does_not_get_in() {
+    let wheels = tempfile::tempdir().unwrap();
+    let pip = new_pip(wheels.path());
+    let root = tree(&form("3.13 and later"), None);
+    let patch = repin(Stdlib::of_source(root.path()), &wish(&pip, Pin::Bundled)).unwrap();
+    std::fs::write(wheels.path().join(&pip.file_name), "other").unwrap();
+    let error = patch.apply(root.path()).unwrap_err();
+    assert!(matches!(error, Error::WheelChanged { .. }), "{error}");
+    assert_eq!(
+        names(&root.path().join("Lib/ensurepip/_bundled")),
+        ["__init__.py", "pip-2.0-py3-none-any.whl"]
+    );
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let wheels = tempfile::tempdir().unwrap();
     let pip = new_pip(wheels.path());
