@@ -10,7 +10,13 @@ const TRIPLES: &str = "3.7.8 to 3.9";
 const RECENT: &str = "3.13 and later";
 
 /// A form, what of it is replaced, with what, and what the error must speak of.
-const NOT_UNDERSTOOD: [(&str, &str, &str, &str); 17] = [
+const NOT_UNDERSTOOD: [(&str, &str, &str, &str); 18] = [
+    (
+        OLD,
+        "copy(name)",
+        "copy(name, py_tag)",
+        "for project, version in _PROJECTS",
+    ),
     (
         OLD,
         "_PIP_VERSION = \"2.0\"",
