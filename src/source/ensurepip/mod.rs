@@ -164,7 +164,7 @@ pub fn repin(stdlib: Stdlib<'_>, wish: &Repin) -> Result<EnsurepipPatch, Error> 
         |source| Error::Text { path, source }
     };
     let bundled = Bundled::read(&before).map_err(understood(&init))?;
-    if bundled.setuptools.is_none() && wish.setuptools != Wish::Keep {
+    if bundled.setuptools.is_none() && wish.setuptools.wheel().is_some() {
         return Err(Error::NoSetuptools { path: init });
     }
     let after = text::repin(&before, &text_wish(wish)?).map_err(understood(&init))?;

@@ -93,8 +93,9 @@ pub(super) fn repin(text: &str, wish: &TextWish) -> Result<String, NotUnderstood
             .to_owned(),
     )];
     match (&form.setuptools, &wish.setuptools) {
-        (None, Wish::Keep) => {}
-        (None, Wish::Remove | Wish::Replace(_)) => {
+        // What is not there need not be taken out: a wish may be fulfilled twice.
+        (None, Wish::Keep | Wish::Remove) => {}
+        (None, Wish::Replace(_)) => {
             return Err(NotUnderstood::missing("`_SETUPTOOLS_VERSION = \"…\"` line"));
         }
         (Some(setuptools), Wish::Remove) => remove_setuptools(&form, setuptools, &mut edits)?,

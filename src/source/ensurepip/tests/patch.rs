@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::super::change::FileChange;
 use super::super::super::wheel::tests::Draft;
-use super::super::{Bundled, Error, NewWheel, Repin, Stdlib, repin};
+use super::super::{Bundled, Error, NewWheel, Repin, Stdlib, Wish, repin};
 use super::forms::form;
 use crate::digest::Sha256;
 use crate::resolve::plan::{Pin, Pins, WheelInput, WheelLocation};
@@ -110,7 +110,7 @@ fn a_patch_says_first_what_it_does_and_then_does_it() {
     assert_eq!(venv, "CORE_VENV_DEPS = ('pip',)\n");
     assert!(std::fs::read_to_string(sbom).unwrap().contains("24.0"));
     // Done is done: the same wish changes no text any more.
-    let again = repin(Stdlib::of_source(root.path()), &wish(&pip, Pin::Bundled)).unwrap();
+    let again = repin(Stdlib::of_source(root.path()), &wish(&pip, Pin::Removed)).unwrap();
     assert_eq!((again.changes().len(), again.removed().len()), (0, 0));
 }
 
@@ -155,7 +155,15 @@ fn what_is_missing_is_named() {
         repin(Stdlib::of_source(root), &wish(&pip, setuptools)).unwrap_err()
     };
     let root = tree(&form("3.12"), None);
-    let error = failing(root.path(), Pin::Removed);
+    let draft = Draft::new("setuptools", "84.0", "py3");
+    let path = draft.write(wheels.path());
+    let setuptools = Repin {
+        pip: None,
+        setuptools: Wish::Replace(
+            NewWheel::open(&input(&draft, "setuptools", "84.0", &path), &path).unwrap(),
+        ),
+    };
+    let error = repin(Stdlib::of_source(root.path()), &setuptools).unwrap_err();
     assert!(matches!(error, Error::NoSetuptools { .. }), "{error}");
 
     let root = tree(&form("3.8.3"), None);
