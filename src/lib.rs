@@ -60,6 +60,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         }
     };
     cli.output.color.apply();
+    // Interpreters are for everybody on a host, whatever mask root happens to work with.
+    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o022));
     let environment = Environment::of_this_process().map_err(Error::CurrentDirectory);
     let terminal = environment
         .as_ref()

@@ -59,7 +59,9 @@ pub fn configure_arguments(plan: &Plan) -> Vec<String> {
 pub fn configure(tree: PatchedTree, plan: &Plan, site: &Site<'_>) -> Result<ConfiguredTree, Error> {
     let root = tree.into_root();
     let script = fs_err::read_to_string(root.join("configure")).map_err(Error::Tree)?;
-    let mut command = Command::new(root.join("configure"), &root)
+    // By its relative name: called by its full path, it writes the scratch folder into every
+    // compiler command, and so into the interpreter.
+    let mut command = Command::new("./configure", &root)
         .with_variables(site.environment.variables())
         .with_arguments(configure_arguments(plan));
     if plan.request.build.library == Library::Shared && cfg!(not(target_os = "macos")) {

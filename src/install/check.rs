@@ -12,6 +12,7 @@ use crate::command::{Answer, Command, CommandError};
 use crate::error::{ExitStatus, Explain};
 use crate::progress::Unit;
 use crate::resolve::plan::{Pin, Plan};
+use crate::resolve::version::PythonVersion;
 
 /// A staged installation that has passed its checks; the only kind that can be committed.
 #[derive(Debug)]
@@ -135,10 +136,23 @@ import sys
 for name in sys.argv[1:]:
     try:
         __import__(name)
-        print(name + '\\t')
+        print(name + '\\tworks')
     except Exception as error:
         print(name + '\\t' + str(error).replace('\\n', ' '))
 ";
+
+/// What that says of a module that can be imported.
+const WORKS: &str = "works";
+
+/// The name that a module has in this CPython.
+fn import_name(module: &str, python: PythonVersion) -> &str {
+    match (python.series().0, module) {
+        (2, "tkinter") => "Tkinter",
+        (2, "dbm.gnu") => "gdbm",
+        (2, "dbm.ndbm") => "dbm",
+        _ => module,
+    }
+}
 
 /// A setuptools that is not there is an answer too.
 const SETUPTOOLS_VERSION: &str = "\
@@ -187,6 +201,13 @@ pub fn check(
         .collect();
     if !broken.is_empty() {
         return Err(CheckError::Modules { modules: broken });
+    }
+    if !missing_modules.is_empty() {
+        // Its libraries were found before compiling, so this is news to the person.
+        site.reporter.warn(&format!(
+            "these modules were to be built and do not work: {}",
+            list(&missing_modules)
+        ));
     }
 
     step("ensurepip");
@@ -334,31 +355,26 @@ impl Checks<'_> {
             .map(String::as_str)
             .chain(plan.request.modules.all_required())
             .collect();
+        let imports: Vec<&str> = all
+            .iter()
+            .map(|module| import_name(module, plan.python))
+            .collect();
         let command = self
             .command(self.staged.python())
             .with_arguments(["-c", IMPORT_MODULES])
-            .with_arguments(&all);
+            .with_arguments(&imports);
         let printed = self.run("modules", &command)?;
-        let mut missing: BTreeMap<String, String> = all
-            .iter()
-            .map(|module| {
-                (
-                    (*module).to_owned(),
-                    "the interpreter died on it".to_owned(),
-                )
-            })
-            .collect();
         let mut working = BTreeSet::new();
-        for line in printed.lines() {
+        let mut missing = BTreeMap::new();
+        for (module, import) in all.into_iter().zip(imports) {
             // What a module prints when it is imported is no answer.
-            let Some((module, error)) = line.split_once('\t').or(Some((line, ""))) else {
-                continue;
-            };
-            if missing.contains_key(module) {
-                if error.is_empty() {
-                    missing.remove(module);
+            let mut answers = printed.lines().filter_map(|line| line.split_once('\t'));
+            match answers.find(|(name, _)| *name == import) {
+                Some((_, WORKS)) => {
                     working.insert(module.to_owned());
-                } else {
+                }
+                answer => {
+                    let error = answer.map_or("the interpreter died on it", |(_, error)| error);
                     missing.insert(module.to_owned(), error.to_owned());
                 }
             }

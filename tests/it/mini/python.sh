@@ -163,7 +163,8 @@ case $1 in
     *setuptools.__version__*) installed_version_of setuptools ;;
     *'__import__(name)'*)
         for module; do
-            printf '%s\t%s\n' "$module" "$(why_not "$module")"
+            why=$(why_not "$module")
+            printf '%s\t%s\n' "$module" "${why:-works}"
         done
         ;;
     *)
