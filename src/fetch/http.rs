@@ -1,6 +1,7 @@
 //! The HTTP client: time-outs, certificates, proxies, passwords, and one error that says what happened.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::blocking::{Client, ClientBuilder, RequestBuilder, Response};
@@ -58,8 +59,10 @@ pub enum HttpError {
     /// One of the proxy variables does not hold a proxy's address.
     #[error("HTTP_PROXY, HTTPS_PROXY or ALL_PROXY is not the address of a proxy")]
     Proxy(#[source] reqwest::Error),
-    /// The client itself cannot be set up.
-    #[error("the HTTP client cannot be set up")]
+    /// The client itself cannot be set up, mostly for want of certificates.
+    #[error(
+        "no HTTPS client can be set up; the system's certificates come with the package ca-certificates, or SSL_CERT_FILE names a bundle"
+    )]
     Setup(#[source] reqwest::Error),
 }
 
@@ -88,10 +91,12 @@ impl HttpError {
 /// The client that all requests go through.
 pub struct Http {
     /// For answers that may be compressed on their way.
-    texts: Client,
+    texts: OnceLock<Client>,
     /// For files. Servers call a `.tgz` a file with the encoding `gzip`; unpacked, it would have
     /// another digest.
-    files: Client,
+    files: OnceLock<Client>,
+    proxies: Vec<Proxy>,
+    certificates: Vec<reqwest::Certificate>,
     netrc: Option<netrc::Netrc>,
 }
 
@@ -102,7 +107,7 @@ impl Http {
     /// passwords from `NETRC` or `~/.netrc`.
     ///
     /// # Errors
-    /// [`HttpError::Certificates`], [`HttpError::Proxy`] and [`HttpError::Setup`].
+    /// [`HttpError::Certificates`] and [`HttpError::Proxy`].
     pub fn new(
         environment: &Environment,
         extra_certificates: Option<PathBuf>,
@@ -114,27 +119,42 @@ impl Http {
             .map(read_certificates)
             .transpose()?
             .unwrap_or_default();
-        let build = |builder: ClientBuilder| {
-            proxies
-                .iter()
-                .fold(builder, |builder, proxy| builder.proxy(proxy.clone()))
-                .tls_certs_merge(certificates.iter().cloned())
-                .build()
-                .map_err(HttpError::Setup)
-        };
         Ok(Self {
-            texts: build(client_builder())?,
-            files: build(client_builder().gzip(false))?,
+            proxies,
+            certificates,
+            texts: OnceLock::new(),
+            files: OnceLock::new(),
             netrc: read_netrc(environment),
         })
+    }
+
+    /// The client in `slot`, made when it is first needed: making one reads the system's
+    /// certificates, and a host that asks nobody need not have any.
+    fn client<'a>(
+        &self,
+        slot: &'a OnceLock<Client>,
+        builder: impl FnOnce() -> ClientBuilder,
+    ) -> Result<&'a Client, HttpError> {
+        if let Some(client) = slot.get() {
+            return Ok(client);
+        }
+        let client = self
+            .proxies
+            .iter()
+            .fold(builder(), |builder, proxy| builder.proxy(proxy.clone()))
+            .tls_certs_merge(self.certificates.iter().cloned())
+            .build()
+            .map_err(HttpError::Setup)?;
+        Ok(slot.get_or_init(|| client))
     }
 
     /// Asks for `address`; a success and nothing else is returned.
     ///
     /// # Errors
-    /// [`HttpError::Unreachable`] and [`HttpError::Status`].
+    /// [`HttpError::Setup`], [`HttpError::Unreachable`] and [`HttpError::Status`].
     pub fn get(&self, address: &Address, accept: &str) -> Result<Response, HttpError> {
-        self.send(&self.texts, address, |request| {
+        let client = self.client(&self.texts, client_builder)?;
+        self.send(client, address, |request| {
             request.header(header::ACCEPT, accept)
         })
     }
@@ -143,9 +163,10 @@ impl Http {
     /// the whole file all the same: its status says.
     ///
     /// # Errors
-    /// [`HttpError::Unreachable`] and [`HttpError::Status`].
+    /// [`HttpError::Setup`], [`HttpError::Unreachable`] and [`HttpError::Status`].
     pub fn get_from(&self, address: &Address, offset: u64) -> Result<Response, HttpError> {
-        self.send(&self.files, address, |request| {
+        let client = self.client(&self.files, || client_builder().gzip(false))?;
+        self.send(client, address, |request| {
             let request = request.header(header::ACCEPT_ENCODING, "identity");
             if offset == 0 {
                 request
@@ -199,7 +220,9 @@ impl Http {
 
     fn login(&self, address: &Address) -> Option<&netrc::Authenticator> {
         let hosts = &self.netrc.as_ref()?.hosts;
-        hosts.get(address.authority().0?)
+        hosts
+            .get(address.authority().0?)
+            .or_else(|| hosts.get("default"))
     }
 }
 
