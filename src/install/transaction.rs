@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::interrupt::uninterrupted;
+use crate::interrupt::{HeldFolder, uninterrupted};
 
 const FOLDER: &str = ".pybuild-transaction";
 const JOURNAL: &str = "journal.json";
@@ -37,12 +37,14 @@ struct Journal {
     folders: Vec<PathBuf>,
 }
 
-/// An open change to a prefix. Dropped without [`Transaction::commit`], it puts everything back.
+/// An open change to a prefix. Dropped without [`Transaction::commit`], nothing has changed.
 pub struct Transaction {
     prefix: PathBuf,
     journal: Journal,
     /// Held as long as the transaction is open; the system lets go of it when the process ends.
     _lock: File,
+    /// As long as nothing in the prefix has changed, a signal may simply clear everything away.
+    held: Option<HeldFolder>,
     open: bool,
 }
 
@@ -66,6 +68,7 @@ impl Transaction {
             prefix: prefix.to_owned(),
             journal: Journal::default(),
             _lock: lock,
+            held: Some(HeldFolder::new(prefix.join(FOLDER))),
             open: true,
         })
     }
@@ -121,12 +124,18 @@ impl Transaction {
     /// [`Error::Prefix`]; then everything is as it was.
     pub fn commit(mut self) -> Result<(), Error> {
         let _whole = uninterrupted();
-        self.swap()
-            .map_err(|source| prefix_error(&self.prefix, source))?;
+        self.held = None;
         self.open = false;
-        // The change is made; what is left to do is tidying, and the next process would do it too.
-        let _ = clean_up(&self.prefix);
-        Ok(())
+        let swapped = self.swap();
+        let settled = match &swapped {
+            Ok(()) => Ok(()),
+            Err(_) => settle(&self.prefix),
+        };
+        if settled.is_ok() {
+            // What is left to do is tidying, and the next process would do it too.
+            let _ = clean_up(&self.prefix);
+        }
+        swapped.map_err(|source| prefix_error(&self.prefix, source))
     }
 
     fn swap(&mut self) -> io::Result<()> {
@@ -178,9 +187,8 @@ impl Transaction {
 impl Drop for Transaction {
     fn drop(&mut self) {
         if self.open {
-            // Nobody is left to tell; what cannot be put back now, the next process puts back, so
-            // the originals are thrown away only when none of them is needed any more.
-            let _ = settle(&self.prefix).and_then(|()| clean_up(&self.prefix));
+            // Nothing has changed yet. What cannot be cleared away now, the next process clears.
+            let _ = clean_up(&self.prefix);
         }
     }
 }
