@@ -166,14 +166,17 @@ fn step_of(line: &str) -> Option<Step<'_>> {
 fn expected_steps(root: &Path, plan: &Plan, site: &Site<'_>) -> u64 {
     let preview = site.make(root).with_argument("-n").read();
     let named = preview.map_or(0, |answer| {
-        answer
-            .stdout
-            .lines()
-            .filter(|line| line.contains(" -c "))
+        let steps = answer.stdout.lines().filter_map(step_of);
+        steps
+            .filter(|step| matches!(step, Step::Compiled(_)))
             .count() as u64
     });
+    // Of the files there, about half are for this system (79 of 158 against 99 compiled in 2.7.18,
+    // 88 of 176 against 94 in 3.11.2); libffi's are for any, and mostly not used.
     let by_setup = if root.join("setup.py").is_file() {
-        count_c_files(&root.join("Modules")) / 3
+        count_files(&root.join("Modules"), "c", |name| {
+            !name.starts_with("libffi")
+        }) / 2
     } else {
         0
     };
@@ -185,11 +188,20 @@ fn expected_steps(root: &Path, plan: &Plan, site: &Site<'_>) -> u64 {
     .max(1)
 }
 
-fn count_c_files(folder: &Path) -> u64 {
+/// How many files with this ending there are below `folder`, in folders whose names are `wanted`.
+pub fn count_files(folder: &Path, ending: &str, wanted: impl Fn(&str) -> bool) -> u64 {
     walkdir::WalkDir::new(folder)
         .into_iter()
+        .filter_entry(|entry| {
+            !entry.file_type().is_dir() || entry.file_name().to_str().is_some_and(&wanted)
+        })
         .filter_map(Result::ok)
-        .filter(|entry| entry.path().extension().is_some_and(|ending| ending == "c"))
+        .filter(|entry| {
+            entry
+                .path()
+                .extension()
+                .is_some_and(|found| found == ending)
+        })
         .count() as u64
 }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-pub use compile::{BuiltTree, ConfiguredTree, configure, configure_arguments, make};
+pub use compile::{BuiltTree, ConfiguredTree, configure, configure_arguments, count_files, make};
 
 use crate::command::{Command, CommandError, Runner};
 use crate::error::{ExitStatus, Explain};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use crate::build::{BuiltTree, Site};
+use crate::build::{BuiltTree, Site, count_files};
 use crate::command::Command;
 use crate::progress::Unit;
 use crate::resolve::plan::{InstallPrefix, Plan};
@@ -68,7 +68,9 @@ pub fn stage(
     destdir: PathBuf,
     site: &Site<'_>,
 ) -> Result<StagedInstall, Error> {
-    let total = count_python_files(&tree.root().join("Lib"));
+    // Each module is copied, with what else there is, and compiled three times (3.9.2: 7,300 lines
+    // for 1,716 modules; 3.11.2: 7,600 for 1,778).
+    let total = 4 * count_files(&tree.root().join("Lib"), "py", |_| true);
     let mut phase = site.reporter.begin("install", Unit::Steps, Some(total));
     let install = site
         .make(tree.root())
@@ -77,8 +79,6 @@ pub fn stage(
         .with_argument(format!("DESTDIR={}", destdir.display()));
     site.runner
         .run("install", &install, |line| {
-            // Older releases compile the library file by file, three times over; newer ones in
-            // parallel, where the copying is what takes time.
             if line.starts_with("Compiling ") || line.contains("/install -c ") {
                 phase.advance(1);
                 phase.set_current(line.rsplit('/').next().unwrap_or_default());
@@ -128,18 +128,4 @@ fn only_below_prefix(staged: &StagedInstall) -> Result<(), Error> {
         folder = parent;
     }
     Ok(())
-}
-
-fn count_python_files(folder: &Path) -> u64 {
-    walkdir::WalkDir::new(folder)
-        .into_iter()
-        .filter_map(Result::ok)
-        .filter(|entry| {
-            entry
-                .path()
-                .extension()
-                .is_some_and(|ending| ending == "py")
-        })
-        .count() as u64
-        * 3
 }
