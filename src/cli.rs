@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{ArgAction, Args, Parser, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::address::Address;
 use crate::build::jobs::Jobs;
@@ -46,15 +46,45 @@ Exit codes:
     version,
     styles = STYLES,
     after_help = EXAMPLES,
-    max_term_width = 100
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
 )]
 pub struct Cli {
-    /// What to build, and how.
+    /// Something else than a build.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What to build, and how; there when there is no subcommand.
     #[command(flatten)]
     pub build: BuildArguments,
     /// What to say of it.
     #[command(flatten)]
     pub output: OutputArguments,
+}
+
+/// What stands in the place of VERSION for something else than a build.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the patch that pins what ensurepip bundles, and nothing else
+    Patch(PatchArguments),
+    /// Bring the ensurepip of installed interpreters up to date in place
+    Hotpatch(HotpatchArguments),
+}
+
+/// `pybuild patch …`.
+#[derive(Debug, Args)]
+pub struct PatchArguments {
+    /// What ensurepip will bundle.
+    #[command(flatten)]
+    pub pins: PinArguments,
+}
+
+/// `pybuild hotpatch …`.
+#[derive(Debug, Args)]
+pub struct HotpatchArguments {
+    /// What ensurepip will bundle.
+    #[command(flatten)]
+    pub pins: PinArguments,
 }
 
 /// `pybuild VERSION …`.
@@ -65,8 +95,8 @@ pub struct Cli {
 )]
 pub struct BuildArguments {
     /// CPython's version: 3.11.2, or 3.11, 3 or latest for the newest final release that is known
-    #[arg(value_name = "VERSION")]
-    pub python: VersionRequest,
+    #[arg(value_name = "VERSION", required = true)]
+    pub python: Option<VersionRequest>,
 
     /// What ensurepip will bundle.
     #[command(flatten)]

@@ -34,7 +34,7 @@ use std::ffi::OsString;
 
 use clap::Parser as _;
 
-use cli::Cli;
+use cli::{Cli, Command};
 use commands::build::Outcome;
 use environment::Environment;
 use error::{Error, ExitStatus, Explain as _};
@@ -73,11 +73,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
             "Ctrl-C will leave the build folder behind: {error}"
         ));
     }
-    let outcome = environment.and_then(|environment| {
-        let settings = BuildSettings::new(cli.build, &environment)?;
-        commands::build::run(&settings, &environment, &reporter)
+    let done = environment.and_then(|environment| match cli.command {
+        Some(Command::Patch(arguments)) => {
+            commands::patch::run(arguments, &environment, &reporter, output)
+        }
+        Some(Command::Hotpatch(arguments)) => {
+            commands::hotpatch::run(arguments, &environment, &reporter, output)
+        }
+        None => {
+            let settings = BuildSettings::new(cli.build, &environment)?;
+            let outcome = commands::build::run(&settings, &environment, &reporter)?;
+            tell(&outcome, output)
+        }
     });
-    match outcome.and_then(|outcome| tell(&outcome, output)) {
+    match done {
         Ok(()) => ExitStatus::Done,
         Err(error) => {
             output.error(&error, error.hint().as_deref());

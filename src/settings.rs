@@ -99,6 +99,13 @@ impl BuildSettings {
     /// # Errors
     /// [`Error::Usage`] for arguments that do not go together or files that cannot be read.
     pub fn new(arguments: BuildArguments, environment: &Environment) -> Result<Self, Error> {
+        // Required without a subcommand, which has no settings of a build.
+        let python = arguments.python.ok_or_else(|| {
+            usage(
+                "no CPython version is named".to_owned(),
+                "see `pybuild --help`",
+            )
+        })?;
         for argument in &arguments.configure_arg {
             let option = argument.split('=').next().unwrap_or_default();
             if OURS.contains(&option) {
@@ -133,7 +140,7 @@ impl BuildSettings {
         });
         Ok(Self {
             request: Request {
-                python: arguments.python,
+                python,
                 pip: absolute_pin(arguments.pins.pip, environment),
                 setuptools: absolute_pin(arguments.pins.setuptools, environment),
                 source,

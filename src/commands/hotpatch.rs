@@ -1,0 +1,20 @@
+//! `pybuild hotpatch`.
+
+use crate::cli::HotpatchArguments;
+use crate::environment::Environment;
+use crate::error::Error;
+use crate::output::Output;
+use crate::progress::Reporter;
+
+/// Runs it.
+///
+/// # Errors
+/// None yet.
+pub fn run(
+    _arguments: HotpatchArguments,
+    _environment: &Environment,
+    _reporter: &dyn Reporter,
+    _output: Output,
+) -> Result<(), Error> {
+    todo!()
+}
