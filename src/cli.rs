@@ -71,12 +71,71 @@ pub enum Command {
     Hotpatch(HotpatchArguments),
 }
 
+const PATCH_EXAMPLES: &str = "\
+Examples:
+  pybuild patch 3.11.2 --pip latest -o pip.patch
+      one file; `git apply pip.patch` in an unpacked 3.11.2 is all there is to do
+  pybuild patch --tree . --pip 24.0 --apply
+      pins pip in the tree that is here
+  pybuild patch 3.13.5 --pip latest --for patch -o - | python-build --patch 3.13.5 ~/py3.13
+      a python-build whose ensurepip bundles the newest pip; pyenv install --patch takes it too";
+
 /// `pybuild patch …`.
 #[derive(Debug, Args)]
+#[command(after_help = PATCH_EXAMPLES)]
 pub struct PatchArguments {
+    /// CPython's version, as for a build; with --tree it is the tree's own, and need not be said
+    #[arg(value_name = "VERSION", required_unless_present = "tree")]
+    pub python: Option<VersionRequest>,
+
     /// What ensurepip will bundle.
     #[command(flatten)]
     pub pins: PinArguments,
+
+    /// Where CPython's source comes from.
+    #[command(flatten)]
+    pub source: SourceArguments,
+
+    /// Make the patch for this unpacked tree: nothing is fetched but wheels
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with_all = ["source", "sha256", "mirror"],
+        help_heading = "Inputs"
+    )]
+    pub tree: Option<PathBuf>,
+
+    /// Apply it to that tree
+    #[arg(long, requires = "tree", help_heading = "Patch")]
+    pub apply: bool,
+
+    /// One file with the wheels in it (- for standard output), or a folder of diff, wheels and
+    /// SHA256SUMS [default: the text's diff on standard output]
+    #[arg(
+        short = 'o',
+        long = "output",
+        value_name = "FILE|DIR/",
+        help_heading = "Patch"
+    )]
+    pub destination: Option<PathBuf>,
+
+    /// What will apply the file [default: git]
+    #[arg(
+        long = "for",
+        value_name = "PROGRAM",
+        requires = "destination",
+        help_heading = "Patch"
+    )]
+    pub program: Option<PatchProgram>,
+}
+
+/// What applies a patch that has the wheels in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PatchProgram {
+    /// `git apply`: the wheels are git's binary hunks, which are text
+    Git,
+    /// GNU patch, and so python-build: it refuses binary hunks, so the wheels' bytes stand as they are
+    Patch,
 }
 
 /// `pybuild hotpatch …`.

@@ -129,7 +129,8 @@ impl std::fmt::Display for Command {
 }
 
 /// As one would type it in a shell.
-fn quoted(word: &OsStr) -> String {
+#[must_use]
+pub fn quoted(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=/.,:+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

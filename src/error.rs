@@ -1,6 +1,6 @@
 //! What every step's error can say of itself: the exit code it leads to and what to do next.
 
-use crate::{build, fetch, host, install, resolve, source};
+use crate::{build, export, fetch, host, install, resolve, source};
 
 /// The process's exit code (the table is in README.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +73,9 @@ pub enum Error {
     /// See [`install::Error`].
     #[error(transparent)]
     Install(#[from] install::Error),
+    /// See [`export::Error`].
+    #[error(transparent)]
+    Export(#[from] export::Error),
     /// A file that the command line names is not there.
     #[error("{what} {} does not exist", path.display())]
     Missing {
@@ -122,6 +125,7 @@ impl Explain for Error {
             Self::Host(error) => error.exit_status(),
             Self::Build(error) => error.exit_status(),
             Self::Install(error) => error.exit_status(),
+            Self::Export(error) => error.exit_status(),
             Self::Missing { .. } | Self::Unreadable { .. } => ExitStatus::Input,
             Self::Scratch { .. } | Self::CurrentDirectory(_) | Self::Plan(_) => ExitStatus::Failed,
             Self::Usage { .. } => ExitStatus::Usage,
@@ -136,6 +140,7 @@ impl Explain for Error {
             Self::Host(error) => error.hint(),
             Self::Build(error) => error.hint(),
             Self::Install(error) => error.hint(),
+            Self::Export(error) => error.hint(),
             Self::Missing { .. } | Self::Unreadable { .. } => {
                 Some("check the path and who may read it".to_owned())
             }

@@ -18,6 +18,7 @@ pub mod commands;
 pub mod digest;
 pub mod environment;
 pub mod error;
+pub mod export;
 pub mod fetch;
 pub mod host;
 pub mod install;
@@ -41,6 +42,7 @@ use error::{Error, ExitStatus, Explain as _};
 use output::Output;
 use progress::TerminalReporter;
 use settings::BuildSettings;
+use settings::patch::PatchSettings;
 
 /// Runs the command line `arguments` (the program's name first) to its end, and prints what came
 /// of it.
@@ -75,7 +77,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
     }
     let done = environment.and_then(|environment| match cli.command {
         Some(Command::Patch(arguments)) => {
-            commands::patch::run(arguments, &environment, &reporter, output)
+            let settings = PatchSettings::new(arguments, &environment)?;
+            commands::patch::run(&settings, &environment, &reporter, output)
         }
         Some(Command::Hotpatch(arguments)) => {
             commands::hotpatch::run(arguments, &environment, &reporter, output)

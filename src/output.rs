@@ -1,5 +1,6 @@
 //! What the person sees: results on standard output, everything else on standard error.
 
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use owo_colors::OwoColorize as _;
@@ -60,6 +61,20 @@ impl Output {
     /// A result: the one thing that goes to standard output.
     pub fn result(self, text: &str) {
         anstream::println!("{text}");
+    }
+
+    /// A result that is more than a line: these bytes and no others, to standard output. A reader that
+    /// has seen enough is no error.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn result_bytes(self, bytes: &[u8]) -> io::Result<()> {
+        // Past `anstream`, which would look for colours in them.
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// A line for `-v`.

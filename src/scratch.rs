@@ -1,4 +1,4 @@
-//! The folder that one build works in, and its log.
+//! The folder that one build works in, and its log; and the one of a command that builds nothing.
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
@@ -159,6 +159,47 @@ impl Scratch {
         self.folder
             .as_ref()
             .map_or(Path::new(""), |folder| folder.path())
+    }
+}
+
+/// The folder of a command that builds nothing: in the cache folder, and gone when the command ends,
+/// whatever comes of it. What a killed process left there is swept with the store.
+pub struct SideFolder {
+    folder: tempfile::TempDir,
+    runner: Runner,
+    _held: HeldFolder,
+}
+
+impl SideFolder {
+    /// A new folder; `purpose` becomes part of its name.
+    ///
+    /// # Errors
+    /// [`Error::Scratch`] when it cannot be created.
+    pub fn new(store: &Store, purpose: &str) -> Result<Self, Error> {
+        let folder = store.scratch(purpose).map_err(|source| Error::Scratch {
+            path: store.root().to_owned(),
+            source,
+        })?;
+        let held = HeldFolder::new(folder.path().to_owned());
+        let log = folder.path().join("log");
+        let runner = Runner::with_log(log).map_err(crate::build::Error::Command)?;
+        Ok(Self {
+            folder,
+            runner,
+            _held: held,
+        })
+    }
+
+    /// A runner for the few commands that may be needed; its log goes with the folder.
+    #[must_use]
+    pub fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
+    /// A path in it that does not exist yet.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 }
 

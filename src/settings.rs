@@ -1,10 +1,12 @@
 //! The arguments of a build, validated: one value made of enums, with every path absolute.
 
+pub mod patch;
+
 use std::path::{Path, PathBuf};
 
 use crate::address::Address;
 use crate::build::jobs::Jobs;
-use crate::cli::BuildArguments;
+use crate::cli::{BuildArguments, SourceArguments};
 use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::error::Error;
@@ -115,19 +117,8 @@ impl BuildSettings {
                 ));
             }
         }
-        let source = match arguments.source.source {
-            Some(text) => Some(source_location(&text, environment)?),
-            None => None,
-        };
-        let variable = environment.variable("PYBUILD_MIRROR").unwrap_or_default();
-        let mirrors = arguments
-            .source
-            .mirror
-            .iter()
-            .map(String::as_str)
-            .chain(variable.split_whitespace())
-            .map(|text| mirror(text, environment))
-            .collect::<Result<_, _>>()?;
+        let source = named_source(&arguments.source, environment)?;
+        let mirrors = mirrors(&arguments.source, environment)?;
         let patches = arguments
             .patch
             .iter()
@@ -212,6 +203,28 @@ fn address(text: &str, option: &str) -> Result<Address, Error> {
             "give an http, https or file address",
         )
     })
+}
+
+fn named_source(
+    arguments: &SourceArguments,
+    environment: &Environment,
+) -> Result<Option<SourceLocation>, Error> {
+    match &arguments.source {
+        Some(text) => source_location(text, environment).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// `--mirror`, then `PYBUILD_MIRROR`.
+fn mirrors(arguments: &SourceArguments, environment: &Environment) -> Result<Vec<Origin>, Error> {
+    let variable = environment.variable("PYBUILD_MIRROR").unwrap_or_default();
+    arguments
+        .mirror
+        .iter()
+        .map(String::as_str)
+        .chain(variable.split_whitespace())
+        .map(|text| mirror(text, environment))
+        .collect()
 }
 
 fn source_location(text: &str, environment: &Environment) -> Result<SourceLocation, Error> {

@@ -1,20 +1,193 @@
-//! `pybuild patch`.
+//! `pybuild patch`: the pin of `ensurepip` by itself, for whoever builds CPython another way.
 
-use crate::cli::PatchArguments;
+use std::path::Path;
+
+use super::session::Session;
+use crate::command::quoted;
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::export::{self, DIFF, Export};
+use crate::fetch::VerifiedWheel;
 use crate::output::Output;
-use crate::progress::Reporter;
+use crate::progress::{Reporter, Unit};
+use crate::resolve::plan::{Pin, Pins, Source, SourceLocation};
+use crate::resolve::version::{PythonVersion, VersionRequest};
+use crate::scratch::SideFolder;
+use crate::settings::patch::{Destination, PatchSettings, Target, TreeChange};
+use crate::source::ensurepip::{EnsurepipPatch, Repin, Stdlib, repin};
+use crate::source::{self, version_found_in_tree};
 
-/// Runs it.
+/// Makes the patch that `settings` ask for, and puts it where they say.
 ///
 /// # Errors
-/// None yet.
+/// What the step that failed says. No tree is changed unless all of the patch applies to it.
 pub fn run(
-    _arguments: PatchArguments,
-    _environment: &Environment,
-    _reporter: &dyn Reporter,
-    _output: Output,
+    settings: &PatchSettings,
+    environment: &Environment,
+    reporter: &dyn Reporter,
+    output: Output,
 ) -> Result<(), Error> {
-    todo!()
+    let session = Session::new(
+        settings.index_url.clone(),
+        settings.network,
+        environment,
+        reporter,
+    )?;
+    let (python, source) = origin(&settings.target, &session)?;
+    let pins = session.pins(python, &settings.pip, &settings.setuptools)?;
+    let folder = SideFolder::new(&session.store, "patch")?;
+    let wheels = session.fetch_wheels(&pins, folder.runner())?;
+    // A tree that is there is read where it is; it may have been built in.
+    let root = match &source {
+        Source::Tree { path } => path.clone(),
+        Source::Archive { .. } => {
+            let archive = session.fetch_source(python, &source, folder.runner())?;
+            source::unpack(&archive, python, folder.path("source"), reporter)
+                .map_err(source::Error::from)?
+                .into_root()
+        }
+    };
+    let patch = make(&root, &pins, &wheels, reporter)?;
+    let export = Export::new(&patch, &root)?;
+    if export.is_empty() {
+        reporter.note(&format!(
+            "CPython {python} bundles {} already: there is nothing to change, and the patch is empty",
+            names(&pins).join(", ")
+        ));
+    }
+    hand_out(&export, &settings.destination, reporter, output)?;
+    if let Target::Tree {
+        path,
+        change: TreeChange::Apply,
+        ..
+    } = &settings.target
+        && !export.is_empty()
+    {
+        let phase = reporter.begin("apply", Unit::Steps, None);
+        patch.apply(path).map_err(source::Error::from)?;
+        phase.finish(&format!("to {}", path.display()));
+    }
+    Ok(())
+}
+
+/// The release that the patch is for, and where its text is.
+fn origin(target: &Target, session: &Session<'_>) -> Result<(PythonVersion, Source), Error> {
+    match target {
+        Target::Release {
+            python,
+            source,
+            sha256,
+            mirrors,
+        } => {
+            let release = session.release(*python, source.as_ref(), *sha256)?;
+            let python = release.version;
+            Ok((python, session.source(release, source.as_ref(), mirrors)))
+        }
+        Target::Tree { path, python, .. } => {
+            let request = match python {
+                Some(request) => *request,
+                None => {
+                    VersionRequest::Exact(version_found_in_tree(path).map_err(source::Error::from)?)
+                }
+            };
+            let location = SourceLocation::Path(path.clone());
+            let release = session.release(request, Some(&location), None)?;
+            let python = release.version;
+            Ok((python, session.source(release, Some(&location), &[])))
+        }
+    }
+}
+
+fn make(
+    root: &Path,
+    pins: &Pins,
+    wheels: &[VerifiedWheel],
+    reporter: &dyn Reporter,
+) -> Result<EnsurepipPatch, Error> {
+    let phase = reporter.begin("patch", Unit::Steps, None);
+    let wish = Repin::of(pins, |input| {
+        let wheel = wheels.iter().find(|wheel| wheel.input() == input);
+        // Every wheel of the pins was fetched; an empty path would be told as one that cannot be read.
+        wheel.map_or(Path::new(""), VerifiedWheel::path)
+    });
+    let wish = wish.map_err(source::Error::from)?;
+    let patch = repin(Stdlib::of_source(root), &wish).map_err(source::Error::from)?;
+    phase.finish(&names(pins).join(", "));
+    Ok(patch)
+}
+
+fn names(pins: &Pins) -> Vec<String> {
+    [("pip", &pins.pip), ("setuptools", &pins.setuptools)]
+        .into_iter()
+        .filter_map(|(name, pin)| match pin {
+            Pin::Bundled => None,
+            Pin::Removed => Some(format!("no {name}")),
+            Pin::Wheel(wheel) => Some(format!("{name} {}", wheel.version)),
+        })
+        .collect()
+}
+
+fn hand_out(
+    export: &Export,
+    destination: &Destination,
+    reporter: &dyn Reporter,
+    output: Output,
+) -> Result<(), Error> {
+    let print = |bytes: &[u8]| {
+        let printed = output.result_bytes(bytes);
+        printed.map_err(export::Error::StandardOutput)
+    };
+    match destination {
+        Destination::Nowhere => {}
+        Destination::Diff => {
+            print(export.diff().as_bytes())?;
+            let wheels = list(export.added());
+            if !wheels.is_empty() {
+                reporter.note(&format!(
+                    "the wheels are not in this diff ({}): `-o FILE` writes a patch that has them",
+                    wheels.join(", ")
+                ));
+            }
+        }
+        Destination::StandardOutput(program) => print(&export.for_program(*program))?,
+        Destination::File(path, program) => {
+            let phase = reporter.begin("write", Unit::Bytes, None);
+            let content = export.for_program(*program);
+            export::write_file(path, &content)?;
+            phase.finish(&format!("{} ({} bytes)", path.display(), content.len()));
+        }
+        Destination::Folder(path) => {
+            let phase = reporter.begin("write", Unit::Steps, None);
+            let placed = export::write_folder(export, path)?;
+            phase.finish(&path.display().to_string());
+            if !export.is_empty() {
+                tell_what_to_do(export, path, placed.wheels(), reporter);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The two commands that do by hand what `git apply` does with one file.
+fn tell_what_to_do<'a>(
+    export: &Export,
+    folder: &Path,
+    wheels: impl Iterator<Item = &'a str>,
+    reporter: &dyn Reporter,
+) {
+    let shown = |name: &str| quoted(folder.join(name).as_os_str());
+    let wheels: Vec<String> = wheels.map(shown).collect();
+    let mut first = format!("in the tree: patch -p1 < {}", shown(DIFF));
+    if !wheels.is_empty() {
+        first += &format!(" && cp {} Lib/ensurepip/_bundled/", wheels.join(" "));
+    }
+    reporter.note(&first);
+    let removed = list(export.removed());
+    if !removed.is_empty() {
+        reporter.note(&format!("then:        rm {}", removed.join(" ")));
+    }
+}
+
+fn list<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<String> {
+    paths.map(|path| path.display().to_string()).collect()
 }

@@ -9,7 +9,7 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::fetch::http::Http;
 use crate::fetch::retry::Retries;
-use crate::fetch::{self, FetchContext, Network, VerifiedInputs};
+use crate::fetch::{self, FetchContext, Network, VerifiedInputs, VerifiedSource, VerifiedWheel};
 use crate::progress::Reporter;
 use crate::resolve;
 use crate::resolve::index::{Index, IndexSettings, SystemRoot};
@@ -158,7 +158,33 @@ impl<'a> Session<'a> {
     /// # Errors
     /// When an input cannot be had or is not what it should be.
     pub fn fetch(&self, plan: &Plan, runner: &Runner) -> Result<VerifiedInputs, Error> {
-        let context = FetchContext {
+        Ok(fetch::fetch(plan, &self.fetching(runner))?)
+    }
+
+    /// The wheels of `pins`, verified.
+    ///
+    /// # Errors
+    /// When a wheel cannot be had or is not what it should be.
+    pub fn fetch_wheels(&self, pins: &Pins, runner: &Runner) -> Result<Vec<VerifiedWheel>, Error> {
+        self.store.sweep();
+        Ok(fetch::fetch_wheels(pins, &self.fetching(runner))?)
+    }
+
+    /// CPython's source, verified.
+    ///
+    /// # Errors
+    /// When it cannot be had or is not what it should be.
+    pub fn fetch_source(
+        &self,
+        python: PythonVersion,
+        source: &Source,
+        runner: &Runner,
+    ) -> Result<VerifiedSource, Error> {
+        Ok(fetch::fetch_source(python, source, &self.fetching(runner))?)
+    }
+
+    fn fetching<'b>(&'b self, runner: &'b Runner) -> FetchContext<'b> {
+        FetchContext {
             store: &self.store,
             http: &self.http,
             network: self.network,
@@ -166,8 +192,7 @@ impl<'a> Session<'a> {
             reporter: self.reporter,
             environment: self.environment,
             runner,
-        };
-        Ok(fetch::fetch(plan, &context)?)
+        }
     }
 }
 

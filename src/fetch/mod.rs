@@ -30,7 +30,8 @@ use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain};
 use crate::progress::{Phase, Reporter, Unit};
-use crate::resolve::plan::{PatchFile, Plan, Source, WheelInput, WheelLocation};
+use crate::resolve::plan::{PatchFile, Pins, Plan, Source, WheelInput, WheelLocation};
+use crate::resolve::version::PythonVersion;
 use crate::store::{Store, StoredFile};
 
 /// The title of this step's phases.
@@ -223,31 +224,49 @@ pub fn fetch(plan: &Plan, context: &FetchContext<'_>) -> Result<VerifiedInputs, 
         .iter()
         .map(read_patch)
         .collect::<Result<_, _>>()?;
-    let wheels = plan
-        .pins
-        .wheels()
-        .map(|wheel| fetch_wheel(wheel, context))
-        .collect::<Result<_, _>>()?;
-    let source = match &plan.source {
-        Source::Archive {
-            accepted, origins, ..
-        } => VerifiedSource::Archive(
-            archive::Search {
-                version: plan.python,
-                accepted,
-                origins,
-                context,
-            }
-            .run()?,
-        ),
-        Source::Tree { path } if path.is_dir() => VerifiedSource::Tree(path.clone()),
-        Source::Tree { path } => return Err(Error::NoTree { path: path.clone() }),
-    };
+    let wheels = fetch_wheels(&plan.pins, context)?;
+    let source = fetch_source(plan.python, &plan.source, context)?;
     Ok(VerifiedInputs {
         source,
         wheels,
         patches,
     })
+}
+
+/// Gets the wheels of `pins` and proves their digests.
+///
+/// # Errors
+/// [`Error`].
+pub fn fetch_wheels(pins: &Pins, context: &FetchContext<'_>) -> Result<Vec<VerifiedWheel>, Error> {
+    pins.wheels()
+        .map(|wheel| fetch_wheel(wheel, context))
+        .collect()
+}
+
+/// Gets the source of CPython `python` and proves its digest.
+///
+/// # Errors
+/// [`Error`].
+pub fn fetch_source(
+    python: PythonVersion,
+    source: &Source,
+    context: &FetchContext<'_>,
+) -> Result<VerifiedSource, Error> {
+    match source {
+        Source::Archive {
+            accepted, origins, ..
+        } => {
+            let search = archive::Search {
+                version: python,
+                accepted,
+                origins,
+                context,
+            };
+            search.run().map(VerifiedSource::Archive)
+        }
+        Source::Tree { path } if path.is_dir() => Ok(VerifiedSource::Tree(path.clone())),
+        Source::Tree { path } => Err(Error::NoTree { path: path.clone() }),
+    }
 }
 
 /// Reads the beginning of a file, so that a failure of copying it later is one of the store.

@@ -410,6 +410,22 @@ pub fn version_of_tree(root: &Path, request: VersionRequest) -> Result<PythonVer
     check_version(&read_version(root, root)?, request, root)
 }
 
+/// The version of an unpacked tree, whatever it is.
+///
+/// # Errors
+/// [`UnpackError::NotCPython`].
+pub fn version_found_in_tree(root: &Path) -> Result<PythonVersion, UnpackError> {
+    let found = read_version(root, root)?;
+    // A checkout between releases says `3.7.1+`.
+    found
+        .trim_end_matches('+')
+        .parse()
+        .map_err(|_| UnpackError::NotCPython {
+            path: root.to_owned(),
+            what: format!("Include/patchlevel.h says `{found}`, which is no release"),
+        })
+}
+
 fn check_version(
     found: &str,
     wanted: VersionRequest,
