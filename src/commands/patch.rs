@@ -177,11 +177,11 @@ fn tell_what_to_do<'a>(
 ) {
     let shown = |name: &str| quoted(folder.join(name).as_os_str());
     let wheels: Vec<String> = wheels.map(shown).collect();
-    let mut first = format!("in the tree: patch -p1 < {}", shown(DIFF));
+    let mut commands = vec![format!("patch -p1 < {}", shown(DIFF))];
     if !wheels.is_empty() {
-        first += &format!(" && cp {} Lib/ensurepip/_bundled/", wheels.join(" "));
+        commands.push(format!("cp {} Lib/ensurepip/_bundled/", wheels.join(" ")));
     }
-    reporter.note(&first);
+    reporter.note(&format!("in the tree: {}", commands.join(" && ")));
     let removed = list(export.removed());
     if !removed.is_empty() {
         reporter.note(&format!("then:        rm {}", removed.join(" ")));

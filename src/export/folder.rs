@@ -47,10 +47,10 @@ pub fn write_folder(export: &Export, folder: &Path) -> Result<Placed, Error> {
         put(name.display().to_string(), content)?;
     }
     put(DIFF.to_owned(), export.diff().as_bytes())?;
-    let sums: String = files
-        .iter()
-        .map(|(name, sha256)| format!("{sha256}  {name}\n"))
-        .collect();
+    let mut sums = String::new();
+    for (name, sha256) in &files {
+        sums.extend([&sha256.to_string(), "  ", name, "\n"]);
+    }
     write_file(&folder.join(SUMS), sums.as_bytes())?;
     Ok(Placed { files })
 }

@@ -21,16 +21,17 @@ pub(super) fn hunks(item: &Item) -> Vec<u8> {
         let bytes = content.as_ref().map_or(&[][..], |it| &it.bytes);
         bytes.split_inclusive(|byte| *byte == b'\n').count()
     };
-    let mut text = format!("diff --git a/{name} b/{name}\n{}", git::existence(item));
-    if lines(&item.before) + lines(&item.after) == 0 {
-        return text.into_bytes();
+    let (before, after) = (lines(&item.before), lines(&item.after));
+    let header = format!("diff --git a/{name} b/{name}\n{}", git::existence(item));
+    if before + after == 0 {
+        return header.into_bytes();
     }
-    text += &format!(
-        "--- {}\n+++ {}\n@@ {} {} @@\n",
+    let text = format!(
+        "{header}--- {}\n+++ {}\n@@ {} {} @@\n",
         side('a', item.before.is_some()),
         side('b', item.after.is_some()),
-        range('-', lines(&item.before)),
-        range('+', lines(&item.after)),
+        range('-', before),
+        range('+', after),
     );
     let mut text = text.into_bytes();
     for (mark, content) in [(b'-', &item.before), (b'+', &item.after)] {
