@@ -303,6 +303,7 @@ pub struct OutputArguments {
         long,
         value_name = "WHEN",
         default_value = "auto",
+        global = true,
         help_heading = "Output"
     )]
     pub color: Color,

@@ -9,7 +9,9 @@ mod unpack;
 pub mod wheel;
 
 pub use patched::{PatchedTree, apply_patches};
-pub use unpack::{SourceTree, UnpackError, unpack, version_found_in_tree, version_of_tree};
+pub use unpack::{
+    SourceTree, UnpackError, unpack, unpack_part, version_found_in_tree, version_of_tree,
+};
 
 use crate::error::{ExitStatus, Explain};
 

@@ -147,7 +147,8 @@ pub fn unpack(
 ) -> Result<SourceTree, UnpackError> {
     let (newest, origin) = match source {
         VerifiedSource::Archive(archive) => {
-            (unpack_archive(archive, &into, reporter)?, archive.path())
+            let newest = unpack_archive(archive, |_| true, &into, reporter)?;
+            (newest, archive.path())
         }
         VerifiedSource::Tree(path) => (copy_tree(path, &into, reporter)?, path.as_path()),
     };
@@ -162,8 +163,27 @@ pub fn unpack(
     })
 }
 
+/// Unpacks the few files that are `needed` (paths below the tree's root) into the folder `into`, which
+/// must not exist yet. The archive is read to its end all the same, and as strictly.
+///
+/// # Errors
+/// See [`UnpackError`]; nothing is written outside `into`.
+pub fn unpack_part(
+    archive: &VerifiedArchive,
+    wanted: PythonVersion,
+    needed: fn(&Path) -> bool,
+    into: &Path,
+    reporter: &dyn Reporter,
+) -> Result<(), UnpackError> {
+    unpack_archive(archive, needed, into, reporter)?;
+    let version = read_version(into, archive.path())?;
+    check_version(&version, VersionRequest::Exact(wanted), archive.path())?;
+    Ok(())
+}
+
 fn unpack_archive(
     archive: &VerifiedArchive,
+    needed: fn(&Path) -> bool,
     into: &Path,
     reporter: &dyn Reporter,
 ) -> Result<SystemTime, UnpackError> {
@@ -186,7 +206,7 @@ fn unpack_archive(
             Box::new(liblzma::read::XzDecoder::new_stream(counted, stream))
         }
     };
-    let mut unpacked = Unpacked::new(archive.path(), into);
+    let mut unpacked = Unpacked::new(archive.path(), needed, into);
     let mut tar = tar::Archive::new(plain);
     fs_err::create_dir_all(into).map_err(UnpackError::Write)?;
     for entry in tar.entries().map_err(unreadable)? {
@@ -201,7 +221,10 @@ fn unpack_archive(
 /// The state of unpacking one archive.
 struct Unpacked<'a> {
     archive: &'a Path,
+    needed: fn(&Path) -> bool,
     into: &'a Path,
+    /// All of the archive's, be they needed or not.
+    seen: u64,
     entries: u64,
     bytes: u64,
     /// Seconds since 1970.
@@ -209,10 +232,12 @@ struct Unpacked<'a> {
 }
 
 impl<'a> Unpacked<'a> {
-    fn new(archive: &'a Path, into: &'a Path) -> Self {
+    fn new(archive: &'a Path, needed: fn(&Path) -> bool, into: &'a Path) -> Self {
         Self {
             archive,
+            needed,
             into,
+            seen: 0,
             entries: 0,
             bytes: 0,
             newest: 0,
@@ -230,15 +255,19 @@ impl<'a> Unpacked<'a> {
             archive: self.archive.to_owned(),
             source,
         };
-        self.entries += 1;
+        self.seen += 1;
         self.bytes = self.bytes.saturating_add(entry.size());
-        if self.entries > MOST_ENTRIES || self.bytes > MOST_BYTES {
+        if self.seen > MOST_ENTRIES || self.bytes > MOST_BYTES {
             return Err(refused("makes it larger than any release"));
         }
         let path = entry.path().map_err(unreadable)?.into_owned();
         let Some(inside) = without_top_folder(&path) else {
             return Err(refused("leads out of the tree"));
         };
+        if !(self.needed)(&inside) {
+            return Ok(());
+        }
+        self.entries += 1;
         let kind = entry.header().entry_type();
         let target = self.into.join(&inside);
         if let Some(parent) = target.parent() {

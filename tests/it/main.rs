@@ -16,5 +16,6 @@ mod flow;
 mod index;
 mod interrupt;
 mod output;
+mod patch;
 mod prefix;
 mod real;
