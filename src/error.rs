@@ -1,6 +1,6 @@
 //! What every step's error can say of itself: the exit code it leads to and what to do next.
 
-use crate::{build, export, fetch, host, install, resolve, source};
+use crate::{build, export, fetch, host, hotpatch, install, resolve, source};
 
 /// The process's exit code (the table is in README.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +76,9 @@ pub enum Error {
     /// See [`export::Error`].
     #[error(transparent)]
     Export(#[from] export::Error),
+    /// See [`hotpatch::Error`].
+    #[error(transparent)]
+    Hotpatch(#[from] hotpatch::Error),
     /// A file that the command line names is not there.
     #[error("{what} {} does not exist", path.display())]
     Missing {
@@ -126,6 +129,7 @@ impl Explain for Error {
             Self::Build(error) => error.exit_status(),
             Self::Install(error) => error.exit_status(),
             Self::Export(error) => error.exit_status(),
+            Self::Hotpatch(error) => error.exit_status(),
             Self::Missing { .. } | Self::Unreadable { .. } => ExitStatus::Input,
             Self::Scratch { .. } | Self::CurrentDirectory(_) | Self::Plan(_) => ExitStatus::Failed,
             Self::Usage { .. } => ExitStatus::Usage,
@@ -141,6 +145,7 @@ impl Explain for Error {
             Self::Build(error) => error.hint(),
             Self::Install(error) => error.hint(),
             Self::Export(error) => error.hint(),
+            Self::Hotpatch(error) => error.hint(),
             Self::Missing { .. } | Self::Unreadable { .. } => {
                 Some("check the path and who may read it".to_owned())
             }

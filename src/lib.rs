@@ -21,6 +21,7 @@ pub mod error;
 pub mod export;
 pub mod fetch;
 pub mod host;
+pub mod hotpatch;
 pub mod install;
 mod interrupt;
 pub mod output;

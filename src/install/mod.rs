@@ -13,6 +13,7 @@ use std::path::PathBuf;
 pub use check::{CheckError, CheckReport, CheckedInstall, check};
 pub use commit::{Installation, Papers, commit};
 pub use manifest::{Item, Manifest};
+pub(crate) use stage::SEED;
 pub use stage::{StagedInstall, stage};
 pub use transaction::{Transaction, recover};
 

@@ -48,7 +48,7 @@ impl StagedInstall {
 /// installed: the interpreter that runs it is configured for the prefix, and where an older
 /// installation stands there, pip finds its own older self, calls the requirement satisfied and
 /// leaves the DESTDIR without a pip (seen with 2.7.18), or uninstalls it from the prefix.
-const SEED: &str = "\
+pub(crate) const SEED: &str = "\
 import sys, ensurepip
 run_pip = ensurepip._run_pip
 def ignoring_installed(args, additional_paths=None):

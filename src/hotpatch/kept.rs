@@ -1,0 +1,384 @@
+//! What `--undo` goes by: the originals of an interpreter, and the record of what was done to it.
+//!
+//! The record is there before the first change, and its going is the end of an undo. What lies beside
+//! it without a record is litter.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::arrangement::{Arrangement, sweep};
+use super::shelf::{Item, Shelf};
+use super::{Error, Target};
+use crate::digest::Sha256;
+use crate::install::record;
+use crate::resolve::plan::Pins;
+use crate::resolve::version::PythonVersion;
+
+/// The format of the record; raised when an older pybuild could not undo what a new one did.
+const FORMAT: u32 = 1;
+
+const RECORD: &str = "hotpatch.json";
+const ORIGINALS: &str = "originals";
+/// What stood there when the run began that is under way.
+const BEFORE: &str = "before";
+
+/// The folder of what was kept, relative to the prefix. It is the series' own: two interpreters of
+/// different series can share a prefix.
+#[must_use]
+pub fn folder(version: PythonVersion) -> PathBuf {
+    record::records().join("hotpatch").join(version.short())
+}
+
+/// Whether the interpreter of that series in a prefix was hotpatched.
+#[must_use]
+pub fn is_hotpatched(prefix: &Path, version: PythonVersion) -> bool {
+    prefix.join(folder(version)).join(RECORD).exists()
+}
+
+/// What was done to an interpreter, as `hotpatch.json` tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptRecord {
+    format: u32,
+    /// The pybuild that did it last.
+    pub pybuild: String,
+    /// When it did.
+    pub changed: Timestamp,
+    /// The interpreter.
+    pub python: PythonVersion,
+    /// What its `ensurepip` bundles since.
+    pub pins: Pins,
+    /// What its `ensurepip`, `venv` and records held before the first time.
+    ensurepip: BTreeMap<PathBuf, Item>,
+    /// What its site-packages held before the first time.
+    installed: BTreeMap<PathBuf, Item>,
+    /// Every text that a hotpatch wrote, or is about to.
+    written: BTreeMap<PathBuf, Vec<Sha256>>,
+    /// Folders that were not there before.
+    folders: Vec<PathBuf>,
+}
+
+/// Which part of an interpreter a path belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Ensurepip,
+    Installed,
+}
+
+/// The kept originals of one interpreter, held by one process.
+#[derive(Debug)]
+pub struct Kept {
+    target: Target,
+    record: Option<KeptRecord>,
+    folders: Vec<PathBuf>,
+    _lock: File,
+}
+
+impl Kept {
+    /// What is kept of this interpreter, after clearing away what a killed process left half done.
+    ///
+    /// # Errors
+    /// [`Error::Busy`]; when the record is not understood or not of this interpreter.
+    pub fn open(target: &Target) -> Result<Self, Error> {
+        let ensurepip = target.stdlib().join("ensurepip");
+        let lock = File::open(&ensurepip).map_err(Error::file(&ensurepip))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => return Err(Error::Busy { path: ensurepip }),
+            Err(std::fs::TryLockError::Error(source)) => return Err(Error::file(&ensurepip)(source)),
+        }
+        crate::install::recover(target.prefix())?;
+        let record = read(target)?;
+        let venv = target.stdlib().join("venv");
+        let mut swept = vec![
+            ensurepip.join("_bundled"),
+            ensurepip.join("__pycache__"),
+            ensurepip,
+            venv.join("__pycache__"),
+            venv,
+        ];
+        swept.push(target.prefix().join(record::folder(target.version())));
+        sweep(&swept);
+        let folders = record.as_ref().map(|record| record.folders.clone());
+        let kept = Self {
+            target: target.clone(),
+            record,
+            folders: folders.unwrap_or_default(),
+            _lock: lock,
+        };
+        for litter in [BEFORE, "out"] {
+            let _ = fs_err::remove_dir_all(kept.folder().join(litter));
+        }
+        if kept.record.is_none() {
+            let _ = fs_err::remove_dir_all(kept.folder());
+        }
+        Ok(kept)
+    }
+
+    /// The record, if the interpreter was hotpatched.
+    #[must_use]
+    pub fn record(&self) -> Option<&KeptRecord> {
+        self.record.as_ref()
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.target.prefix().join(folder(self.target.version()))
+    }
+
+    /// A folder beside the originals for what is needed for moments.
+    pub(super) fn made_folder(&mut self, name: &str) -> Result<PathBuf, Error> {
+        let folder = self.folder().join(name);
+        let prefix = self.target.prefix().to_owned();
+        let mut missing: Vec<PathBuf> = folder
+            .ancestors()
+            .take_while(|folder| !folder.is_dir() && *folder != prefix)
+            .map(Path::to_owned)
+            .collect();
+        missing.reverse();
+        let like = fs_err::metadata(&prefix).map_err(Error::file(&prefix))?;
+        for path in missing {
+            let make = || -> io::Result<()> {
+                fs_err::create_dir(&path)?;
+                // A prefix of somebody else stays theirs, what is kept in it too.
+                let found = fs_err::metadata(&path)?;
+                if (found.uid(), found.gid()) != (like.uid(), like.gid()) {
+                    std::os::unix::fs::chown(&path, Some(like.uid()), Some(like.gid()))?;
+                }
+                Ok(())
+            };
+            make().map_err(Error::file(&path))?;
+            self.folders.push(self.target.below_prefix(&path));
+        }
+        Ok(folder)
+    }
+
+    /// Keeps what stands at these paths before anything is changed there, and says so in the record.
+    /// What was kept the first time stays. Gives what stands there now, for going back.
+    ///
+    /// # Errors
+    /// When something cannot be read or kept.
+    pub(super) fn keep<'a>(
+        &mut self,
+        part: Part,
+        paths: impl Iterator<Item = &'a Path> + Clone,
+        written: &BTreeMap<PathBuf, Sha256>,
+        pins: &Pins,
+    ) -> Result<Shelf, Error> {
+        let prefix = self.target.prefix().to_owned();
+        let name = match part {
+            Part::Ensurepip => BEFORE,
+            Part::Installed => "before/installed",
+        };
+        let mut before = Shelf::new(self.made_folder(name)?, BTreeMap::new());
+        for path in paths.clone() {
+            before.keep(&prefix, path)?;
+        }
+        let mut shelf = self.shelf(part)?;
+        for path in paths {
+            shelf.keep(&prefix, path)?;
+        }
+        let items = shelf.items().clone();
+        let mut record = self.record.clone().unwrap_or_else(|| KeptRecord {
+            format: FORMAT,
+            pybuild: String::new(),
+            changed: Timestamp::now(),
+            python: self.target.version(),
+            pins: pins.clone(),
+            ensurepip: BTreeMap::new(),
+            installed: BTreeMap::new(),
+            written: BTreeMap::new(),
+            folders: Vec::new(),
+        });
+        match part {
+            Part::Ensurepip => record.ensurepip = items,
+            Part::Installed => record.installed = items,
+        }
+        for (path, digest) in written {
+            let known = record.written.entry(path.clone()).or_default();
+            if !known.contains(digest) {
+                known.push(*digest);
+            }
+        }
+        env!("CARGO_PKG_VERSION").clone_into(&mut record.pybuild);
+        record.changed = Timestamp::now();
+        record.pins = pins.clone();
+        self.folders.dedup();
+        record.folders.clone_from(&self.folders);
+        self.write(record)?;
+        Ok(before)
+    }
+
+    /// What was kept of one part the first time.
+    pub(super) fn shelf(&mut self, part: Part) -> Result<Shelf, Error> {
+        let (name, items) = match part {
+            Part::Ensurepip => (
+                "originals/ensurepip",
+                self.record.as_ref().map(|record| record.ensurepip.clone()),
+            ),
+            Part::Installed => (
+                "originals/installed",
+                self.record.as_ref().map(|record| record.installed.clone()),
+            ),
+        };
+        Ok(Shelf::new(
+            self.made_folder(name)?,
+            items.unwrap_or_default(),
+        ))
+    }
+
+    /// Goes back to an earlier record, or to there being none.
+    pub(super) fn reset(&mut self, record: Option<KeptRecord>) -> Result<(), Error> {
+        match record {
+            Some(record) => self.write(record),
+            None => self.forget(),
+        }
+    }
+
+    fn write(&mut self, record: KeptRecord) -> Result<(), Error> {
+        let path = self.folder().join(RECORD);
+        let scratch = self.folder().join(format!("{RECORD}.scratch"));
+        let write = || -> io::Result<()> {
+            record::write_json(&scratch, &record)?;
+            // What is kept must be on the disk before the record says so, and both before a change.
+            for folder in [ORIGINALS, "originals/ensurepip", "originals/installed"] {
+                match fs_err::File::open(self.folder().join(folder)) {
+                    Ok(opened) => opened.sync_all()?,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            fs_err::File::open(&scratch)?.sync_all()?;
+            fs_err::rename(&scratch, &path)?;
+            fs_err::File::open(self.folder())?.sync_all()
+        };
+        write().map_err(Error::file(&path))?;
+        self.record = Some(record);
+        Ok(())
+    }
+
+    /// What the run kept for going back is needed no more.
+    pub(super) fn settle(&self) {
+        let _ = fs_err::remove_dir_all(self.folder().join(BEFORE));
+    }
+
+    /// Removes everything that was kept, the record first.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub(super) fn forget(&mut self) -> Result<(), Error> {
+        let folder = self.folder();
+        let remove = || -> io::Result<()> {
+            super::shelf::remove_if_there(&folder.join(RECORD))?;
+            if folder.is_dir() {
+                fs_err::File::open(&folder)?.sync_all()?;
+                fs_err::remove_dir_all(&folder)?;
+            }
+            Ok(())
+        };
+        remove().map_err(Error::file(&folder))?;
+        self.record = None;
+        // Ours, and empty unless something else of ours is there.
+        let records = self.target.prefix().join(record::records());
+        let _ = fs_err::remove_dir(records.join("hotpatch"));
+        let _ = fs_err::remove_dir(&records);
+        let mut made = std::mem::take(&mut self.folders);
+        made.sort();
+        for path in made.iter().rev() {
+            let _ = fs_err::remove_dir(self.target.prefix().join(path));
+        }
+        Ok(())
+    }
+
+    /// Finds out whether what was kept belongs to what stands there now.
+    ///
+    /// # Errors
+    /// [`Error::ChangedSince`], [`Error::KeptDamaged`].
+    pub(super) fn ensure_undoable(&mut self) -> Result<(), Error> {
+        for part in [Part::Ensurepip, Part::Installed] {
+            self.shelf(part)?.verify()?;
+        }
+        let Some(record) = &self.record else {
+            return Ok(());
+        };
+        for (path, digests) in &record.written {
+            let file = self.target.prefix().join(path);
+            let found = Sha256::of_file(&file).map_err(Error::file(&file))?;
+            let original = match record.ensurepip.get(path) {
+                Some(Item::File(kept)) => kept.sha256() == found,
+                _ => false,
+            };
+            if !original && !digests.contains(&found) {
+                return Err(Error::ChangedSince { path: file });
+            }
+        }
+        Ok(())
+    }
+
+    /// What `ensurepip` and the records held before the first time.
+    pub(super) fn original_ensurepip(&mut self) -> Result<Arrangement, Error> {
+        Ok(Arrangement::of_shelf(&self.shelf(Part::Ensurepip)?, |_| {
+            true
+        }))
+    }
+
+    /// The interpreter.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+}
+
+impl KeptRecord {
+    /// The paths that differ from what they were before the first time, sorted.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        let ensurepip = self.ensurepip.keys();
+        ensurepip
+            .chain(self.installed.keys())
+            .map(PathBuf::as_path)
+    }
+
+    /// Whether site-packages were changed too.
+    #[must_use]
+    pub fn changed_installed(&self) -> bool {
+        !self.installed.is_empty()
+    }
+}
+
+fn read(target: &Target) -> Result<Option<KeptRecord>, Error> {
+    let path = target
+        .prefix()
+        .join(folder(target.version()))
+        .join(RECORD);
+    let text = match fs_err::read(&path) {
+        Ok(text) => text,
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(Error::file(&path)(error)),
+    };
+    let record: KeptRecord = serde_json::from_slice(&text).map_err(|source| Error::Record {
+        path: path.clone(),
+        source: Some(source),
+    })?;
+    if record.format != FORMAT {
+        return Err(Error::Record { path, source: None });
+    }
+    if record.python != target.version() {
+        return Err(Error::Replaced {
+            prefix: target.prefix().to_owned(),
+            found: target.version(),
+            hotpatched: record.python,
+        });
+    }
+    Ok(Some(record))
+}

@@ -1,0 +1,28 @@
+//! Interpreters that are installed already: their `ensurepip` changed in place, and put back.
+//!
+//! ```text
+//! path → Target (asked, refused or taken) → Arrangement (what is to stand where) → Shelf (what
+//! stands there now, kept) → bring_about → proof → record
+//! ```
+//!
+//! At every moment each wheel that a text names is there: new wheels come before the text that
+//! names them, old ones go after it. So a process that is killed anywhere leaves an interpreter that
+//! can make a venv, with the old pip or the new one, and the next run finishes what this one began.
+
+mod arrangement;
+mod error;
+mod installed;
+mod kept;
+mod prove;
+mod running;
+mod shelf;
+mod target;
+
+pub use arrangement::{Arrangement, Piece};
+pub use error::Error;
+pub use installed::{InstalledChange, files_of};
+pub use kept::{Kept, KeptRecord, folder, is_hotpatched};
+pub use prove::{Expected, Proof};
+pub use running::{Process, processes_of};
+pub use shelf::{Item, Shelf};
+pub use target::Target;

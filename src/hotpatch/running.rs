@@ -1,0 +1,83 @@
+//! Who runs an interpreter just now, as far as this process may know.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+/// A process that runs the interpreter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub id: u32,
+    /// Its command line, as far as it is shown.
+    pub command: String,
+}
+
+impl std::fmt::Display for Process {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "process {} ({})", self.id, self.command)
+    }
+}
+
+/// The processes whose program is this file, virtual environments of it included, by process id.
+/// Where there is no `/proc` (proc(5)), nothing is known and nothing is found.
+#[must_use]
+pub fn processes_of(interpreter: &Path) -> Vec<Process> {
+    let Ok(file) = interpreter.metadata() else {
+        return Vec::new();
+    };
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let mut found: Vec<Process> = entries
+        .filter_map(Result::ok)
+        .filter_map(|entry| {
+            let id: u32 = entry.file_name().to_str()?.parse().ok()?;
+            let program = std::fs::metadata(entry.path().join("exe")).ok()?;
+            let same = (program.dev(), program.ino()) == (file.dev(), file.ino());
+            (same && id != std::process::id()).then(|| Process {
+                id,
+                command: command_line(&entry.path()),
+            })
+        })
+        .collect();
+    found.sort_by_key(|process| process.id);
+    found
+}
+
+fn command_line(process: &Path) -> String {
+    const LONGEST: usize = 60;
+    let bytes = std::fs::read(process.join("cmdline")).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
+    let text = text.trim();
+    if text.chars().count() > LONGEST {
+        let shown: String = text.chars().take(LONGEST).collect();
+        format!("{shown}…")
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::processes_of;
+
+    #[test]
+    fn a_process_is_found_by_the_file_that_it_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("sleeper");
+        fs_err::copy("/bin/sleep", &program).unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&program, &link).unwrap();
+        assert!(processes_of(&program).is_empty());
+        let mut child = std::process::Command::new(&link)
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let found = processes_of(&program);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].id, child.id());
+        assert!(found[0].command.ends_with("link 60"), "{found:?}");
+    }
+}

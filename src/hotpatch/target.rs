@@ -1,0 +1,358 @@
+//! From what was typed to an interpreter that can be hotpatched, or the reason why it cannot.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::Error;
+use crate::command::Command;
+use crate::environment::Environment;
+use crate::resolve::version::PythonVersion;
+
+/// Prints what is asked of an interpreter as one line of JSON. Works from Python 2.7 on.
+const QUESTION: &str = include_str!("question.py");
+
+/// What stands before the answer, so that what a `sitecustomize` prints is not taken for it.
+const MARK: &str = "pybuild-answer ";
+
+/// The file by which a distribution claims an interpreter's packages (PEP 668).
+const EXTERNALLY_MANAGED: &str = "EXTERNALLY-MANAGED";
+
+/// What the interpreter's own processes take over from the caller; all else is empty or ours.
+const TAKEN_OVER: [&str; 2] = ["PATH", "LD_LIBRARY_PATH"];
+
+/// An installed interpreter that bundles wheels, and that is no virtual environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    python: PathBuf,
+    version: PythonVersion,
+    prefix: PathBuf,
+    stdlib: PathBuf,
+    purelib: PathBuf,
+    scripts: PathBuf,
+}
+
+/// What [`QUESTION`] prints.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    executable: PathBuf,
+    base_executable: Option<PathBuf>,
+    version: PythonVersion,
+    prefix: PathBuf,
+    base_prefix: PathBuf,
+    stdlib: PathBuf,
+    purelib: PathBuf,
+    scripts: PathBuf,
+    wheel_folder: Option<PathBuf>,
+}
+
+impl Target {
+    /// The interpreter that `given` means: itself, the one in that prefix, or one of that name in
+    /// `PATH`. Nothing is changed, and none of its caches is written.
+    ///
+    /// # Errors
+    /// When it is not there, not a Python, a virtual environment's, or bundles no wheels.
+    pub fn find(given: &Path, environment: &Environment) -> Result<Self, Error> {
+        let path = locate(given, environment)?;
+        let answer = ask(&path, environment)?;
+        if answer.prefix != answer.base_prefix {
+            return Err(Error::VirtualEnvironment {
+                path,
+                base: base_of(&answer),
+            });
+        }
+        let python = real(&path)?;
+        if real(&answer.executable)? != python {
+            return Err(Error::Shim {
+                path,
+                real: answer.executable,
+            });
+        }
+        let nothing_bundled = |what: String| {
+            Err(Error::NothingBundled {
+                python: path.clone(),
+                what,
+            })
+        };
+        let bundled = answer.stdlib.join("ensurepip/_bundled");
+        if let Some(folder) = &answer.wheel_folder {
+            // WHEEL_PKG_DIR (bpo-42856): ensurepip prefers what is there.
+            return nothing_bundled(format!("it takes them from {}", folder.display()));
+        }
+        if !bundled.is_dir() {
+            return nothing_bundled(format!("there is no {}", bundled.display()));
+        }
+        Ok(Self {
+            python,
+            version: answer.version,
+            prefix: answer.base_prefix,
+            stdlib: answer.stdlib,
+            purelib: answer.purelib,
+            scripts: answer.scripts,
+        })
+    }
+
+    /// The interpreter, no link.
+    #[must_use]
+    pub fn python(&self) -> &Path {
+        &self.python
+    }
+
+    /// Its version.
+    #[must_use]
+    pub fn version(&self) -> PythonVersion {
+        self.version
+    }
+
+    /// Its prefix.
+    #[must_use]
+    pub fn prefix(&self) -> &Path {
+        &self.prefix
+    }
+
+    /// The folder that `os.py` is in.
+    #[must_use]
+    pub fn stdlib(&self) -> &Path {
+        &self.stdlib
+    }
+
+    /// `site-packages`.
+    #[must_use]
+    pub fn purelib(&self) -> &Path {
+        &self.purelib
+    }
+
+    /// Where the scripts of installed projects go.
+    #[must_use]
+    pub fn scripts(&self) -> &Path {
+        &self.scripts
+    }
+
+    /// The path as it is recorded: below the prefix where it is, as it is elsewhere.
+    #[must_use]
+    pub fn below_prefix(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.prefix).unwrap_or(path).to_owned()
+    }
+
+    /// Finds out whether the folders that change may be written.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`].
+    pub fn ensure_writable(&self) -> Result<(), Error> {
+        let ensurepip = self.stdlib.join("ensurepip");
+        let records = self.prefix.join(super::folder(self.version));
+        let existing = records.ancestors().find(|folder| folder.exists());
+        let folders = [ensurepip.join("_bundled"), ensurepip];
+        for folder in folders.iter().map(PathBuf::as_path).chain(existing) {
+            let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+            rustix::fs::access(folder, access).map_err(|source| Error::ReadOnly {
+                path: folder.to_owned(),
+                source: source.into(),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Finds out whether its installed packages are its own.
+    ///
+    /// # Errors
+    /// [`Error::ExternallyManaged`]; [`Error::ReadOnly`].
+    pub fn ensure_packages_are_its_own(&self) -> Result<(), Error> {
+        let marker = self.stdlib.join(EXTERNALLY_MANAGED);
+        if marker.exists() {
+            return Err(Error::ExternallyManaged {
+                python: self.python.clone(),
+                marker,
+            });
+        }
+        Ok(())
+    }
+
+    /// The interpreter as a command that sees nothing of the caller's settings, neither of Python's
+    /// nor of pip's, and writes no bytecode; `home` is its home and current folder.
+    #[must_use]
+    pub fn command(&self, home: &Path, environment: &Environment) -> Command {
+        command(&self.python, home, environment)
+    }
+}
+
+/// Any interpreter as such a command.
+pub(super) fn command(python: &Path, home: &Path, environment: &Environment) -> Command {
+    let mut variables: BTreeMap<OsString, OsString> = BTreeMap::new();
+    for name in TAKEN_OVER {
+        if let Some(value) = environment.variable_os(name) {
+            variables.insert(name.into(), value.to_owned());
+        }
+    }
+    for name in ["HOME", "TMPDIR"] {
+        variables.insert(name.into(), home.into());
+    }
+    for (name, value) in [
+        ("LANG", "C.UTF-8"),
+        ("LC_ALL", "C.UTF-8"),
+        ("PYTHONDONTWRITEBYTECODE", "1"),
+        ("PYTHONNOUSERSITE", "1"),
+        ("PIP_CONFIG_FILE", "/dev/null"),
+        ("PIP_NO_INDEX", "1"),
+        ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
+    ] {
+        variables.insert(name.into(), value.into());
+    }
+    Command::new(python, home).with_variables(variables.iter())
+}
+
+/// The file that is meant, not followed through links: a virtual environment's is one itself.
+fn locate(given: &Path, environment: &Environment) -> Result<PathBuf, Error> {
+    let path = environment.absolute(given);
+    if path.is_dir() {
+        return in_prefix(&path);
+    }
+    if path.exists() {
+        return Ok(path);
+    }
+    given
+        .to_str()
+        .filter(|name| !name.contains('/'))
+        .and_then(|name| environment.find_program(name))
+        .ok_or(Error::NotThere { path })
+}
+
+fn in_prefix(prefix: &Path) -> Result<PathBuf, Error> {
+    let bin = prefix.join("bin");
+    let mut found: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(&bin)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file() && is_interpreter_name(path))
+        .collect();
+    // Of two names of one file the shorter one is shown: python3.13, not python3.13t.
+    paths.sort();
+    for path in paths {
+        found.entry(real(&path)?).or_insert(path);
+    }
+    let mut found: Vec<PathBuf> = found.into_values().collect();
+    found.sort();
+    match (found.len(), found.pop()) {
+        (1, Some(only)) => Ok(only),
+        (_, None) if prefix.join("pyvenv.cfg").exists() => Err(Error::VirtualEnvironment {
+            path: prefix.to_owned(),
+            base: None,
+        }),
+        (_, None) => Err(Error::NoInterpreter {
+            prefix: prefix.to_owned(),
+        }),
+        (_, Some(last)) => {
+            found.push(last);
+            Err(Error::SeveralInterpreters {
+                prefix: prefix.to_owned(),
+                found,
+            })
+        }
+    }
+}
+
+/// `python2.7`, `python3.11`, `python3.13t` (PEP 703).
+fn is_interpreter_name(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let Some(series) = name.and_then(|name| name.strip_prefix("python")) else {
+        return false;
+    };
+    let minor = series.strip_prefix("3.").map(|minor| {
+        let digits = minor.strip_suffix('t').unwrap_or(minor);
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    series == "2.7" || minor == Some(true)
+}
+
+fn ask(path: &Path, environment: &Environment) -> Result<Answer, Error> {
+    let answer = command(path, Path::new("/"), environment)
+        .with_arguments(["-E", "-s", "-B", "-c", QUESTION])
+        .read()?;
+    let json = answer
+        .stdout
+        .lines()
+        .rev()
+        .find_map(|line| line.strip_prefix(MARK));
+    json.and_then(|json| serde_json::from_str(json).ok())
+        .ok_or_else(|| {
+            let mut lines = answer.stderr.lines().chain(answer.stdout.lines()).rev();
+            let said = lines.find(|line| !line.trim().is_empty());
+            Error::NotPython {
+                path: path.to_owned(),
+                said: said.unwrap_or("nothing").chars().take(200).collect(),
+            }
+        })
+}
+
+fn base_of(answer: &Answer) -> Option<PathBuf> {
+    let named = format!("bin/python{}", answer.version.short());
+    let in_prefix = answer.base_prefix.join(named);
+    std::iter::once(in_prefix)
+        .chain(answer.base_executable.clone())
+        .find(|path| path.exists())
+}
+
+fn real(path: &Path) -> Result<PathBuf, Error> {
+    fs_err::canonicalize(path).map_err(Error::file(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Target, in_prefix, is_interpreter_name};
+    use crate::environment::Environment;
+    use crate::hotpatch::Error;
+
+    #[test]
+    fn only_names_of_interpreters_count() {
+        for name in ["python2.7", "python3.4", "python3.13t", "python3.100"] {
+            assert!(is_interpreter_name(Path::new(name)), "{name}");
+        }
+        for name in [
+            "python",
+            "python3",
+            "python3.",
+            "python3.11-config",
+            "python3.t",
+            "python2.6",
+            "pip3.11",
+        ] {
+            assert!(!is_interpreter_name(Path::new(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_with_two_interpreters_is_told_apart_from_one_with_two_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let bin = dir.path().join("bin");
+        assert!(matches!(
+            in_prefix(dir.path()),
+            Err(Error::NoInterpreter { .. })
+        ));
+        fs_err::create_dir(&bin).unwrap();
+        fs_err::write(bin.join("python3.13"), "a").unwrap();
+        std::os::unix::fs::symlink("python3.13", bin.join("python3.13t")).unwrap();
+        assert_eq!(in_prefix(dir.path()).unwrap(), bin.join("python3.13"));
+        fs_err::write(bin.join("python2.7"), "b").unwrap();
+        let error = in_prefix(dir.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("bin/python2.7, ") && error.ends_with("bin/python3.13"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_program_that_is_no_python_is_quoted() {
+        let dir = tempfile::tempdir().unwrap();
+        let environment = Environment::with_variables(dir.path(), [("PATH", "/usr/bin:/bin")]);
+        let error = Target::find(Path::new("echo"), &environment).unwrap_err();
+        assert!(matches!(error, Error::NotPython { .. }), "{error}");
+        let error = Target::find(Path::new("./echo"), &environment).unwrap_err();
+        assert!(matches!(error, Error::NotThere { .. }), "{error}");
+    }
+}
