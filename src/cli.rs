@@ -39,6 +39,15 @@ Exit codes:
   4 an input cannot be fetched or is not what it should be   5 a prerequisite is missing
   6 the result does not pass its checks   130 interrupted";
 
+const HOTPATCH_EXAMPLES: &str = "\
+Examples:
+  pybuild hotpatch ~/.pyenv/versions/3.10.13 --pip latest
+      new venvs of that interpreter get the newest pip that admits it
+  pybuild hotpatch /usr/local/bin/python3.12 --pip 24.0 --upgrade-installed
+      and the interpreter's own pip is 24.0 too
+  pybuild hotpatch ~/.pyenv/versions/3.10.13 --undo
+      as it was before";
+
 /// Builds CPython with the pip and setuptools of your choice inside its ensurepip.
 #[derive(Debug, Parser)]
 #[command(
@@ -140,10 +149,43 @@ pub enum PatchProgram {
 
 /// `pybuild hotpatch …`.
 #[derive(Debug, Args)]
+#[command(after_help = HOTPATCH_EXAMPLES)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a flag on a command line is a bool; HotpatchSettings makes enums of them"
+)]
 pub struct HotpatchArguments {
+    /// An interpreter, or the prefix that has it in bin (repeatable)
+    #[arg(value_name = "PYTHON|PREFIX", required = true)]
+    pub targets: Vec<PathBuf>,
+
     /// What ensurepip will bundle.
     #[command(flatten)]
     pub pins: PinArguments,
+
+    /// Bring the interpreter's own pip and setuptools to the pins too
+    #[arg(long, help_heading = "Hotpatch")]
+    pub upgrade_installed: bool,
+
+    /// Put back what was there before the first hotpatch
+    #[arg(
+        long,
+        conflicts_with_all = ["pip", "setuptools", "index_url", "offline", "upgrade_installed", "no_check"],
+        help_heading = "Hotpatch"
+    )]
+    pub undo: bool,
+
+    /// Leave out the proof: asking ensurepip, and making a venv
+    #[arg(long, help_heading = "Hotpatch")]
+    pub no_check: bool,
+
+    /// Change it although processes run that interpreter
+    #[arg(long, help_heading = "Hotpatch")]
+    pub even_if_running: bool,
+
+    /// Show the diff and the wheels that would come and go, and do nothing
+    #[arg(long, help_heading = "Output")]
+    pub dry_run: bool,
 }
 
 /// `pybuild VERSION …`.

@@ -1,6 +1,7 @@
 //! The arguments of a build, validated: one value made of enums, with every path absolute.
 
 pub mod patch;
+pub mod hotpatch;
 
 use std::path::{Path, PathBuf};
 

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::fetch::{VerifiedInputs, VerifiedSource};
 use crate::host::distribution::Distribution;
 use crate::host::readiness::{Question, Ready, Remedy};
+use crate::hotpatch;
 use crate::install::record::{InputRecord, Record};
 use crate::install::{self, Installation, Papers, prefix, record};
 use crate::progress::Reporter;
@@ -55,7 +56,7 @@ pub fn run(
                 "an earlier pybuild was ended while it changed {prefix}; what it left was put in order"
             ));
         }
-        if let Some(record) = already_there(settings, &prefix, release.version) {
+        if let Some(record) = already_there(settings, &prefix, release.version, reporter) {
             return Ok(Outcome::AlreadyThere(Box::new(record)));
         }
     }
@@ -96,11 +97,23 @@ fn already_there(
     settings: &BuildSettings,
     prefix: &InstallPrefix,
     version: PythonVersion,
+    reporter: &dyn Reporter,
 ) -> Option<Record> {
     if settings.installed == WhenInstalled::Rebuild {
         return None;
     }
-    record::find(prefix, version).filter(|record| record.plan.request == settings.request)
+    let record = record::find(prefix, version)?;
+    if record.plan.request != settings.request {
+        return None;
+    }
+    if hotpatch::is_hotpatched(prefix.path(), version) {
+        // Its ensurepip is no longer what the record says.
+        reporter.note(&format!(
+            "CPython {version} in {prefix} was hotpatched since it was built, so it is built again"
+        ));
+        return None;
+    }
+    Some(record)
 }
 
 /// Where a plan is carried out.

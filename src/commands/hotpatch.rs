@@ -1,20 +1,388 @@
-//! `pybuild hotpatch`.
+//! `pybuild hotpatch PYTHON|PREFIX …`: every target is looked at before the first one is changed.
 
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::session::Session;
 use crate::cli::HotpatchArguments;
+use crate::command::Runner;
 use crate::environment::Environment;
-use crate::error::Error;
+use crate::error::{Error, Explain as _};
+use crate::hotpatch::{
+    self, Arrangement, Expected, InstalledChange, Kept, KeptRecord, Proof, Target, processes_of,
+};
+use crate::interrupt::HeldFolder;
 use crate::output::Output;
-use crate::progress::Reporter;
+use crate::progress::{Reporter, Unit};
+use crate::resolve::plan::{Pin, Pins};
+use crate::settings::hotpatch::{
+    HotpatchSettings, InstalledPackages, Mode, ProofWish, RunningProcesses, Task,
+};
+use crate::source;
+use crate::source::ensurepip::{Bundled, EnsurepipPatch, Repin, Stdlib, repin};
 
-/// Runs it.
+/// The title of the phases that change something.
+const PHASE: &str = "hotpatch";
+
+/// Changes the interpreters that the arguments name, or puts them back.
 ///
 /// # Errors
-/// None yet.
+/// When one of them cannot be changed: then nothing is. When a change or its proof fails: then that
+/// interpreter is as it was, and the others are done.
 pub fn run(
-    _arguments: HotpatchArguments,
-    _environment: &Environment,
-    _reporter: &dyn Reporter,
-    _output: Output,
+    arguments: HotpatchArguments,
+    environment: &Environment,
+    reporter: &dyn Reporter,
+    output: Output,
 ) -> Result<(), Error> {
-    todo!()
+    let settings = HotpatchSettings::new(arguments, environment)?;
+    let targets = find(&settings, environment)?;
+    let hotpatch = Hotpatch {
+        settings: &settings,
+        environment,
+        reporter,
+        output,
+    };
+    match &settings.task {
+        Task::Undo => hotpatch.undo(targets),
+        Task::Pin { .. } => hotpatch.pin(targets),
+    }
+}
+
+/// The interpreters, each of them once.
+fn find(settings: &HotpatchSettings, environment: &Environment) -> Result<Vec<Target>, Error> {
+    let mut targets: Vec<Target> = Vec::new();
+    for given in &settings.targets {
+        let target = Target::find(given, environment)?;
+        if targets
+            .iter()
+            .all(|other| other.stdlib() != target.stdlib())
+        {
+            targets.push(target);
+        }
+    }
+    Ok(targets)
+}
+
+struct Hotpatch<'a> {
+    settings: &'a HotpatchSettings,
+    environment: &'a Environment,
+    reporter: &'a dyn Reporter,
+    output: Output,
+}
+
+/// One interpreter, and what is to become of it.
+struct Job {
+    target: Target,
+    pins: Pins,
+    patch: EnsurepipPatch,
+    arrangement: Arrangement,
+}
+
+/// The folder for the proof and for what is fetched, and the log of what runs there.
+struct Scratch {
+    folder: tempfile::TempDir,
+    runner: Runner,
+    _held: HeldFolder,
+}
+
+impl Scratch {
+    fn new(session: &Session<'_>) -> Result<Self, Error> {
+        let failed = |source| Error::Scratch {
+            path: session.store.root().to_owned(),
+            source,
+        };
+        let folder = session.store.scratch("hotpatch").map_err(failed)?;
+        let runner = Runner::with_log(folder.path().join("log")).map_err(hotpatch::Error::from)?;
+        Ok(Self {
+            _held: HeldFolder::new(folder.path().to_owned()),
+            folder,
+            runner,
+        })
+    }
+
+    /// A new folder in it.
+    fn made(&self) -> Result<tempfile::TempDir, Error> {
+        tempfile::tempdir_in(self.folder.path()).map_err(|source| Error::Scratch {
+            path: self.folder.path().to_owned(),
+            source,
+        })
+    }
+}
+
+impl Hotpatch<'_> {
+    fn pin(&self, targets: Vec<Target>) -> Result<(), Error> {
+        let Task::Pin {
+            pip,
+            setuptools,
+            index_url,
+            network,
+            ..
+        } = &self.settings.task
+        else {
+            return Ok(());
+        };
+        let session = Session::new(index_url.clone(), *network, self.environment, self.reporter)?;
+        let scratch = Scratch::new(&session)?;
+        let mut jobs = Vec::new();
+        let several = targets.len() > 1;
+        for target in targets {
+            self.ensure_changeable(&target)?;
+            if several {
+                self.reporter.note(&format!("{}:", name_of(&target)));
+            }
+            let pins = session.pins(target.version(), pip, setuptools)?;
+            let wheels = session.wheels(&pins, &scratch.runner)?;
+            let wish = Repin::of(&pins, |input| {
+                let wheel = wheels.iter().find(|wheel| wheel.input() == input);
+                wheel.map_or(Path::new(""), |wheel| wheel.path())
+            })
+            .map_err(source::Error::from)?;
+            let patch = repin(Stdlib::of_installation(target.stdlib()), &wish)
+                .map_err(source::Error::from)?;
+            let arrangement = Arrangement::of_patch(&patch, &target)?;
+            jobs.push(Job {
+                target,
+                pins,
+                patch,
+                arrangement,
+            });
+        }
+        if self.settings.mode == Mode::DryRun {
+            for job in &jobs {
+                self.show(job);
+            }
+            return Ok(());
+        }
+        let opened = jobs
+            .into_iter()
+            .map(|job| Ok((Kept::open(&job.target)?, job)))
+            .collect::<Result<Vec<_>, hotpatch::Error>>()?;
+        self.each(opened, |(mut kept, job)| {
+            self.change(&mut kept, &job, &scratch)
+        })
+    }
+
+    /// What is refused before anything is fetched.
+    fn ensure_changeable(&self, target: &Target) -> Result<(), Error> {
+        if self.settings.mode == Mode::DryRun {
+            return Ok(());
+        }
+        if self.settings.installed() == InstalledPackages::Upgrade {
+            target.ensure_packages_are_its_own()?;
+        }
+        target.ensure_writable()?;
+        if self.settings.running == RunningProcesses::Refuse {
+            let processes = processes_of(target.python());
+            if !processes.is_empty() {
+                return Err(hotpatch::Error::Running {
+                    python: target.python().to_owned(),
+                    processes,
+                }
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Does something for each interpreter, and goes on with the others when it fails for one.
+    fn each<T>(
+        &self,
+        targets: Vec<T>,
+        mut work: impl FnMut(T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut failed: Option<Error> = None;
+        for target in targets {
+            if let Err(error) = work(target)
+                && let Some(earlier) = failed.replace(error)
+            {
+                self.output.error(&earlier, earlier.hint().as_deref());
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn show(&self, job: &Job) {
+        let stdlib = job.target.stdlib();
+        let mut text = format!("# {}, below {}\n", name_of(&job.target), stdlib.display());
+        for wheel in job.patch.added() {
+            let path = stdlib.join(&wheel.path);
+            if crate::digest::Sha256::of_file(&path).ok() != Some(wheel.sha256) {
+                let _ = writeln!(text, "# + {}", wheel.path.display());
+            }
+        }
+        for path in job.patch.removed() {
+            let _ = writeln!(text, "# - {}", path.display());
+        }
+        text.push_str(&job.patch.diff());
+        self.output.result(text.trim_end());
+    }
+
+    /// Changes one interpreter and proves it; puts everything back when that fails.
+    fn change(&self, kept: &mut Kept, job: &Job, scratch: &Scratch) -> Result<(), Error> {
+        match self.change_and_prove(kept, job, scratch) {
+            Ok(()) => {
+                kept.settle();
+                let python = job.target.python().display();
+                self.output.result(&python.to_string());
+                Ok(())
+            }
+            Err(error) => match kept.roll_back(&job.pins) {
+                Ok(()) => Err(error),
+                Err(source) => Err(hotpatch::Error::NotPutBack {
+                    prefix: job.target.prefix().to_owned(),
+                    first: crate::error::chain(&error),
+                    source: Box::new(source),
+                }
+                .into()),
+            },
+        }
+    }
+
+    fn change_and_prove(&self, kept: &mut Kept, job: &Job, scratch: &Scratch) -> Result<(), Error> {
+        let target = &job.target;
+        let phase = self.reporter.begin(PHASE, Unit::Steps, None);
+        if job.arrangement.stands(target.prefix()) {
+            phase.finish(&format!("{}: as it is to be already", name_of(target)));
+        } else {
+            let before = bundled(target);
+            kept.arrange(&job.arrangement, &job.pins)?;
+            let outcome = difference(before.as_ref(), bundled(target).as_ref());
+            phase.finish(&format!("{}: {outcome}", name_of(target)));
+        }
+        let folder = scratch.made()?;
+        if self.settings.installed() == InstalledPackages::Upgrade {
+            let phase = self.reporter.begin("install", Unit::Steps, None);
+            let change = InstalledChange::make(
+                target,
+                &job.pins,
+                folder.path(),
+                self.environment,
+                &scratch.runner,
+            )?;
+            kept.install(&change, &job.pins)?;
+            phase.finish(&format!("{} into site-packages", listed(&job.pins)));
+            if job.pins.setuptools == Pin::Removed {
+                self.reporter
+                    .note("the setuptools that is installed already stays: remove it with pip");
+            }
+        }
+        kept.bring_papers_in_line()?;
+        if self.settings.proof() == ProofWish::Prove {
+            let phase = self.reporter.begin("check", Unit::Steps, None);
+            let expected = Expected::of(&job.pins);
+            let proof = Proof {
+                target,
+                scratch: folder.path(),
+                environment: self.environment,
+                runner: &scratch.runner,
+            };
+            let pip = proof.ensurepip(&expected)?;
+            let mut outcome = if target.version().series().0 >= 3 {
+                format!("ensurepip and a new venv have pip {pip}")
+            } else {
+                format!("ensurepip has and gives pip {pip}")
+            };
+            if self.settings.installed() == InstalledPackages::Upgrade {
+                proof.installed(&expected)?;
+                outcome.push_str(", the interpreter too");
+            }
+            phase.finish(&outcome);
+        }
+        Ok(())
+    }
+
+    fn undo(&self, targets: Vec<Target>) -> Result<(), Error> {
+        if self.settings.mode == Mode::DryRun {
+            for target in &targets {
+                self.show_undo(target)?;
+            }
+            return Ok(());
+        }
+        let mut opened = Vec::new();
+        for target in targets {
+            self.ensure_changeable(&target)?;
+            let mut kept = Kept::open(&target)?;
+            kept.ensure_undoable()?;
+            opened.push(kept);
+        }
+        self.each(opened, |mut kept| {
+            let name = name_of(kept.target());
+            if kept.record().is_none() {
+                self.reporter.note(&format!(
+                    "{name} is not hotpatched: there is nothing to put back"
+                ));
+                return Ok(());
+            }
+            let phase = self.reporter.begin("undo", Unit::Steps, None);
+            kept.undo()?;
+            let bundled = bundled(kept.target());
+            let outcome = difference(None, bundled.as_ref());
+            phase.finish(&format!("{name}: {outcome}, as it was before"));
+            let python = kept.target().python().display();
+            self.output.result(&python.to_string());
+            Ok(())
+        })
+    }
+
+    fn show_undo(&self, target: &Target) -> Result<(), Error> {
+        let mut text = format!("# {}\n", name_of(target));
+        match KeptRecord::of(target)? {
+            Some(record) => {
+                for path in record.paths() {
+                    let _ = writeln!(text, "{}", path.display());
+                }
+            }
+            None => text.push_str("# not hotpatched"),
+        }
+        self.output.result(text.trim_end());
+        Ok(())
+    }
+}
+
+/// What the target's `ensurepip` says that it bundles; `None` when it cannot be read.
+fn bundled(target: &Target) -> Option<Bundled> {
+    let path = target.stdlib().join("ensurepip/__init__.py");
+    Bundled::read(&fs_err::read_to_string(path).ok()?).ok()
+}
+
+/// `pip 23.0.1 → 24.0, setuptools 65.5.0`.
+fn difference(before: Option<&Bundled>, after: Option<&Bundled>) -> String {
+    let version_of = |bundled: Option<&Bundled>, project: &str| {
+        let bundled = bundled?;
+        let wheel = match project {
+            "pip" => Some(&bundled.pip),
+            _ => bundled.setuptools.as_ref(),
+        };
+        wheel.map(|wheel| wheel.version.clone())
+    };
+    let mut parts = Vec::new();
+    for project in ["pip", "setuptools"] {
+        let part = match (version_of(before, project), version_of(after, project)) {
+            (Some(before), Some(after)) if before != after => {
+                format!("{project} {before} → {after}")
+            }
+            (_, Some(after)) => format!("{project} {after}"),
+            (Some(before), None) => format!("{project} {before} → none"),
+            (None, None) => continue,
+        };
+        parts.push(part);
+    }
+    parts.join(", ")
+}
+
+fn listed(pins: &Pins) -> String {
+    let wheels = pins
+        .wheels()
+        .map(|wheel| format!("{} {}", wheel.project, wheel.version));
+    wheels.collect::<Vec<_>>().join(", ")
+}
+
+/// `CPython 3.11.2 in /usr/local`.
+fn name_of(target: &Target) -> String {
+    format!(
+        "CPython {} in {}",
+        target.version(),
+        target.prefix().display()
+    )
 }

@@ -226,6 +226,21 @@ pub fn fetch(plan: &Plan, context: &FetchContext<'_>) -> Result<VerifiedInputs, 
         .collect::<Result<_, _>>()?;
     let wheels = fetch_wheels(&plan.pins, context)?;
     let source = fetch_source(plan.python, &plan.source, context)?;
+    let source = match &plan.source {
+        Source::Archive {
+            accepted, origins, ..
+        } => VerifiedSource::Archive(
+            archive::Search {
+                version: plan.python,
+                accepted,
+                origins,
+                context,
+            }
+            .run()?,
+        ),
+        Source::Tree { path } if path.is_dir() => VerifiedSource::Tree(path.clone()),
+        Source::Tree { path } => return Err(Error::NoTree { path: path.clone() }),
+    };
     Ok(VerifiedInputs {
         source,
         wheels,
@@ -237,6 +252,10 @@ pub fn fetch(plan: &Plan, context: &FetchContext<'_>) -> Result<VerifiedInputs, 
 ///
 /// # Errors
 /// [`Error`].
+/// Gets the wheels of these pins, in their order, and proves their digests.
+///
+/// # Errors
+/// [`Error`]. What was downloaded until then stays in the store.
 pub fn fetch_wheels(pins: &Pins, context: &FetchContext<'_>) -> Result<Vec<VerifiedWheel>, Error> {
     pins.wheels()
         .map(|wheel| fetch_wheel(wheel, context))

@@ -79,10 +79,11 @@ impl Arrangement {
 
     /// What stood there when it was put on the shelf.
     #[must_use]
-    pub fn of_shelf(shelf: &Shelf, mut wanted: impl FnMut(&Path) -> bool) -> Self {
-        let pieces = shelf.items().iter().filter(|(path, _)| wanted(path));
+    pub fn of_shelf(shelf: &Shelf) -> Self {
         Self(
-            pieces
+            shelf
+                .items()
+                .iter()
                 .map(|(path, item)| {
                     let piece = match item {
                         Item::Absent => Piece::Nothing,
@@ -96,6 +97,12 @@ impl Arrangement {
                 })
                 .collect(),
         )
+    }
+
+    /// One text.
+    #[must_use]
+    pub fn of_text(path: PathBuf, text: String) -> Self {
+        Self(BTreeMap::from([(path, Piece::Text(text))]))
     }
 
     /// The paths that change, sorted.
@@ -177,13 +184,10 @@ impl Arrangement {
     fn compiled(&self, prefix: &Path, texts: &[PathBuf]) -> Result<(), Error> {
         for text in texts {
             for path in compiled_beside(text)? {
-                let stays = self
-                    .0
-                    .iter()
-                    .any(|(other, piece)| match piece {
-                        Piece::Kept { .. } | Piece::Link(_) => prefix.join(other) == path,
-                        _ => false,
-                    });
+                let stays = self.0.iter().any(|(other, piece)| match piece {
+                    Piece::Kept { .. } | Piece::Link(_) => prefix.join(other) == path,
+                    _ => false,
+                });
                 if !stays {
                     remove_if_there(&path).map_err(Error::file(&path))?;
                 }
@@ -201,7 +205,7 @@ fn is_wheel(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "whl")
 }
 
-fn is_compiled(path: &Path) -> bool {
+pub(super) fn is_compiled(path: &Path) -> bool {
     path.extension()
         .is_some_and(|ending| ending == "pyc" || ending == "pyo")
 }
@@ -219,7 +223,7 @@ fn compiled_beside(text: &Path) -> Result<Vec<PathBuf>, Error> {
     }
     let beside = text.parent().unwrap_or(Path::new("/"));
     for folder in [beside.to_owned(), beside.join("__pycache__")] {
-        let list = || -> io::Result<()> {
+        let mut list = || -> io::Result<()> {
             for entry in fs_err::read_dir(&folder)? {
                 let path = entry?.path();
                 if is_compiled(&path) {

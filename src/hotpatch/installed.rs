@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::arrangement::take_after;
-use super::kept::{Kept, Part};
+use super::kept::Kept;
 use super::shelf::{Item, Shelf};
 use super::{Error, Target};
 use crate::command::Runner;
@@ -50,8 +50,8 @@ impl InstalledChange {
         let root = scratch.join("root");
         let init = target.stdlib().join("ensurepip/__init__.py");
         let text = fs_err::read_to_string(&init).map_err(Error::file(&init))?;
-        let bundled = Bundled::read(&text)
-            .map_err(|source| Error::file(&init)(io::Error::other(source)))?;
+        let bundled =
+            Bundled::read(&text).map_err(|source| Error::file(&init)(io::Error::other(source)))?;
         let folder = target.stdlib().join("ensurepip/_bundled");
         let pip = folder.join(bundled.pip.file_name("pip"));
         let old = files_of(target, pins)?;
@@ -91,26 +91,32 @@ impl InstalledChange {
     }
 
     /// Puts what is new in the place of what is old, all of it or nothing. New files have owner and
-    /// mode of the file that they replace, or else of the project's other files.
+    /// mode of the file that they replace, or else of the folder of all packages.
     ///
     /// # Errors
     /// When the prefix cannot be changed.
     pub fn apply(&self, target: &Target) -> Result<(), Error> {
-        let prefix = target.prefix();
         let purelib = fs_err::metadata(target.purelib()).map_err(Error::file(target.purelib()))?;
-        let mut transaction = Transaction::begin(prefix)?;
+        for (path, from) in &self.new {
+            match std::fs::metadata(target.prefix().join(path)) {
+                Ok(model) => take_after(from, &model),
+                Err(_) => level(from, &purelib),
+            }
+            .map_err(Error::file(from))?;
+        }
+        self.swap(target)
+    }
+
+    fn swap(&self, target: &Target) -> Result<(), Error> {
+        let purelib = fs_err::metadata(target.purelib()).map_err(Error::file(target.purelib()))?;
+        let mut transaction = Transaction::begin(target.prefix())?;
         for path in self.old.iter().filter(|path| !self.new.contains_key(*path)) {
             transaction.remove(path);
         }
         let mut made = BTreeSet::new();
         for (path, from) in &self.new {
-            let model = std::fs::metadata(prefix.join(path)).ok();
-            if let Some(model) = model {
-                take_after(from, &model).map_err(Error::file(from))?;
-            } else {
-                level(from, &purelib).map_err(Error::file(from))?;
-            }
-            let folders = path.ancestors().skip(1).map(|folder| prefix.join(folder));
+            let folders = path.ancestors().skip(1);
+            let folders = folders.map(|folder| target.prefix().join(folder));
             made.extend(folders.take_while(|folder| !folder.exists()));
             transaction.add(path, from)?;
         }
@@ -157,33 +163,9 @@ impl Kept {
         let old = files_of(&target, pins)?;
         let out = self.made_folder("out")?;
         let change = InstalledChange::back_to(shelf, old, &out)?;
-        let purelib = fs_err::metadata(target.purelib()).map_err(Error::file(target.purelib()))?;
-        let mut transaction = Transaction::begin(target.prefix())?;
-        for path in change.old.iter().filter(|path| !change.new.contains_key(*path)) {
-            transaction.remove(path);
-        }
-        let mut made = BTreeSet::new();
-        for (path, from) in &change.new {
-            let folders = path.ancestors().skip(1);
-            let folders = folders.map(|folder| target.prefix().join(folder));
-            made.extend(folders.take_while(|folder| !folder.exists()));
-            transaction.add(path, from)?;
-        }
-        transaction.commit()?;
-        for folder in made {
-            take_after(&folder, &purelib).map_err(Error::file(&folder))?;
-        }
+        change.swap(&target)?;
         let _ = fs_err::remove_dir_all(out);
         Ok(())
-    }
-
-    /// Puts back what site-packages held before the first time.
-    pub(super) fn put_original_installed_back(&mut self) -> Result<(), Error> {
-        let Some(pins) = self.record().map(|record| record.pins.clone()) else {
-            return Ok(());
-        };
-        let shelf = self.shelf(Part::Installed)?;
-        self.put_installed_back(&shelf, &pins)
     }
 }
 
@@ -347,7 +329,10 @@ mod tests {
                 "/p/lib/python3.11/site-packages/pip/__init__.py",
             ),
             ("../../../bin/pip3,sha256=abc,1", "/p/bin/pip3"),
-            ("\"pip/a,b.py\",,", "/p/lib/python3.11/site-packages/pip/a,b.py"),
+            (
+                "\"pip/a,b.py\",,",
+                "/p/lib/python3.11/site-packages/pip/a,b.py",
+            ),
             ("/p/bin/pip,,", "/p/bin/pip"),
         ] {
             assert_eq!(recorded_path(line, purelib).unwrap(), Path::new(path));

@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::arrangement::{Arrangement, sweep};
+use super::arrangement::{Arrangement, is_compiled, sweep};
+use super::installed::InstalledChange;
 use super::shelf::{Item, Shelf};
 use super::{Error, Target};
 use crate::digest::Sha256;
-use crate::install::record;
+use crate::install::{Manifest, record};
 use crate::resolve::plan::Pins;
 use crate::resolve::version::PythonVersion;
 
@@ -65,7 +66,7 @@ pub struct KeptRecord {
 
 /// Which part of an interpreter a path belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+enum Part {
     Ensurepip,
     Installed,
 }
@@ -76,6 +77,10 @@ pub struct Kept {
     target: Target,
     record: Option<KeptRecord>,
     folders: Vec<PathBuf>,
+    /// The record when this run began.
+    began: Option<KeptRecord>,
+    /// What stood there when this run began to change it.
+    before: Vec<(Part, Shelf)>,
     _lock: File,
 }
 
@@ -90,10 +95,12 @@ impl Kept {
         match lock.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => return Err(Error::Busy { path: ensurepip }),
-            Err(std::fs::TryLockError::Error(source)) => return Err(Error::file(&ensurepip)(source)),
+            Err(std::fs::TryLockError::Error(source)) => {
+                return Err(Error::file(&ensurepip)(source));
+            }
         }
         crate::install::recover(target.prefix())?;
-        let record = read(target)?;
+        let record = KeptRecord::of(target)?;
         let venv = target.stdlib().join("venv");
         let mut swept = vec![
             ensurepip.join("_bundled"),
@@ -107,8 +114,10 @@ impl Kept {
         let folders = record.as_ref().map(|record| record.folders.clone());
         let kept = Self {
             target: target.clone(),
+            began: record.clone(),
             record,
             folders: folders.unwrap_or_default(),
+            before: Vec::new(),
             _lock: lock,
         };
         for litter in [BEFORE, "out"] {
@@ -158,17 +167,17 @@ impl Kept {
     }
 
     /// Keeps what stands at these paths before anything is changed there, and says so in the record.
-    /// What was kept the first time stays. Gives what stands there now, for going back.
+    /// What was kept the first time stays; what stands there now is kept for going back, too.
     ///
     /// # Errors
     /// When something cannot be read or kept.
-    pub(super) fn keep<'a>(
+    fn keep<'a>(
         &mut self,
         part: Part,
         paths: impl Iterator<Item = &'a Path> + Clone,
         written: &BTreeMap<PathBuf, Sha256>,
         pins: &Pins,
-    ) -> Result<Shelf, Error> {
+    ) -> Result<(), Error> {
         let prefix = self.target.prefix().to_owned();
         let name = match part {
             Part::Ensurepip => BEFORE,
@@ -178,6 +187,7 @@ impl Kept {
         for path in paths.clone() {
             before.keep(&prefix, path)?;
         }
+        self.before.push((part, before));
         let mut shelf = self.shelf(part)?;
         for path in paths {
             shelf.keep(&prefix, path)?;
@@ -209,12 +219,11 @@ impl Kept {
         record.pins = pins.clone();
         self.folders.dedup();
         record.folders.clone_from(&self.folders);
-        self.write(record)?;
-        Ok(before)
+        self.write(record)
     }
 
     /// What was kept of one part the first time.
-    pub(super) fn shelf(&mut self, part: Part) -> Result<Shelf, Error> {
+    fn shelf(&mut self, part: Part) -> Result<Shelf, Error> {
         let (name, items) = match part {
             Part::Ensurepip => (
                 "originals/ensurepip",
@@ -231,12 +240,104 @@ impl Kept {
         ))
     }
 
-    /// Goes back to an earlier record, or to there being none.
-    pub(super) fn reset(&mut self, record: Option<KeptRecord>) -> Result<(), Error> {
-        match record {
+    /// Goes back to what stood there when this run began.
+    ///
+    /// # Errors
+    /// When something cannot be written; then `--undo` can.
+    pub fn roll_back(&mut self, pins: &Pins) -> Result<(), Error> {
+        for (part, shelf) in std::mem::take(&mut self.before).into_iter().rev() {
+            match part {
+                Part::Installed => self.put_installed_back(&shelf, pins)?,
+                Part::Ensurepip => {
+                    Arrangement::of_shelf(&shelf).bring_about(self.target.prefix())?;
+                }
+            }
+        }
+        self.settle();
+        match self.began.clone() {
             Some(record) => self.write(record),
             None => self.forget(),
         }
+    }
+
+    /// Puts back what stood there before the first time, and forgets it.
+    ///
+    /// # Errors
+    /// When something cannot be written; then this can be done again.
+    pub fn undo(&mut self) -> Result<(), Error> {
+        self.ensure_undoable()?;
+        if let Some(pins) = self.record().map(|record| record.pins.clone()) {
+            let shelf = self.shelf(Part::Installed)?;
+            self.put_installed_back(&shelf, &pins)?;
+        }
+        let originals = Arrangement::of_shelf(&self.shelf(Part::Ensurepip)?);
+        originals.bring_about(self.target.prefix())?;
+        self.forget()
+    }
+
+    /// Makes the change of `ensurepip`, with what stands there kept first. The installation's own
+    /// record is kept too: [`Kept::bring_papers_in_line`] changes it.
+    ///
+    /// # Errors
+    /// When something cannot be kept or written.
+    pub fn arrange(&mut self, arrangement: &Arrangement, pins: &Pins) -> Result<(), Error> {
+        let papers = self.manifest_path();
+        let manifest = self.target.prefix().join(&papers).exists();
+        let papers = manifest.then_some(papers.as_path());
+        let paths: Vec<&Path> = arrangement.paths().chain(papers).collect();
+        let texts = arrangement.texts();
+        self.keep(Part::Ensurepip, paths.into_iter(), &texts, pins)?;
+        arrangement.bring_about(self.target.prefix())
+    }
+
+    /// Makes the change of site-packages, with what stands there kept first.
+    ///
+    /// # Errors
+    /// When something cannot be kept or written.
+    pub fn install(&mut self, change: &InstalledChange, pins: &Pins) -> Result<(), Error> {
+        self.keep(Part::Installed, change.paths(), &BTreeMap::new(), pins)?;
+        change.apply(&self.target)
+    }
+
+    /// Brings the list of files of an installation that pybuild made in line with what stands there.
+    /// Compiled files stay in it: Python makes them anew.
+    ///
+    /// # Errors
+    /// When the list cannot be read or written.
+    pub fn bring_papers_in_line(&self) -> Result<(), Error> {
+        let path = self.manifest_path();
+        let file = self.target.prefix().join(&path);
+        let Some(record) = &self.record else {
+            return Ok(());
+        };
+        let text = match fs_err::read(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Error::file(&file)(error)),
+        };
+        let manifest: Manifest = serde_json::from_slice(&text).map_err(|source| Error::Record {
+            path: file.clone(),
+            source: Some(source),
+        })?;
+        let changed = record
+            .paths()
+            .filter(|changed| !is_compiled(changed) && **changed != *path)
+            .chain(record.installed.keys().map(PathBuf::as_path));
+        let manifest = manifest
+            .refreshed(self.target.prefix(), changed)
+            .map_err(Error::file(&file))?;
+        let mut after = serde_json::to_string_pretty(&manifest)
+            .map_err(|error| Error::file(&file)(error.into()))?;
+        after.push('\n');
+        if after.as_bytes() == text {
+            return Ok(());
+        }
+        Arrangement::of_text(path, after).bring_about(self.target.prefix())
+    }
+
+    /// The list of files of an installation that pybuild made, below the prefix.
+    fn manifest_path(&self) -> PathBuf {
+        record::folder(self.target.version()).join(record::FILES)
     }
 
     fn write(&mut self, record: KeptRecord) -> Result<(), Error> {
@@ -262,7 +363,7 @@ impl Kept {
     }
 
     /// What the run kept for going back is needed no more.
-    pub(super) fn settle(&self) {
+    pub fn settle(&self) {
         let _ = fs_err::remove_dir_all(self.folder().join(BEFORE));
     }
 
@@ -270,7 +371,7 @@ impl Kept {
     ///
     /// # Errors
     /// When it cannot be removed.
-    pub(super) fn forget(&mut self) -> Result<(), Error> {
+    fn forget(&mut self) -> Result<(), Error> {
         let folder = self.folder();
         let remove = || -> io::Result<()> {
             super::shelf::remove_if_there(&folder.join(RECORD))?;
@@ -298,7 +399,7 @@ impl Kept {
     ///
     /// # Errors
     /// [`Error::ChangedSince`], [`Error::KeptDamaged`].
-    pub(super) fn ensure_undoable(&mut self) -> Result<(), Error> {
+    pub fn ensure_undoable(&mut self) -> Result<(), Error> {
         for part in [Part::Ensurepip, Part::Installed] {
             self.shelf(part)?.verify()?;
         }
@@ -319,13 +420,6 @@ impl Kept {
         Ok(())
     }
 
-    /// What `ensurepip` and the records held before the first time.
-    pub(super) fn original_ensurepip(&mut self) -> Result<Arrangement, Error> {
-        Ok(Arrangement::of_shelf(&self.shelf(Part::Ensurepip)?, |_| {
-            true
-        }))
-    }
-
     /// The interpreter.
     #[must_use]
     pub fn target(&self) -> &Target {
@@ -334,12 +428,45 @@ impl Kept {
 }
 
 impl KeptRecord {
+    /// The record of a target; `None` when it is not hotpatched.
+    ///
+    /// # Errors
+    /// When there is one that is not understood, or of another release.
+    pub fn of(target: &Target) -> Result<Option<Self>, Error> {
+        let path = target.prefix().join(folder(target.version())).join(RECORD);
+        let text = match fs_err::read(&path) {
+            Ok(text) => text,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(Error::file(&path)(error)),
+        };
+        let record: Self = serde_json::from_slice(&text).map_err(|source| Error::Record {
+            path: path.clone(),
+            source: Some(source),
+        })?;
+        if record.format != FORMAT {
+            return Err(Error::Record { path, source: None });
+        }
+        if record.python != target.version() {
+            return Err(Error::Replaced {
+                prefix: target.prefix().to_owned(),
+                found: target.version(),
+                hotpatched: record.python,
+            });
+        }
+        Ok(Some(record))
+    }
+
     /// The paths that differ from what they were before the first time, sorted.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         let ensurepip = self.ensurepip.keys();
-        ensurepip
-            .chain(self.installed.keys())
-            .map(PathBuf::as_path)
+        ensurepip.chain(self.installed.keys()).map(PathBuf::as_path)
     }
 
     /// Whether site-packages were changed too.
@@ -347,38 +474,4 @@ impl KeptRecord {
     pub fn changed_installed(&self) -> bool {
         !self.installed.is_empty()
     }
-}
-
-fn read(target: &Target) -> Result<Option<KeptRecord>, Error> {
-    let path = target
-        .prefix()
-        .join(folder(target.version()))
-        .join(RECORD);
-    let text = match fs_err::read(&path) {
-        Ok(text) => text,
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            return Ok(None);
-        }
-        Err(error) => return Err(Error::file(&path)(error)),
-    };
-    let record: KeptRecord = serde_json::from_slice(&text).map_err(|source| Error::Record {
-        path: path.clone(),
-        source: Some(source),
-    })?;
-    if record.format != FORMAT {
-        return Err(Error::Record { path, source: None });
-    }
-    if record.python != target.version() {
-        return Err(Error::Replaced {
-            prefix: target.prefix().to_owned(),
-            found: target.version(),
-            hotpatched: record.python,
-        });
-    }
-    Ok(Some(record))
 }

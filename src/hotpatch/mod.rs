@@ -20,7 +20,7 @@ mod target;
 
 pub use arrangement::{Arrangement, Piece};
 pub use error::Error;
-pub use installed::{InstalledChange, files_of};
+pub use installed::InstalledChange;
 pub use kept::{Kept, KeptRecord, folder, is_hotpatched};
 pub use prove::{Expected, Proof};
 pub use running::{Process, processes_of};

@@ -168,7 +168,11 @@ impl Proof<'_> {
 
     fn pip_of(&self, python: &Path) -> Result<String, Error> {
         let command = self.command(python);
-        let said = self.ask(&command, &["-E", "-s", "-B", "-m", "pip", "--version"], "pip ")?;
+        let said = self.ask(
+            &command,
+            &["-E", "-s", "-B", "-m", "pip", "--version"],
+            "pip ",
+        )?;
         Ok(said.split(' ').next().unwrap_or_default().to_owned())
     }
 

@@ -69,10 +69,7 @@ mod tests {
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(&program, &link).unwrap();
         assert!(processes_of(&program).is_empty());
-        let mut child = std::process::Command::new(&link)
-            .arg("60")
-            .spawn()
-            .unwrap();
+        let mut child = std::process::Command::new(&link).arg("60").spawn().unwrap();
         let found = processes_of(&program);
         child.kill().unwrap();
         child.wait().unwrap();

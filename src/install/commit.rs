@@ -234,6 +234,8 @@ fn outdated(
     for folder in packages {
         outdated.extend(files_below(prefix, folder));
     }
+    // What was kept of an earlier interpreter must not be put back into this one.
+    outdated.extend(files_below(prefix, &crate::hotpatch::folder(version)));
     outdated.retain(|path| {
         let replaced = manifest.contains(path) || path.starts_with(record::folder(version));
         !replaced

@@ -24,6 +24,25 @@ pub enum Item {
     Link(PathBuf),
 }
 
+impl Item {
+    /// What is at `path`; `None` when that is nothing, or neither a file nor a link.
+    fn at(path: &Path) -> io::Result<Option<Self>> {
+        let found = match fs_err::symlink_metadata(path) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(if found.is_symlink() {
+            Some(Self::Link(fs_err::read_link(path)?))
+        } else if found.is_file() {
+            let mode = found.permissions().mode() & 0o7777;
+            Some(Self::File(format!("{mode:04o}"), Sha256::of_file(path)?))
+        } else {
+            None
+        })
+    }
+}
+
 impl Manifest {
     /// What lies below `root`.
     ///
@@ -34,17 +53,29 @@ impl Manifest {
         for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
             let entry = entry?;
             let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
-            let item = if entry.file_type().is_symlink() {
-                Item::Link(fs_err::read_link(entry.path())?)
-            } else if entry.file_type().is_file() {
-                let mode = entry.metadata()?.permissions().mode() & 0o7777;
-                Item::File(format!("{mode:04o}"), Sha256::of_file(entry.path())?)
-            } else {
-                continue;
-            };
-            items.insert(path.to_owned(), item);
+            if let Some(item) = Item::at(entry.path())? {
+                items.insert(path.to_owned(), item);
+            }
         }
         Ok(Self(items))
+    }
+
+    /// The list with these paths (below `root`) as they are now.
+    ///
+    /// # Errors
+    /// When something there cannot be read; the error names it.
+    pub fn refreshed<'a>(
+        mut self,
+        root: &Path,
+        paths: impl Iterator<Item = &'a Path>,
+    ) -> io::Result<Self> {
+        for path in paths {
+            match Item::at(&root.join(path))? {
+                Some(item) => self.0.insert(path.to_owned(), item),
+                None => self.0.remove(path),
+            };
+        }
+        Ok(self)
     }
 
     /// The paths, sorted.

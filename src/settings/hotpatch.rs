@@ -1,0 +1,141 @@
+//! The arguments of a hotpatch, validated.
+
+use std::path::PathBuf;
+
+use super::{absolute_pin, choose, usage};
+use crate::address::Address;
+use crate::cli::HotpatchArguments;
+use crate::environment::Environment;
+use crate::error::Error;
+use crate::fetch::Network;
+use crate::resolve::pins::PinRequest;
+
+/// What is to be done to which interpreters.
+#[derive(Debug)]
+pub struct HotpatchSettings {
+    /// Interpreters and prefixes, as they were given.
+    pub targets: Vec<PathBuf>,
+    /// What is to be done to them.
+    pub task: Task,
+    /// What to do about processes that run them.
+    pub running: RunningProcesses,
+    /// Whether anything is done at all.
+    pub mode: Mode,
+}
+
+/// What is to be done to an interpreter.
+#[derive(Debug)]
+pub enum Task {
+    /// `--undo`: it is put back as it was.
+    Undo,
+    /// Its `ensurepip` is to bundle other wheels.
+    Pin {
+        /// The pip asked for.
+        pip: PinRequest,
+        /// The setuptools asked for.
+        setuptools: PinRequest,
+        /// `--index-url`.
+        index_url: Option<Address>,
+        /// Whether other hosts may be asked.
+        network: Network,
+        /// What becomes of the pip and setuptools that the interpreter has itself.
+        installed: InstalledPackages,
+        /// Whether it is proved in the end.
+        proof: ProofWish,
+    },
+}
+
+/// What becomes of the pip and setuptools in the interpreter's own site-packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstalledPackages {
+    /// They stay.
+    Keep,
+    /// `--upgrade-installed`: they are brought to the pins.
+    Upgrade,
+}
+
+/// Whether the changed interpreter is proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProofWish {
+    /// It is.
+    Prove,
+    /// `--no-check`.
+    Skip,
+}
+
+/// What to do about processes that run the interpreter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunningProcesses {
+    /// Nothing is changed while there are any.
+    Refuse,
+    /// `--even-if-running`.
+    Ignore,
+}
+
+/// Whether anything is done at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It is done.
+    Change,
+    /// `--dry-run`: what would be done is shown.
+    DryRun,
+}
+
+impl HotpatchSettings {
+    /// The settings that these arguments and this environment mean.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when nothing is asked for.
+    pub fn new(arguments: HotpatchArguments, environment: &Environment) -> Result<Self, Error> {
+        let pins = arguments.pins;
+        let task = if arguments.undo {
+            Task::Undo
+        } else if pins.pip == PinRequest::Bundled && pins.setuptools == PinRequest::Bundled {
+            return Err(usage(
+                "neither --pip nor --setuptools says what ensurepip is to bundle".to_owned(),
+                "name one, such as `--pip latest`, or put back what was there with --undo",
+            ));
+        } else {
+            Task::Pin {
+                pip: absolute_pin(pins.pip, environment),
+                setuptools: absolute_pin(pins.setuptools, environment),
+                index_url: pins.index_url,
+                network: choose(pins.offline, Network::Offline, Network::Online),
+                installed: choose(
+                    arguments.upgrade_installed,
+                    InstalledPackages::Upgrade,
+                    InstalledPackages::Keep,
+                ),
+                proof: choose(arguments.no_check, ProofWish::Skip, ProofWish::Prove),
+            }
+        };
+        Ok(Self {
+            targets: arguments.targets,
+            task,
+            running: choose(
+                arguments.even_if_running,
+                RunningProcesses::Ignore,
+                RunningProcesses::Refuse,
+            ),
+            mode: choose(arguments.dry_run, Mode::DryRun, Mode::Change),
+        })
+    }
+
+    /// What becomes of the installed packages.
+    #[must_use]
+    pub fn installed(&self) -> InstalledPackages {
+        match self.task {
+            Task::Pin { installed, .. } => installed,
+            Task::Undo => InstalledPackages::Keep,
+        }
+    }
+
+    /// Whether the change is proved.
+    #[must_use]
+    pub fn proof(&self) -> ProofWish {
+        match self.task {
+            Task::Pin { proof, .. } => proof,
+            Task::Undo => ProofWish::Skip,
+        }
+    }
+}
