@@ -227,7 +227,7 @@ impl Hotpatch<'_> {
                 self.output.result(&python.to_string());
                 Ok(())
             }
-            Err(error) => match kept.roll_back(&job.pins) {
+            Err(error) => match kept.roll_back() {
                 Ok(()) => Err(error),
                 Err(source) => Err(hotpatch::Error::NotPutBack {
                     prefix: job.target.prefix().to_owned(),

@@ -4,6 +4,7 @@
 //! was there in one transaction, so that site-packages never holds half a pip.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -54,7 +55,8 @@ impl InstalledChange {
             Bundled::read(&text).map_err(|source| Error::file(&init)(io::Error::other(source)))?;
         let folder = target.stdlib().join("ensurepip/_bundled");
         let pip = folder.join(bundled.pip.file_name("pip"));
-        let old = files_of(target, pins)?;
+        let projects = pins.wheels().map(|wheel| wheel.project.clone()).collect();
+        let old = files_of(target, &projects)?;
         let mut command = target
             .command(scratch, environment)
             .with_arguments(["-E", "-s", "-B", "-c", RUN_PIP])
@@ -155,12 +157,13 @@ impl InstalledChange {
 
 impl Kept {
     /// Puts back what site-packages held when this shelf was filled.
-    pub(super) fn put_installed_back(&mut self, shelf: &Shelf, pins: &Pins) -> Result<(), Error> {
+    pub(super) fn put_installed_back(&mut self, shelf: &Shelf) -> Result<(), Error> {
         if shelf.items().is_empty() {
             return Ok(());
         }
         let target = self.target().clone();
-        let old = files_of(&target, pins)?;
+        let projects = projects_on(shelf);
+        let old = files_of(&target, &projects)?;
         let out = self.made_folder("out")?;
         let change = InstalledChange::back_to(shelf, old, &out)?;
         change.swap(&target)?;
@@ -169,16 +172,16 @@ impl Kept {
     }
 }
 
-/// The files in the prefix that belong to the installed projects of these pins, below the prefix:
+/// The files in the prefix that belong to these installed projects, below the prefix:
 /// what their `RECORD` names, and whatever else lies in their folders.
 ///
 /// # Errors
 /// When a folder cannot be read.
-pub fn files_of(target: &Target, pins: &Pins) -> Result<BTreeSet<PathBuf>, Error> {
+fn files_of(target: &Target, projects: &BTreeSet<String>) -> Result<BTreeSet<PathBuf>, Error> {
     let purelib = target.purelib();
     let mut found = BTreeSet::new();
-    for wheel in pins.wheels() {
-        for info in dist_infos(purelib, &wheel.project).map_err(Error::file(purelib))? {
+    for project in projects {
+        for info in dist_infos(purelib, project).map_err(Error::file(purelib))? {
             let record = fs_err::read_to_string(info.join("RECORD")).unwrap_or_default();
             let mut folders = BTreeSet::from([info]);
             for line in record.lines() {
@@ -207,6 +210,21 @@ pub fn files_of(target: &Target, pins: &Pins) -> Result<BTreeSet<PathBuf>, Error
         .collect())
 }
 
+/// The projects whose files, old or new, are on a shelf.
+fn projects_on(shelf: &Shelf) -> BTreeSet<String> {
+    let folders = shelf.items().keys().flat_map(|path| path.iter());
+    folders.filter_map(project_of).collect()
+}
+
+/// `pip` of `pip-24.0.dist-info`.
+fn project_of(folder: &OsStr) -> Option<String> {
+    let (name, _) = folder
+        .to_str()?
+        .strip_suffix(".dist-info")?
+        .split_once('-')?;
+    Some(normalised(name))
+}
+
 /// The `*.dist-info` folders of a project, sorted.
 pub(super) fn dist_infos(site_packages: &Path, project: &str) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
@@ -217,11 +235,7 @@ pub(super) fn dist_infos(site_packages: &Path, project: &str) -> io::Result<Vec<
     };
     for entry in entries {
         let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let named = name
-            .strip_suffix(".dist-info")
-            .and_then(|stem| stem.split_once('-'));
-        if named.is_some_and(|(name, _)| normalised(name) == project) {
+        if path.file_name().and_then(project_of).as_deref() == Some(project) {
             found.push(path);
         }
     }

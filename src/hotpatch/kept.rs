@@ -188,11 +188,11 @@ impl Kept {
             before.keep(&prefix, path)?;
         }
         self.before.push((part, before));
-        let mut shelf = self.shelf(part)?;
+        let mut originals = self.shelf(part)?;
         for path in paths {
-            shelf.keep(&prefix, path)?;
+            originals.keep(&prefix, path)?;
         }
-        let items = shelf.items().clone();
+        let items = originals.items().clone();
         let mut record = self.record.clone().unwrap_or_else(|| KeptRecord {
             format: FORMAT,
             pybuild: String::new(),
@@ -244,10 +244,10 @@ impl Kept {
     ///
     /// # Errors
     /// When something cannot be written; then `--undo` can.
-    pub fn roll_back(&mut self, pins: &Pins) -> Result<(), Error> {
+    pub fn roll_back(&mut self) -> Result<(), Error> {
         for (part, shelf) in std::mem::take(&mut self.before).into_iter().rev() {
             match part {
-                Part::Installed => self.put_installed_back(&shelf, pins)?,
+                Part::Installed => self.put_installed_back(&shelf)?,
                 Part::Ensurepip => {
                     Arrangement::of_shelf(&shelf).bring_about(self.target.prefix())?;
                 }
@@ -266,10 +266,8 @@ impl Kept {
     /// When something cannot be written; then this can be done again.
     pub fn undo(&mut self) -> Result<(), Error> {
         self.ensure_undoable()?;
-        if let Some(pins) = self.record().map(|record| record.pins.clone()) {
-            let shelf = self.shelf(Part::Installed)?;
-            self.put_installed_back(&shelf, &pins)?;
-        }
+        let installed = self.shelf(Part::Installed)?;
+        self.put_installed_back(&installed)?;
         let originals = Arrangement::of_shelf(&self.shelf(Part::Ensurepip)?);
         originals.bring_about(self.target.prefix())?;
         self.forget()

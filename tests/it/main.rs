@@ -13,6 +13,7 @@ mod wheels;
 mod bad_input;
 mod fetch;
 mod flow;
+mod hotpatch;
 mod index;
 mod interrupt;
 mod output;

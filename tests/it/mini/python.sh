@@ -67,6 +67,8 @@ bootstrap() {
         echo "__version__ = \"$wanted\"" >"$1/$project/__init__.py"
         printf 'Metadata-Version: 2.1\nName: %s\nVersion: %s\n' "$project" "$wanted" \
             >"$1/$project-$wanted.dist-info/METADATA"
+        printf '%s,,\n' "$project/__init__.py" "$project-$wanted.dist-info/METADATA" \
+            "$project-$wanted.dist-info/RECORD" >"$1/$project-$wanted.dist-info/RECORD"
     done
     for script in pip3 "pip$short"; do
         printf '#!/bin/sh\nexec "%s" -m pip "$@"\n' "$3" >"$2/$script"
@@ -158,6 +160,20 @@ case $1 in
     script=$2
     shift 2
     case $script in
+    *pybuild-answer*)
+        printf 'pybuild-answer {"executable": "%s", "base_executable": null, "version": "%s", ' \
+            "$me" "$(version)"
+        printf '"prefix": "%s", "base_prefix": "%s", "stdlib": "%s", "purelib": "%s", ' \
+            "${MINI_VENV:-$home}" "$home" "$lib" "$site"
+        printf '"scripts": "%s", "wheel_folder": null}\n' "$bin"
+        ;;
+    *"run_module('pip'"*) # the wheel of pip, then pip's own arguments; only --root counts
+        bundled pip "$(pinned PIP)"
+        while [ "$1" != --root ]; do shift; done
+        bootstrap "$2$site" "$2$bin" "$bin/python$short"
+        ;;
+    *"'ensurepip '"*) echo "ensurepip $(pinned PIP)" ;;
+    *venv.main*) run_venv "$1" ;;
     *ensurepip._main*--root*argv*) run_ensurepip --root "$1" ;;
     *'ensurepip.version()'*) pinned PIP ;;
     *setuptools.__version__*) installed_version_of setuptools ;;

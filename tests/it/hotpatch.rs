@@ -1,0 +1,434 @@
+//! `pybuild hotpatch`: installed interpreters changed in place, put back, and left alone.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::mini_cpython::{BUNDLED_PIP, BUNDLED_SETUPTOOLS, MiniCpython, VERSION};
+use crate::outcome::Outcome;
+use crate::scene::{LATEST_PIP, Scene};
+
+/// Content, mode, owner and time of every file; only content and mode of folders.
+fn state(prefix: &Path) -> BTreeMap<PathBuf, String> {
+    walkdir::WalkDir::new(prefix)
+        .into_iter()
+        .map(Result::unwrap)
+        .map(|entry| {
+            let found = entry.metadata().unwrap();
+            let content = if found.is_file() {
+                let content = fs_err::read(entry.path()).unwrap();
+                let digest = pybuild::digest::Sha256::of(&content);
+                format!("{digest} {:?}", found.modified().unwrap())
+            } else {
+                String::new()
+            };
+            let path = entry.path().strip_prefix(prefix).unwrap().to_owned();
+            let owner = (found.uid(), found.gid());
+            let mode = found.permissions().mode();
+            (path, format!("{mode:o} {owner:?} {content}"))
+        })
+        .collect()
+}
+
+/// An interpreter that pybuild knows nothing of, with compiled files, and modes of its own.
+fn foreign(scene: &Scene, name: &str) -> PathBuf {
+    let prefix = scene.context.path(name);
+    let shown = prefix.display().to_string();
+    scene.build(&["--prefix", &shown]).success();
+    fs_err::remove_dir_all(prefix.join("share/pybuild")).unwrap();
+    let ensurepip = stdlib(&prefix).join("ensurepip");
+    let compiled = ensurepip.join("__pycache__");
+    fs_err::create_dir(&compiled).unwrap();
+    fs_err::write(compiled.join("__init__.mini.pyc"), "compiled").unwrap();
+    let mode = |path: PathBuf, mode| {
+        fs_err::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(ensurepip.join("__init__.py"), 0o640);
+    mode(wheel(&prefix, "pip", BUNDLED_PIP), 0o600);
+    prefix
+}
+
+fn stdlib(prefix: &Path) -> PathBuf {
+    let entries = fs_err::read_dir(prefix.join("lib")).unwrap();
+    let mut folders = entries.map(|entry| entry.unwrap().path());
+    folders
+        .find(|path| path.join("ensurepip").is_dir())
+        .unwrap()
+}
+
+fn wheel(prefix: &Path, project: &str, version: &str) -> PathBuf {
+    let name = format!("{project}-{version}-py3-none-any.whl");
+    stdlib(prefix).join("ensurepip/_bundled").join(name)
+}
+
+fn hotpatch(scene: &Scene, prefix: &Path, more: &[&str]) -> Outcome {
+    let shown = prefix.display().to_string();
+    let arguments = ["hotpatch", &shown].into_iter();
+    scene.context.run(arguments.chain(more.iter().copied()))
+}
+
+/// Must be refused with this code, one error and a hint, and change nothing.
+#[track_caller]
+fn refused(scene: &Scene, prefix: &Path, code: i32, target: &Path, more: &[&str]) -> Outcome {
+    let before = state(prefix);
+    let outcome = hotpatch(scene, target, more)
+        .exits(code)
+        .has_one_error_with_a_hint();
+    assert_eq!(state(prefix), before, "{outcome}");
+    outcome
+}
+
+#[test]
+fn the_pin_holds_in_new_venvs_and_undo_puts_every_byte_back() {
+    let scene = Scene::of(MiniCpython::new("3.11.99").with_setuptools());
+    let prefix = foreign(&scene, "installed");
+    let before = state(&prefix);
+    let arguments = ["--pip", "latest", "--setuptools", "68.0.0"];
+    let outcome = hotpatch(&scene, &prefix, &arguments).success();
+    let outcome = outcome.says(["pip 23.0 → 24.0", "setuptools 65.5.0 → 68.0.0"]);
+    assert!(outcome.stdout.ends_with("/bin/python3.11\n"), "{outcome}");
+    assert_eq!(scene.venv_pip(&prefix), LATEST_PIP);
+    assert_eq!(scene.pip(&prefix), BUNDLED_PIP);
+    assert!(!wheel(&prefix, "pip", BUNDLED_PIP).exists());
+    assert!(!wheel(&prefix, "setuptools", BUNDLED_SETUPTOOLS).exists());
+    let compiled = stdlib(&prefix).join("ensurepip/__pycache__");
+    assert!(!compiled.exists());
+    let mode = |path: PathBuf| fs_err::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!(mode(wheel(&prefix, "pip", LATEST_PIP)), 0o600);
+    assert_eq!(mode(stdlib(&prefix).join("ensurepip/__init__.py")), 0o640);
+
+    // The second time keeps what was there before the first.
+    fs_err::create_dir(&compiled).unwrap();
+    fs_err::write(compiled.join("__init__.mini.pyc"), "compiled anew").unwrap();
+    hotpatch(&scene, &prefix, &["--pip", "23.3.2"]).success();
+    assert_eq!(scene.venv_pip(&prefix), "23.3.2");
+    hotpatch(&scene, &prefix, &["--pip", "23.3.2"])
+        .success()
+        .says(["as it is to be already"]);
+
+    hotpatch(&scene, &prefix, &["--undo"]).success();
+    assert_eq!(state(&prefix), before);
+    hotpatch(&scene, &prefix, &["--undo"])
+        .success()
+        .says(["nothing to put back"]);
+    assert_eq!(state(&prefix), before);
+    scene.assert_nothing_is_left_behind();
+}
+
+#[test]
+fn a_dry_run_shows_the_diff_and_changes_nothing() {
+    let scene = Scene::new();
+    let prefix = foreign(&scene, "installed");
+    let before = state(&prefix);
+    let outcome = hotpatch(&scene, &prefix, &["--pip", "24.0", "--dry-run"]).success();
+    for line in [
+        "# + ensurepip/_bundled/pip-24.0-py3-none-any.whl",
+        "# - ensurepip/_bundled/pip-23.0-py3-none-any.whl",
+        "--- a/ensurepip/__init__.py",
+        "+_PIP_VERSION = \"24.0\"",
+    ] {
+        assert!(
+            outcome.stdout.lines().any(|found| found == line),
+            "{outcome}"
+        );
+    }
+    assert_eq!(state(&prefix), before);
+}
+
+#[test]
+fn setuptools_can_be_taken_out_and_put_back() {
+    let scene = Scene::of(MiniCpython::new("3.11.99").with_setuptools());
+    let prefix = foreign(&scene, "installed");
+    let before = state(&prefix);
+    hotpatch(&scene, &prefix, &["--setuptools", "none"])
+        .success()
+        .says(["setuptools 65.5.0 → none"]);
+    scene.venv_pip(&prefix);
+    let venv = scene.context.path("venv/lib/python3.11/site-packages");
+    assert!(venv.join("pip").exists() && !venv.join("setuptools").exists());
+    hotpatch(&scene, &prefix, &["--undo"]).success();
+    assert_eq!(state(&prefix), before);
+}
+
+#[test]
+fn the_interpreters_own_pip_is_brought_along_when_that_is_asked() {
+    let scene = Scene::new();
+    let prefix = foreign(&scene, "installed");
+    let before = state(&prefix);
+    hotpatch(&scene, &prefix, &["--pip", "24.0", "--upgrade-installed"]).success();
+    assert_eq!(scene.pip(&prefix), "24.0");
+    let site_packages = stdlib(&prefix).join("site-packages");
+    assert!(site_packages.join("pip-24.0.dist-info").exists());
+    assert!(!site_packages.join("pip-23.0.dist-info").exists());
+    // What Python or somebody else puts into the new pip's folders goes with them.
+    fs_err::write(site_packages.join("pip-24.0.dist-info/more"), "").unwrap();
+    hotpatch(&scene, &prefix, &["--undo"]).success();
+    assert_eq!(scene.pip(&prefix), BUNDLED_PIP);
+    assert_eq!(state(&prefix), before);
+
+    fs_err::write(stdlib(&prefix).join("EXTERNALLY-MANAGED"), "").unwrap();
+    let arguments = ["--pip", "24.0", "--upgrade-installed"];
+    refused(&scene, &prefix, 2, &prefix, &arguments).says(["EXTERNALLY-MANAGED"]);
+    hotpatch(&scene, &prefix, &["--pip", "24.0"]).success();
+}
+
+#[test]
+fn a_proof_that_fails_puts_everything_back() {
+    let scene = Scene::new();
+    let prefix = foreign(&scene, "installed");
+    let interpreter = prefix.join("bin/python3.99");
+    let sound = fs_err::read_to_string(&interpreter).unwrap();
+    let broken = "echo '__version__ = \"9\"' >\"$dir/lib/python$short/site-packages/pip/__init__.py\"\n    fi\n}\n\n# Why";
+    let broken = sound.replace("    fi\n}\n\n# Why", broken);
+    assert_ne!(sound, broken);
+    fs_err::write(&interpreter, &broken).unwrap();
+    let arguments = ["--pip", "24.0", "--upgrade-installed"];
+    let outcome = refused(&scene, &prefix, 6, &prefix, &arguments);
+    outcome.says(["the pip of a new venv", "is 9, not 24.0"]);
+
+    // After an earlier hotpatch that is what it left.
+    fs_err::write(&interpreter, &sound).unwrap();
+    hotpatch(&scene, &prefix, &["--pip", "23.3.2"]).success();
+    fs_err::write(&interpreter, &broken).unwrap();
+    refused(&scene, &prefix, 6, &prefix, &["--pip", "24.0"]);
+    hotpatch(&scene, &prefix, &["--pip", "24.0", "--no-check"]).success();
+    scene.assert_nothing_is_left_behind();
+}
+
+#[test]
+fn every_target_is_looked_at_before_the_first_is_changed() {
+    let scene = Scene::new();
+    let one = foreign(&scene, "one");
+    let two = foreign(&scene, "two");
+    let [first, second] = [&one, &two].map(|prefix| prefix.display().to_string());
+    let before = state(&one);
+    let bad = ["hotpatch", &first, "/nowhere", "--pip", "24.0"];
+    scene.context.run(bad).exits(2).has_one_error_with_a_hint();
+    assert_eq!(state(&one), before);
+    let both = ["hotpatch", &first, &second, &first, "--pip", "24.0"];
+    let outcome = scene.context.run(both).success();
+    assert_eq!(outcome.stdout.lines().count(), 2, "{outcome}");
+    for prefix in [one, two] {
+        assert_eq!(scene.venv_pip(&prefix), "24.0");
+    }
+}
+
+#[test]
+fn what_cannot_be_hotpatched_is_refused_and_stays_as_it_was() {
+    let scene = Scene::new();
+    let prefix = foreign(&scene, "installed");
+    let pin = ["--pip", "24.0"];
+    let venv = scene.context.path("venv");
+    scene.venv_pip(&prefix);
+    let python = prefix.join("bin/python3.99").display().to_string();
+    for target in [
+        venv.clone(),
+        venv.join("bin/python3"),
+        venv.join("bin/python3.99"),
+    ] {
+        let outcome = refused(&scene, &prefix, 2, &target, &pin);
+        outcome.says(["virtual environment", python.as_str()]);
+    }
+    let script = |name: &str, text: &str| {
+        let path = scene.context.write(name, format!("#!/bin/sh\n{text}\n"));
+        fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    };
+    let empty = scene.context.path("tmp");
+    let other = script("other", "echo something else; exit 1");
+    let shim = script("shim", &format!("exec '{python}' \"$@\""));
+    for (target, text) in [
+        (scene.context.path("nowhere"), "there is no interpreter"),
+        (empty, "has no interpreter"),
+        (other, "`something else`"),
+        (shim, python.as_str()),
+        (scene.context.write("plain", "no program"), "plain"),
+    ] {
+        let outcome = hotpatch(&scene, &target, &pin).has_one_error_with_a_hint();
+        assert!(
+            outcome.code == Some(2) || outcome.code == Some(1),
+            "{outcome}"
+        );
+        outcome.says([text]);
+    }
+    refused(&scene, &prefix, 2, &prefix, &[]).says(["--pip"]);
+    refused(&scene, &prefix, 2, &prefix, &["--setuptools", "68.0.0"]).says(["setuptools"]);
+    refused(&scene, &prefix, 3, &prefix, &["--pip", "99.0"]).says(["99.0"]);
+    let both = ["--undo", "--pip", "24.0"];
+    hotpatch(&scene, &prefix, &both).exits(2);
+    fs_err::copy(prefix.join("bin/python3.99"), prefix.join("bin/python3.98")).unwrap();
+    let outcome = refused(&scene, &prefix, 2, &prefix, &pin);
+    outcome.says(["several interpreters", "bin/python3.98", "bin/python3.99"]);
+    fs_err::remove_file(prefix.join("bin/python3.98")).unwrap();
+
+    // As Debian has it: the wheels are packages of their own.
+    let bundled = stdlib(&prefix).join("ensurepip/_bundled");
+    let away = scene.context.path("away");
+    fs_err::rename(&bundled, &away).unwrap();
+    refused(&scene, &prefix, 2, &prefix, &pin).says(["bundles no wheels", "pybuild VERSION"]);
+    fs_err::rename(&away, &bundled).unwrap();
+    let wheel_folder = fs_err::read_to_string(&python)
+        .unwrap()
+        .replace("\"wheel_folder\": null", "\"wheel_folder\": \"/wheels\"");
+    fs_err::write(&python, wheel_folder).unwrap();
+    refused(&scene, &prefix, 2, &prefix, &pin).says(["/wheels"]);
+}
+
+#[test]
+fn a_prefix_that_may_not_be_written_is_refused() {
+    let scene = Scene::new();
+    let prefix = foreign(&scene, "installed");
+    let bundled = stdlib(&prefix).join("ensurepip/_bundled");
+    let mode = |mode| {
+        fs_err::set_permissions(&bundled, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(0o555);
+    // For root, everything may be written.
+    if fs_err::write(bundled.join("probe"), "").is_err() {
+        refused(&scene, &prefix, 1, &prefix, &["--pip", "24.0"]).says(["may not be written"]);
+    }
+    mode(0o755);
+}
+
+#[test]
+fn somebody_elses_change_is_not_undone() {
+    let scene = Scene::new();
+    let prefix = foreign(&scene, "installed");
+    hotpatch(&scene, &prefix, &["--pip", "24.0"]).success();
+    let text = stdlib(&prefix).join("ensurepip/__init__.py");
+    let content = fs_err::read_to_string(&text).unwrap();
+    fs_err::write(&text, content + "# mine\n").unwrap();
+    refused(&scene, &prefix, 1, &prefix, &["--undo"]).says(["changed by somebody else"]);
+}
+
+#[test]
+fn the_record_of_an_installation_of_pybuilds_own_follows() {
+    let scene = Scene::new();
+    scene.build(&["--pip", "23.3.2"]).success();
+    let prefix = scene.prefix();
+    let before = state(&prefix);
+    let list = prefix.join(format!("share/pybuild/{VERSION}/files.json"));
+    hotpatch(&scene, &prefix, &["--pip", "24.0", "--upgrade-installed"]).success();
+    let files = fs_err::read_to_string(&list).unwrap();
+    for (name, there) in [
+        ("_bundled/pip-24.0-py3-none-any.whl", true),
+        ("_bundled/pip-23.3.2-py3-none-any.whl", false),
+        ("pip-24.0.dist-info/METADATA", true),
+        ("pip-23.3.2.dist-info/METADATA", false),
+    ] {
+        assert_eq!(files.contains(name), there, "{name} in {files}");
+    }
+    let text = stdlib(&prefix).join("ensurepip/__init__.py");
+    let digest = pybuild::digest::Sha256::of(&fs_err::read(text).unwrap());
+    assert!(files.contains(&digest.to_string()));
+    hotpatch(&scene, &prefix, &["--undo"]).success();
+    assert_eq!(state(&prefix), before);
+
+    // What was asked for at first is no longer there, so it is built again, and nothing is left.
+    hotpatch(&scene, &prefix, &["--pip", "24.0"]).success();
+    scene
+        .build(&["--pip", "23.3.2"])
+        .success()
+        .says(["was hotpatched", "built again"]);
+    assert_eq!(scene.venv_pip(&prefix), "23.3.2");
+    assert!(!prefix.join("share/pybuild/hotpatch").exists());
+    assert!(!wheel(&prefix, "pip", "24.0").exists());
+}
+
+#[test]
+fn a_venv_can_be_made_whenever_it_is_killed() {
+    const KILLS: u32 = 100;
+    let scene = Scene::of(MiniCpython::new("3.11.99").with_setuptools());
+    let prefix = foreign(&scene, "installed");
+    let before = state(&prefix);
+    let shown = prefix.display().to_string();
+    let tasks: [&[&str]; 3] = [
+        &["--pip", "24.0", "--setuptools", "68.0.0", "--no-check"],
+        &["--pip", "23.3.2", "--no-check"],
+        &["--undo"],
+    ];
+    let command = |task: &[&str]| {
+        let arguments = ["hotpatch", &shown].into_iter();
+        scene.context.command(arguments.chain(task.iter().copied()))
+    };
+    let started = Instant::now();
+    for task in tasks {
+        scene.context.outcome(&mut command(task)).success();
+    }
+    let longest = started.elapsed() / 3;
+    let mut killed = 0;
+    let mut seen = std::collections::BTreeSet::new();
+    for number in 0..KILLS {
+        let mut child = command(tasks[number as usize % tasks.len()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // A step that has no divisor in common with the number of tasks, over the whole of a run.
+        std::thread::sleep(longest * (number * 37 % 100) / 100);
+        child.kill().unwrap();
+        killed += u32::from(!child.wait().unwrap().success());
+        seen.insert(names_only_what_is_there(&prefix));
+        if number % 10 == 0 {
+            scene.venv_pip(&prefix);
+        }
+    }
+    assert!(killed > KILLS / 2, "{killed}");
+    assert!(seen.len() > 1, "{seen:?}");
+    let finished = hotpatch(&scene, &prefix, &["--pip", "24.0"]).success();
+    assert_eq!(scene.venv_pip(&prefix), "24.0", "{finished}");
+    hotpatch(&scene, &prefix, &["--undo"]).success();
+    let mut after = state(&prefix);
+    if !before.contains_key(Path::new("share/pybuild")) {
+        after.remove(Path::new("share/pybuild"));
+    }
+    assert_eq!(after, before);
+}
+
+/// Asserts that each wheel that the text names is there and whole; gives the wheels that it names.
+#[track_caller]
+fn names_only_what_is_there(prefix: &Path) -> Vec<String> {
+    let text = fs_err::read_to_string(stdlib(prefix).join("ensurepip/__init__.py")).unwrap();
+    ["pip", "setuptools"]
+        .iter()
+        .map(|project| {
+            let mark = format!("_{}_VERSION = \"", project.to_uppercase());
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix(&mark))
+                .unwrap();
+            let version = line.trim_end_matches('"');
+            let content = fs_err::read(wheel(prefix, project, version)).unwrap();
+            let expected = crate::wheels::Wheel::of(project, version).bytes();
+            assert_eq!(content, expected, "{project} {version}");
+            format!("{project} {version}")
+        })
+        .collect()
+}
+
+#[test]
+fn ctrl_c_during_the_proof_leaves_an_interpreter_that_works() {
+    let scene = Scene::new();
+    let prefix = foreign(&scene, "installed");
+    let before = state(&prefix);
+    let shown = prefix.display().to_string();
+    let mut child = scene
+        .context
+        .command(["hotpatch", &shown, "--pip", "24.0"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !wheel(&prefix, "pip", "24.0").exists() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let process = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+    child.wait().unwrap();
+    scene.venv_pip(&prefix);
+    hotpatch(&scene, &prefix, &["--undo"]).success();
+    assert_eq!(state(&prefix), before);
+}
