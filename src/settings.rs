@@ -1,7 +1,7 @@
 //! The arguments of a build, validated: one value made of enums, with every path absolute.
 
-pub mod patch;
 pub mod hotpatch;
+pub mod patch;
 
 use std::path::{Path, PathBuf};
 

@@ -132,7 +132,7 @@ impl Hotpatch<'_> {
                 self.reporter.note(&format!("{}:", name_of(&target)));
             }
             let pins = session.pins(target.version(), pip, setuptools)?;
-            let wheels = session.wheels(&pins, &scratch.runner)?;
+            let wheels = session.fetch_wheels(&pins, &scratch.runner)?;
             let wish = Repin::of(&pins, |input| {
                 let wheel = wheels.iter().find(|wheel| wheel.input() == input);
                 wheel.map_or(Path::new(""), |wheel| wheel.path())

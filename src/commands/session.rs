@@ -10,7 +10,6 @@ use crate::error::Error;
 use crate::fetch::http::Http;
 use crate::fetch::retry::Retries;
 use crate::fetch::{self, FetchContext, Network, VerifiedInputs, VerifiedSource, VerifiedWheel};
-use crate::fetch::{self, FetchContext, Network, VerifiedInputs, VerifiedWheel};
 use crate::progress::Reporter;
 use crate::resolve;
 use crate::resolve::index::{Index, IndexSettings, SystemRoot};
@@ -185,18 +184,6 @@ impl<'a> Session<'a> {
     }
 
     fn fetching<'b>(&'b self, runner: &'b Runner) -> FetchContext<'b> {
-        Ok(fetch::fetch(plan, &self.context(runner))?)
-    }
-
-    /// The wheels of these pins, verified; `runner` is not needed for them, but part of the context.
-    ///
-    /// # Errors
-    /// When a wheel cannot be had or is not what it should be.
-    pub fn wheels(&self, pins: &Pins, runner: &Runner) -> Result<Vec<VerifiedWheel>, Error> {
-        Ok(fetch::fetch_wheels(pins, &self.context(runner))?)
-    }
-
-    fn context<'b>(&'b self, runner: &'b Runner) -> FetchContext<'b> {
         FetchContext {
             store: &self.store,
             http: &self.http,

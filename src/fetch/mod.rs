@@ -226,21 +226,6 @@ pub fn fetch(plan: &Plan, context: &FetchContext<'_>) -> Result<VerifiedInputs, 
         .collect::<Result<_, _>>()?;
     let wheels = fetch_wheels(&plan.pins, context)?;
     let source = fetch_source(plan.python, &plan.source, context)?;
-    let source = match &plan.source {
-        Source::Archive {
-            accepted, origins, ..
-        } => VerifiedSource::Archive(
-            archive::Search {
-                version: plan.python,
-                accepted,
-                origins,
-                context,
-            }
-            .run()?,
-        ),
-        Source::Tree { path } if path.is_dir() => VerifiedSource::Tree(path.clone()),
-        Source::Tree { path } => return Err(Error::NoTree { path: path.clone() }),
-    };
     Ok(VerifiedInputs {
         source,
         wheels,
@@ -248,10 +233,6 @@ pub fn fetch(plan: &Plan, context: &FetchContext<'_>) -> Result<VerifiedInputs, 
     })
 }
 
-/// Gets the wheels of `pins` and proves their digests.
-///
-/// # Errors
-/// [`Error`].
 /// Gets the wheels of these pins, in their order, and proves their digests.
 ///
 /// # Errors
