@@ -302,7 +302,7 @@ impl Hotpatch<'_> {
         let mut opened = Vec::new();
         for target in targets {
             self.ensure_changeable(&target)?;
-            let mut kept = Kept::open(&target)?;
+            let kept = Kept::open(&target)?;
             kept.ensure_undoable()?;
             opened.push(kept);
         }

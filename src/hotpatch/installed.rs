@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::arrangement::take_after;
-use super::kept::Kept;
+use super::kept::{Kept, OUT};
 use super::shelf::{Item, Shelf};
 use super::{Error, Target};
 use crate::command::Runner;
@@ -164,7 +164,7 @@ impl Kept {
         let target = self.target().clone();
         let projects = projects_on(shelf);
         let old = files_of(&target, &projects)?;
-        let out = self.made_folder("out")?;
+        let out = self.made_folder(OUT)?;
         let change = InstalledChange::back_to(shelf, old, &out)?;
         change.swap(&target)?;
         let _ = fs_err::remove_dir_all(out);

@@ -28,6 +28,8 @@ const RECORD: &str = "hotpatch.json";
 const ORIGINALS: &str = "originals";
 /// What stood there when the run began that is under way.
 const BEFORE: &str = "before";
+/// What is about to be moved back into site-packages.
+pub(super) const OUT: &str = "out";
 
 /// The folder of what was kept, relative to the prefix. It is the series' own: two interpreters of
 /// different series can share a prefix.
@@ -69,6 +71,24 @@ pub struct KeptRecord {
 enum Part {
     Ensurepip,
     Installed,
+}
+
+impl Part {
+    /// The folder of what was kept of it the first time.
+    fn originals(self) -> &'static str {
+        match self {
+            Self::Ensurepip => "originals/ensurepip",
+            Self::Installed => "originals/installed",
+        }
+    }
+
+    /// The folder of what stood there when the run began that is under way.
+    fn before(self) -> &'static str {
+        match self {
+            Self::Ensurepip => "before/ensurepip",
+            Self::Installed => "before/installed",
+        }
+    }
 }
 
 /// The kept originals of one interpreter, held by one process.
@@ -120,12 +140,7 @@ impl Kept {
             before: Vec::new(),
             _lock: lock,
         };
-        for litter in [BEFORE, "out"] {
-            let _ = fs_err::remove_dir_all(kept.folder().join(litter));
-        }
-        if kept.record.is_none() {
-            let _ = fs_err::remove_dir_all(kept.folder());
-        }
+        kept.settle();
         Ok(kept)
     }
 
@@ -179,16 +194,13 @@ impl Kept {
         pins: &Pins,
     ) -> Result<(), Error> {
         let prefix = self.target.prefix().to_owned();
-        let name = match part {
-            Part::Ensurepip => BEFORE,
-            Part::Installed => "before/installed",
-        };
-        let mut before = Shelf::new(self.made_folder(name)?, BTreeMap::new());
+        let mut before = Shelf::new(self.made_folder(part.before())?, BTreeMap::new());
         for path in paths.clone() {
             before.keep(&prefix, path)?;
         }
         self.before.push((part, before));
-        let mut originals = self.shelf(part)?;
+        self.made_folder(part.originals())?;
+        let mut originals = self.shelf(part);
         for path in paths {
             originals.keep(&prefix, path)?;
         }
@@ -223,21 +235,14 @@ impl Kept {
     }
 
     /// What was kept of one part the first time.
-    fn shelf(&mut self, part: Part) -> Result<Shelf, Error> {
-        let (name, items) = match part {
-            Part::Ensurepip => (
-                "originals/ensurepip",
-                self.record.as_ref().map(|record| record.ensurepip.clone()),
-            ),
-            Part::Installed => (
-                "originals/installed",
-                self.record.as_ref().map(|record| record.installed.clone()),
-            ),
+    fn shelf(&self, part: Part) -> Shelf {
+        let record = self.record.as_ref();
+        let items = match part {
+            Part::Ensurepip => record.map(|record| record.ensurepip.clone()),
+            Part::Installed => record.map(|record| record.installed.clone()),
         };
-        Ok(Shelf::new(
-            self.made_folder(name)?,
-            items.unwrap_or_default(),
-        ))
+        let folder = self.folder().join(part.originals());
+        Shelf::new(folder, items.unwrap_or_default())
     }
 
     /// Goes back to what stood there when this run began.
@@ -253,11 +258,12 @@ impl Kept {
                 }
             }
         }
-        self.settle();
         match self.began.clone() {
-            Some(record) => self.write(record),
-            None => self.forget(),
+            Some(record) => self.write(record)?,
+            None => return self.forget(),
         }
+        self.settle();
+        Ok(())
     }
 
     /// Puts back what stood there before the first time, and forgets it.
@@ -266,9 +272,9 @@ impl Kept {
     /// When something cannot be written; then this can be done again.
     pub fn undo(&mut self) -> Result<(), Error> {
         self.ensure_undoable()?;
-        let installed = self.shelf(Part::Installed)?;
+        let installed = self.shelf(Part::Installed);
         self.put_installed_back(&installed)?;
-        let originals = Arrangement::of_shelf(&self.shelf(Part::Ensurepip)?);
+        let originals = Arrangement::of_shelf(&self.shelf(Part::Ensurepip));
         originals.bring_about(self.target.prefix())?;
         self.forget()
     }
@@ -360,9 +366,19 @@ impl Kept {
         Ok(())
     }
 
-    /// What the run kept for going back is needed no more.
+    /// Clears away what no record speaks of: what a run kept for going back, and what one that was
+    /// killed or undone kept besides. What cannot be removed stays until the next time.
     pub fn settle(&self) {
-        let _ = fs_err::remove_dir_all(self.folder().join(BEFORE));
+        if self.record.is_none() {
+            let _ = fs_err::remove_dir_all(self.folder());
+            return;
+        }
+        for litter in [BEFORE, OUT] {
+            let _ = fs_err::remove_dir_all(self.folder().join(litter));
+        }
+        for part in [Part::Ensurepip, Part::Installed] {
+            self.shelf(part).sweep();
+        }
     }
 
     /// Removes everything that was kept, the record first.
@@ -397,9 +413,9 @@ impl Kept {
     ///
     /// # Errors
     /// [`Error::ChangedSince`], [`Error::KeptDamaged`].
-    pub fn ensure_undoable(&mut self) -> Result<(), Error> {
+    pub fn ensure_undoable(&self) -> Result<(), Error> {
         for part in [Part::Ensurepip, Part::Installed] {
-            self.shelf(part)?.verify()?;
+            self.shelf(part).verify()?;
         }
         let Some(record) = &self.record else {
             return Ok(());

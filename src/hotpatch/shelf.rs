@@ -106,6 +106,25 @@ impl Shelf {
         Ok(())
     }
 
+    /// Removes the files that are not on the list, and the folder if nothing is.
+    pub(super) fn sweep(&self) {
+        for entry in std::fs::read_dir(&self.folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let path = entry.path();
+            let listed = self
+                .items
+                .values()
+                .any(|item| matches!(item, Item::File(file) if self.copy_of(file) == path));
+            if !listed {
+                let _ = fs_err::remove_file(path);
+            }
+        }
+        let _ = fs_err::remove_dir(&self.folder);
+    }
+
     fn next_number(&self) -> u32 {
         let numbers = self.items.values().filter_map(|item| match item {
             Item::File(file) => Some(file.kept + 1),
