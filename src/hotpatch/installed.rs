@@ -157,15 +157,15 @@ impl InstalledChange {
 
 impl Kept {
     /// Puts back what site-packages held when this shelf was filled.
-    pub(super) fn put_installed_back(&mut self, originals: &Shelf) -> Result<(), Error> {
-        if originals.items().is_empty() {
+    pub(super) fn put_installed_back(&mut self, stood: &Shelf) -> Result<(), Error> {
+        if stood.items().is_empty() {
             return Ok(());
         }
         let target = self.target().clone();
-        let projects = projects_on(originals);
+        let projects = projects_on(stood);
         let old = files_of(&target, &projects)?;
         let out = self.made_folder(OUT)?;
-        let change = InstalledChange::back_to(originals, old, &out)?;
+        let change = InstalledChange::back_to(stood, old, &out)?;
         change.swap(&target)?;
         let _ = fs_err::remove_dir_all(out);
         Ok(())

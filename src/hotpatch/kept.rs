@@ -10,61 +10,21 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::arrangement::{Arrangement, is_compiled, sweep};
 use super::installed::InstalledChange;
+use super::kept_record::{KeptRecord, RECORD, folder};
 use super::shelf::{Item, Shelf};
 use super::{Error, Target};
 use crate::digest::Sha256;
 use crate::install::{Manifest, record};
 use crate::resolve::plan::Pins;
-use crate::resolve::version::PythonVersion;
 
-/// The format of the record; raised when an older pybuild could not undo what a new one did.
-const FORMAT: u32 = 1;
-
-const RECORD: &str = "hotpatch.json";
 const ORIGINALS: &str = "originals";
 /// What stood there when the run began that is under way.
 const BEFORE: &str = "before";
 /// What is about to be moved back into site-packages.
 pub(super) const OUT: &str = "out";
-
-/// The folder of what was kept, relative to the prefix. It is the series' own: two interpreters of
-/// different series can share a prefix.
-#[must_use]
-pub fn folder(version: PythonVersion) -> PathBuf {
-    record::records().join("hotpatch").join(version.short())
-}
-
-/// Whether the interpreter of that series in a prefix was hotpatched.
-#[must_use]
-pub fn is_hotpatched(prefix: &Path, version: PythonVersion) -> bool {
-    prefix.join(folder(version)).join(RECORD).exists()
-}
-
-/// What was done to an interpreter, as `hotpatch.json` tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptRecord {
-    format: u32,
-    /// The pybuild that did it last.
-    pub pybuild: String,
-    /// When it did.
-    pub changed: Timestamp,
-    /// The interpreter.
-    pub python: PythonVersion,
-    /// What its `ensurepip` bundles since.
-    pub pins: Pins,
-    /// What its `ensurepip`, `venv` and records held before the first time.
-    ensurepip: BTreeMap<PathBuf, Item>,
-    /// What its site-packages held before the first time.
-    installed: BTreeMap<PathBuf, Item>,
-    /// Every text that a hotpatch wrote, or is about to.
-    written: BTreeMap<PathBuf, Vec<Sha256>>,
-    /// Folders that were not there before.
-    folders: Vec<PathBuf>,
-}
 
 /// Which part of an interpreter a path belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +92,7 @@ impl Kept {
         swept.push(target.prefix().join(record::folder(target.version())));
         sweep(&swept);
         let folders = record.as_ref().map(|record| record.folders.clone());
-        let kept = Self {
+        let mut kept = Self {
             target: target.clone(),
             began: record.clone(),
             record,
@@ -140,7 +100,11 @@ impl Kept {
             before: Vec::new(),
             _lock: lock,
         };
-        kept.settle();
+        if kept.record.is_some() {
+            kept.settle();
+        } else if kept.folder().exists() {
+            kept.forget()?;
+        }
         Ok(kept)
     }
 
@@ -205,17 +169,8 @@ impl Kept {
             originals.keep(&prefix, path)?;
         }
         let items = originals.items().clone();
-        let mut record = self.record.clone().unwrap_or_else(|| KeptRecord {
-            format: FORMAT,
-            pybuild: String::new(),
-            changed: Timestamp::now(),
-            python: self.target.version(),
-            pins: pins.clone(),
-            ensurepip: BTreeMap::new(),
-            installed: BTreeMap::new(),
-            written: BTreeMap::new(),
-            folders: Vec::new(),
-        });
+        let new = || KeptRecord::new(self.target.version(), pins);
+        let mut record = self.record.clone().unwrap_or_else(new);
         match part {
             Part::Ensurepip => record.ensurepip = items,
             Part::Installed => record.installed = items,
@@ -369,10 +324,6 @@ impl Kept {
     /// Clears away what no record speaks of: what a run kept for going back, and what one that was
     /// killed or undone kept besides. What cannot be removed stays until the next time.
     pub fn settle(&self) {
-        if self.record.is_none() {
-            let _ = fs_err::remove_dir_all(self.folder());
-            return;
-        }
         for litter in [BEFORE, OUT] {
             let _ = fs_err::remove_dir_all(self.folder().join(litter));
         }
@@ -438,54 +389,5 @@ impl Kept {
     #[must_use]
     pub fn target(&self) -> &Target {
         &self.target
-    }
-}
-
-impl KeptRecord {
-    /// The record of a target; `None` when it is not hotpatched.
-    ///
-    /// # Errors
-    /// When there is one that is not understood, or of another release.
-    pub fn of(target: &Target) -> Result<Option<Self>, Error> {
-        let path = target.prefix().join(folder(target.version())).join(RECORD);
-        let text = match fs_err::read(&path) {
-            Ok(text) => text,
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
-                return Ok(None);
-            }
-            Err(error) => return Err(Error::file(&path)(error)),
-        };
-        let record: Self = serde_json::from_slice(&text).map_err(|source| Error::Record {
-            path: path.clone(),
-            source: Some(source),
-        })?;
-        if record.format != FORMAT {
-            return Err(Error::Record { path, source: None });
-        }
-        if record.python != target.version() {
-            return Err(Error::Replaced {
-                prefix: target.prefix().to_owned(),
-                found: target.version(),
-                hotpatched: record.python,
-            });
-        }
-        Ok(Some(record))
-    }
-
-    /// The paths that differ from what they were before the first time, sorted.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        let ensurepip = self.ensurepip.keys();
-        ensurepip.chain(self.installed.keys()).map(PathBuf::as_path)
-    }
-
-    /// Whether site-packages were changed too.
-    #[must_use]
-    pub fn changed_installed(&self) -> bool {
-        !self.installed.is_empty()
     }
 }

@@ -145,17 +145,11 @@ impl Target {
         let records = self.prefix.join(super::folder(self.version));
         let existing = records.ancestors().find(|folder| folder.exists());
         let folders = [ensurepip.join("_bundled"), ensurepip];
-        for folder in folders.iter().map(PathBuf::as_path).chain(existing) {
-            let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-            rustix::fs::access(folder, access).map_err(|source| Error::ReadOnly {
-                path: folder.to_owned(),
-                source: source.into(),
-            })?;
-        }
-        Ok(())
+        let folders = folders.iter().map(PathBuf::as_path);
+        folders.chain(existing).try_for_each(ensure_writable)
     }
 
-    /// Finds out whether its installed packages are its own.
+    /// Finds out whether its installed packages are its own and may be changed.
     ///
     /// # Errors
     /// [`Error::ExternallyManaged`]; [`Error::ReadOnly`].
@@ -167,7 +161,7 @@ impl Target {
                 marker,
             });
         }
-        Ok(())
+        ensure_writable(&self.purelib)
     }
 
     /// The interpreter as a command that sees nothing of the caller's settings, neither of Python's
@@ -176,6 +170,14 @@ impl Target {
     pub fn command(&self, home: &Path, environment: &Environment) -> Command {
         command(&self.python, home, environment)
     }
+}
+
+fn ensure_writable(folder: &Path) -> Result<(), Error> {
+    let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    rustix::fs::access(folder, access).map_err(|source| Error::ReadOnly {
+        path: folder.to_owned(),
+        source: source.into(),
+    })
 }
 
 /// Any interpreter as such a command.
