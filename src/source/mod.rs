@@ -1,5 +1,6 @@
 //! Steps 3 and 4: from a verified archive to a tree in which everything is as it will be compiled.
 
+mod archive;
 pub mod change;
 pub mod ensurepip;
 pub mod patch;
