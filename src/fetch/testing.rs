@@ -17,9 +17,12 @@ pub struct Asked {
     pub path: String,
     /// The first byte asked for with `Range`.
     pub from: Option<usize>,
+    /// Its first line and headers, as they came.
+    pub head: String,
 }
 
 /// What the server answers.
+#[derive(Clone)]
 pub struct Reply {
     status: u16,
     headers: String,
@@ -149,16 +152,19 @@ pub fn client() -> &'static Http {
 }
 
 fn read_request(stream: &TcpStream) -> Option<Asked> {
-    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
-    let path = lines.next()?.split(' ').nth(1)?.to_owned();
-    let mut from = None;
-    for line in lines.take_while(|line| !line.is_empty()) {
+    let lines = BufReader::new(stream).lines().map_while(Result::ok);
+    let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+    let path = head.first()?.split(' ').nth(1)?.to_owned();
+    let from = head.iter().find_map(|line| {
         let line = line.to_ascii_lowercase();
-        if let Some(range) = line.strip_prefix("range: bytes=") {
-            from = range.trim_end_matches('-').parse().ok();
-        }
-    }
-    Some(Asked { path, from })
+        let range = line.strip_prefix("range: bytes=")?;
+        range.trim_end_matches('-').parse().ok()
+    });
+    Some(Asked {
+        path,
+        from,
+        head: head.join("\r\n"),
+    })
 }
 
 /// Remembers what was said.

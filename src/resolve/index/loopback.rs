@@ -1,109 +1,42 @@
 //! For tests: an index on this machine, which answers what it is told to and keeps what it was asked.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
-use std::thread;
-
 use super::{Index, IndexSettings};
 use crate::fetch::Network;
 use crate::fetch::http::Http;
+use crate::fetch::testing::{Reply, Server};
 use crate::store::Store;
 
-/// One answer.
-#[derive(Clone)]
-pub(crate) struct Reply {
-    pub status: &'static str,
-    pub headers: Vec<(&'static str, String)>,
-    pub body: String,
-    /// Sent is this much less than was promised.
-    pub withheld: usize,
+/// A success with this body, of this type.
+pub(crate) fn page(content_type: &str, body: &str) -> Reply {
+    Reply::ok(body).with_header(&format!("Content-Type: {content_type}"))
 }
 
-impl Reply {
-    pub fn page(content_type: &str, body: &str) -> Self {
-        Self {
-            status: "200 OK",
-            headers: vec![("Content-Type", content_type.to_owned())],
-            body: body.to_owned(),
-            withheld: 0,
-        }
-    }
-
-    pub fn json(body: &str) -> Self {
-        Self::page("application/vnd.pypi.simple.v1+json", body)
-    }
-
-    pub fn status(status: &'static str) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: String::new(),
-            withheld: 0,
-        }
-    }
-
-    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.push((name, value.to_owned()));
-        self
-    }
+/// A page of the Simple API in its JSON form.
+pub(crate) fn json(body: &str) -> Reply {
+    page("application/vnd.pypi.simple.v1+json", body)
 }
 
 /// A server that gives its replies in order, the last one again and again.
-pub(crate) struct Loopback {
-    address: SocketAddr,
-    asked: Arc<Mutex<Vec<String>>>,
-}
+pub(crate) struct Loopback(Server);
 
 impl Loopback {
     pub fn with_replies(replies: Vec<Reply>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&asked);
-        thread::spawn(move || {
-            let mut replies = replies.into_iter();
-            let mut reply = replies.next().unwrap();
-            for stream in listener.incoming() {
-                let head = answer(stream.unwrap(), &reply);
-                log.lock().unwrap().push(head);
-                reply = replies.next().unwrap_or(reply);
-            }
-        });
-        Self { address, asked }
+        let last = replies.len() - 1;
+        Self(Server::start(move |_, count| {
+            replies[count.min(last)].clone()
+        }))
     }
 
     /// `http://LOGIN127.0.0.1:PORT/simple/`.
     pub fn index_url(&self, login: &str) -> String {
-        format!("http://{login}{}/simple/", self.address)
+        let server = self.0.address.to_string();
+        server.replace("http://", &format!("http://{login}")) + "simple/"
     }
 
     /// The heads of all requests so far.
     pub fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+        self.0.asked().into_iter().map(|asked| asked.head).collect()
     }
-}
-
-fn answer(stream: TcpStream, reply: &Reply) -> String {
-    let mut head = String::new();
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap() > 0 {}
-    let mut stream = stream;
-    let headers: Vec<String> = reply
-        .headers
-        .iter()
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
-    let text = format!(
-        "HTTP/1.1 {}\r\nConnection: close\r\n{}Content-Length: {}\r\n\r\n{}",
-        reply.status,
-        headers.concat(),
-        reply.body.len(),
-        &reply.body[..reply.body.len() - reply.withheld]
-    );
-    // The client may have gone already.
-    let _ = stream.write_all(text.as_bytes());
-    head
 }
 
 /// All that an index needs, with a cache of its own.

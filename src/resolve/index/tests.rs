@@ -1,10 +1,11 @@
 use std::error::Error as _;
 
-use super::loopback::{Bench, Loopback, Reply};
+use super::loopback::{self, Bench, Loopback};
 use super::{IndexError, ProjectPage};
 use crate::digest::Sha256;
 use crate::error::{ExitStatus, Explain as _};
 use crate::fetch::Network;
+use crate::fetch::testing::Reply;
 use crate::progress::SilentReporter;
 
 const DIGEST: &str = "ba0d021a166865d2265246961bec0152ff124de910c5cc39f1156ce3fa7c69dc";
@@ -58,10 +59,10 @@ fn said(error: &IndexError) -> String {
 #[test]
 fn json_and_html_say_the_same() {
     for reply in [
-        Reply::json(&json()),
-        Reply::page("application/json", &json()),
-        Reply::page("text/html; charset=utf-8", &html()),
-        Reply::page("application/vnd.pypi.simple.v1+html", &html()),
+        loopback::json(&json()),
+        loopback::page("application/json", &json()),
+        loopback::page("text/html; charset=utf-8", &html()),
+        loopback::page("application/vnd.pypi.simple.v1+html", &html()),
     ] {
         let server = Loopback::with_replies(vec![reply]);
         let page = ask(&server, "").unwrap();
@@ -98,7 +99,7 @@ fn json_and_html_say_the_same() {
 
 #[test]
 fn a_login_is_sent_and_handed_on_to_the_same_server_and_never_shown_or_kept() {
-    let server = Loopback::with_replies(vec![Reply::json(&json())]);
+    let server = Loopback::with_replies(vec![loopback::json(&json())]);
     let bench = Bench::new();
     let url = server.index_url("me:s%40cret@");
     let page = bench
@@ -128,7 +129,7 @@ fn a_login_is_sent_and_handed_on_to_the_same_server_and_never_shown_or_kept() {
         }
     }
 
-    let server = Loopback::with_replies(vec![Reply::status("401 Unauthorized")]);
+    let server = Loopback::with_replies(vec![Reply::status(401, "")]);
     let error = ask(&server, "me:s%40cret@").unwrap_err();
     assert!(said(&error).contains(".netrc"), "{}", said(&error));
     assert!(!format!("{error:?} {}", said(&error)).contains("cret"));
@@ -136,11 +137,9 @@ fn a_login_is_sent_and_handed_on_to_the_same_server_and_never_shown_or_kept() {
 
 #[test]
 fn references_are_relative_to_where_a_redirect_led() {
-    let target = Loopback::with_replies(vec![Reply::json(&json())]);
-    let moved = Reply::status("301 Moved Permanently").with_header(
-        "Location",
-        &target.index_url("").replace("simple/", "a/b/c/"),
-    );
+    let target = Loopback::with_replies(vec![loopback::json(&json())]);
+    let elsewhere = target.index_url("").replace("simple/", "a/b/c/");
+    let moved = Reply::status(301, "").with_header(&format!("Location: {elsewhere}"));
     let server = Loopback::with_replies(vec![moved]);
     let page = ask(&server, "me:secret@").unwrap();
     let address = &page.wheels[0].address;
@@ -159,24 +158,23 @@ fn references_are_relative_to_where_a_redirect_led() {
 
 #[test]
 fn what_may_pass_is_asked_again_and_what_will_not_is_not() {
-    let mut cut = Reply::json(&json());
-    cut.withheld = 40;
+    let cut = loopback::json(&json()).cut_after(json().len() - 40);
     let server = Loopback::with_replies(vec![
-        Reply::status("500 Internal Server Error"),
+        Reply::status(500, ""),
         cut,
-        Reply::status("503 Slow Down").with_header("Retry-After", "0"),
-        Reply::json(&json()),
+        Reply::status(503, "").with_header("Retry-After: 0"),
+        loopback::json(&json()),
     ]);
     assert_eq!(ask(&server, "").unwrap().wheels.len(), 2);
     assert_eq!(server.asked().len(), 4);
 
-    let server = Loopback::with_replies(vec![Reply::status("500 Internal Server Error")]);
+    let server = Loopback::with_replies(vec![Reply::status(500, "")]);
     let error = ask(&server, "").unwrap_err();
     assert!(said(&error).contains("answered 500"), "{}", said(&error));
     assert_eq!(error.exit_status(), ExitStatus::Input);
     assert_eq!(server.asked().len(), 4);
 
-    let server = Loopback::with_replies(vec![Reply::status("404 Not Found")]);
+    let server = Loopback::with_replies(vec![Reply::status(404, "")]);
     let error = ask(&server, "").unwrap_err();
     assert!(
         said(&error).contains("has no project pip"),
@@ -191,26 +189,26 @@ fn what_may_pass_is_asked_again_and_what_will_not_is_not() {
 fn garbage_is_called_so() {
     let cases = [
         (
-            Reply::page("text/html", "<a href='/login'>Log in</a>"),
+            loopback::page("text/html", "<a href='/login'>Log in</a>"),
             "links to no release file",
         ),
         (
-            Reply::page("text/plain", "hello"),
+            loopback::page("text/plain", "hello"),
             "content type is `text/plain`",
         ),
-        (Reply::json("<html>"), "JSON is not a project's page"),
-        (Reply::json("[]"), "JSON is not a project's page"),
-        (Reply::json("{\"message\": 1}"), "missing field `files`"),
+        (loopback::json("<html>"), "JSON is not a project's page"),
+        (loopback::json("[]"), "JSON is not a project's page"),
+        (loopback::json("{\"message\": 1}"), "missing field `files`"),
         (
-            Reply::json(&json().replace("1.4", "2.0")),
+            loopback::json(&json().replace("1.4", "2.0")),
             "version 2.0 of the API",
         ),
         (
-            Reply::page("application/vnd.pypi.simple.v2+json", &json()),
+            loopback::page("application/vnd.pypi.simple.v2+json", &json()),
             "version 2 of the API",
         ),
         (
-            Reply::page("text/html", &html().replace("\"1.0\"", "\"2.0\"")),
+            loopback::page("text/html", &html().replace("\"1.0\"", "\"2.0\"")),
             "version 2.0 of the API",
         ),
     ];
@@ -229,8 +227,8 @@ fn garbage_is_called_so() {
 fn offline_the_last_answer_counts() {
     let bench = Bench::new();
     let server = Loopback::with_replies(vec![
-        Reply::json(&json()),
-        Reply::json(&json().replace("24.0", "24.2")),
+        loopback::json(&json()),
+        loopback::json(&json().replace("24.0", "24.2")),
     ]);
     let url = server.index_url("me:secret@");
     let page = |network| bench.index(&url, network).page("pip", &SilentReporter);

@@ -6,7 +6,7 @@ use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain as _};
 use crate::fetch::Network;
 use crate::progress::{Phase, Reporter, SilentReporter, Unit};
-use crate::resolve::index::loopback::{Bench, Loopback, Reply};
+use crate::resolve::index::loopback::{self, Bench, Loopback};
 use crate::resolve::plan::WheelLocation;
 
 /// Keeps what was said.
@@ -67,7 +67,7 @@ fn choose(
     setuptools: &str,
 ) -> (Result<Pins, PinError>, Vec<String>, usize) {
     let bench = Bench::new();
-    let server = Loopback::with_replies(vec![Reply::json(&page())]);
+    let server = Loopback::with_replies(vec![loopback::json(&page())]);
     let environment = Environment::with_variables(Path::new("/here"), [("HOME", "/home")]);
     let listener = Listener::default();
     let pins = Chooser {
