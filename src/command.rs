@@ -122,7 +122,11 @@ impl std::fmt::Display for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&quoted(self.program.as_os_str()))?;
         for argument in &self.arguments {
-            write!(f, " {}", quoted(argument))?;
+            // A script of pybuild's own says more by how it begins than by all its lines.
+            match argument.to_string_lossy().split_once('\n') {
+                Some((first, _)) => write!(f, " {}", quoted(OsStr::new(&format!("{first} …"))))?,
+                None => write!(f, " {}", quoted(argument))?,
+            }
         }
         Ok(())
     }
