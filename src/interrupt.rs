@@ -51,6 +51,8 @@ pub fn watch() -> std::io::Result<()> {
             first = false;
             std::thread::spawn(move || {
                 let _last = uninterrupted();
+                // Clearing away takes a moment on a slow disk, and silence would look like a hang.
+                anstream::eprintln!("\ninterrupted: clearing away what is half done");
                 end_children();
                 clear_folders();
                 std::process::exit(status);
@@ -119,21 +121,24 @@ fn with_held<T>(work: impl FnOnce(&mut Held) -> T) -> T {
 }
 
 fn end_children() {
-    let signal_all = |signal| {
-        with_held(|held| {
-            for child in &held.children {
-                let _ = kill_process(*child, signal);
-            }
-            held.children.is_empty()
-        })
-    };
-    let mut waited = Duration::ZERO;
+    // Once: a shell script such as `configure` clears up when it is told to end, and being told
+    // again and again it would never come to an end.
+    signal_all(Signal::TERM);
     let step = Duration::from_millis(20);
-    while !signal_all(Signal::TERM) && waited < PATIENCE {
+    let mut waited = Duration::ZERO;
+    while waited < PATIENCE && with_held(|held| !held.children.is_empty()) {
         std::thread::sleep(step);
         waited += step;
     }
     signal_all(Signal::KILL);
+}
+
+fn signal_all(signal: Signal) {
+    with_held(|held| {
+        for child in &held.children {
+            let _ = kill_process(*child, signal);
+        }
+    });
 }
 
 fn clear_folders() {
