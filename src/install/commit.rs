@@ -11,22 +11,14 @@ use super::record::{self, Record};
 use super::transaction::{Transaction, bring, sync_file_system};
 use super::{Error, FilesInTheWay};
 use crate::progress::{Reporter, Unit};
-use crate::resolve::plan::InstallPrefix;
 
 /// An interpreter that is in its prefix, with its record.
 #[derive(Debug)]
 pub struct Installation {
-    prefix: InstallPrefix,
     record: Record,
 }
 
 impl Installation {
-    /// Where it is.
-    #[must_use]
-    pub fn prefix(&self) -> &InstallPrefix {
-        &self.prefix
-    }
-
     /// What is known of it.
     #[must_use]
     pub fn record(&self) -> &Record {
@@ -36,7 +28,9 @@ impl Installation {
     /// The record's folder.
     #[must_use]
     pub fn record_folder(&self) -> PathBuf {
-        self.prefix
+        self.record
+            .plan
+            .prefix
             .path()
             .join(record::folder(self.record.plan.python))
     }
@@ -76,7 +70,6 @@ pub fn commit(
     }
     phase.finish(&format!("{} files in {prefix}", manifest.len()));
     Ok(Installation {
-        prefix: prefix.clone(),
         record: papers.record,
     })
 }

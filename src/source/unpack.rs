@@ -15,26 +15,13 @@ use crate::resolve::version::{PythonVersion, VersionRequest};
 #[derive(Debug)]
 pub struct SourceTree {
     root: PathBuf,
-    version: PythonVersion,
 }
 
 impl SourceTree {
-    /// The folder that holds `configure`.
-    #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// The same folder; the tree is about to become something else.
+    /// The folder that holds `configure`; the tree is about to become something else.
     #[must_use]
     pub fn into_root(self) -> PathBuf {
         self.root
-    }
-
-    /// Its version, as `Include/patchlevel.h` has it.
-    #[must_use]
-    pub fn version(&self) -> PythonVersion {
-        self.version
     }
 }
 
@@ -149,10 +136,7 @@ pub fn unpack(
     set_times(&into, newest).map_err(UnpackError::Write)?;
     let version = read_version(&into, origin)?;
     check_version(&version, VersionRequest::Exact(wanted), origin)?;
-    Ok(SourceTree {
-        root: into,
-        version: wanted,
-    })
+    Ok(SourceTree { root: into })
 }
 
 /// Unpacks the few files that are `needed` (paths below the tree's root) into the folder `into`, which
