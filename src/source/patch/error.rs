@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::Label;
 use crate::error::{ExitStatus, Explain};
 
 /// Why a patch was not applied. Nothing was written, but for [`Error::Write`].
@@ -12,7 +13,7 @@ pub enum Error {
     #[error("the patch {patch} is not a unified diff")]
     Form {
         /// The patch.
-        patch: String,
+        patch: Label,
         /// Why.
         source: diffy::patch_set::PatchSetParseError,
     },
@@ -20,7 +21,7 @@ pub enum Error {
     #[error("the patch {patch} has {found} hunks, of which only {understood} can be understood")]
     LostHunks {
         /// The patch.
-        patch: String,
+        patch: Label,
         /// How many hunk headers there are.
         found: usize,
         /// How many were read.
@@ -30,7 +31,7 @@ pub enum Error {
     #[error("the patch {patch} {what}, which is not supported: {}", path.display())]
     Unsupported {
         /// The patch.
-        patch: String,
+        patch: Label,
         /// What it wants.
         what: &'static str,
         /// The file.
@@ -40,7 +41,7 @@ pub enum Error {
     #[error("the patch {patch} names a path that is not inside the tree: {}", path.display())]
     Outside {
         /// The patch.
-        patch: String,
+        patch: Label,
         /// The path.
         path: PathBuf,
     },
@@ -48,7 +49,7 @@ pub enum Error {
     #[error("the patch {patch} changes {}, which cannot be read", path.display())]
     Target {
         /// The patch.
-        patch: String,
+        patch: Label,
         /// The file.
         path: PathBuf,
         /// Why.
@@ -58,7 +59,7 @@ pub enum Error {
     #[error("the patch {patch} creates {}, which is there already", path.display())]
     Exists {
         /// The patch.
-        patch: String,
+        patch: Label,
         /// The file.
         path: PathBuf,
     },
@@ -66,7 +67,7 @@ pub enum Error {
     #[error("the patch {patch} deletes {}, which holds other lines too", path.display())]
     NotEmptied {
         /// The patch.
-        patch: String,
+        patch: Label,
         /// The file.
         path: PathBuf,
     },
@@ -74,11 +75,31 @@ pub enum Error {
     #[error("the patch {patch} does not apply to {}", path.display())]
     Context {
         /// The patch.
-        patch: String,
+        patch: Label,
         /// The file.
         path: PathBuf,
         /// Which hunk does not.
         source: diffy::ApplyError,
+    },
+    /// It wants to change lines that another one has changed before.
+    #[error("the patches {first} and {second} change the same lines of {}", path.display())]
+    SameLines {
+        /// The one that was applied first.
+        first: Label,
+        /// The one that no longer applies.
+        second: Label,
+        /// The file.
+        path: PathBuf,
+    },
+    /// It changes back, or otherwise, what another one has changed before.
+    #[error("the patch {second} undoes what the patch {first} changed in {}", path.display())]
+    Undoes {
+        /// The one that was applied first.
+        first: Label,
+        /// The one that undoes it.
+        second: Label,
+        /// The file.
+        path: PathBuf,
     },
     /// All apply, but the tree cannot be written.
     #[error("{} cannot be written", path.display())]
@@ -96,8 +117,35 @@ impl Explain for Error {
     }
 
     fn hint(&self) -> Option<String> {
+        let left_out =
+            |name: &str| format!("leave pybuild's own out with `--no-compat-patch {name}`");
         Some(
             match self {
+                Self::SameLines { first, second, .. } | Self::Undoes { first, second, .. } => {
+                    return Some(match (first, second) {
+                        (Label::BuiltIn(first), Label::Person(second)) => {
+                            format!("{}, or {second}", left_out(first))
+                        }
+                        (Label::BuiltIn(_), Label::BuiltIn(name)) => left_out(name),
+                        (Label::Person(_), _) => "make one patch of the two".to_owned(),
+                    });
+                }
+                Self::Target { patch, .. }
+                | Self::Exists { patch, .. }
+                | Self::NotEmptied { patch, .. }
+                | Self::Context { patch, .. } => {
+                    return Some(match patch {
+                        Label::BuiltIn(name) => format!(
+                            "this tree is not the release as it was published; where it is mended \
+                             already, {}",
+                            left_out(name)
+                        ),
+                        Label::Person(_) => {
+                            "the patch was made for another release: make it anew for this one"
+                                .to_owned()
+                        }
+                    });
+                }
                 Self::Form { .. } | Self::LostHunks { .. } => {
                     "make it with `git diff` or `diff -ru`, of the whole tree or of files in it"
                 }
@@ -105,12 +153,6 @@ impl Explain for Error {
                 Self::Outside { .. } => {
                     "paths in a patch are relative to the source tree, behind one folder such as \
                      `a/` and `b/`"
-                }
-                Self::Target { .. }
-                | Self::Exists { .. }
-                | Self::NotEmptied { .. }
-                | Self::Context { .. } => {
-                    "the patch was made for another release: make it anew for this one"
                 }
                 Self::Write { .. } => "check that there is room, and that the tree may be written",
             }

@@ -6,6 +6,7 @@
 mod error;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -19,41 +20,63 @@ use diffy::patch_set::{FileMode, FileOperation, FilePatch, ParseOptions, PatchKi
 pub use error::Error;
 
 use super::change::write_file;
+use trace::Trace;
 
 /// A patch, read and not yet applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
-    name: String,
+    label: Label,
     content: Vec<u8>,
 }
 
 impl Patch {
-    /// A patch, by the name that messages are to call it.
+    /// A patch of the person's, by the name that messages are to call it.
     pub fn new(name: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
         Self {
-            name: name.into(),
+            label: Label::Person(name.into()),
             content: content.into(),
         }
     }
 
-    /// What it is called in messages.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
+    /// One of pybuild's own.
+    pub fn built_in(name: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
+        Self {
+            label: Label::BuiltIn(name.into()),
+            content: content.into(),
+        }
+    }
+}
+
+/// What a patch is called in messages, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Label {
+    /// One of pybuild's own, by the name that `--no-compat-patch` takes.
+    BuiltIn(String),
+    /// The person's.
+    Person(String),
+}
+
+impl std::fmt::Display for Label {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::BuiltIn(name) => write!(f, "{name} (built in)"),
+            Self::Person(name) => f.write_str(name),
+        }
     }
 }
 
 /// Applies `patches` to the tree at `root`, one after the other; gives the paths that changed, sorted.
 ///
 /// Context must match exactly; line numbers may be off. Files keep their modes, unless a git header
-/// gives them another one.
+/// gives them another one. A later patch may not change the lines that an earlier one changed.
 ///
 /// # Errors
-/// When one of them does not apply; then nothing is changed.
+/// When one of them does not apply, or undoes another; then nothing is changed.
 pub fn apply(root: &Path, patches: &[Patch]) -> Result<Vec<PathBuf>, Error> {
     let mut tree = Overlay {
         root,
         files: BTreeMap::new(),
+        traces: Vec::new(),
     };
     for patch in patches {
         tree.apply(patch)?;
@@ -65,6 +88,8 @@ pub fn apply(root: &Path, patches: &[Patch]) -> Result<Vec<PathBuf>, Error> {
 struct Overlay<'a> {
     root: &'a Path,
     files: BTreeMap<PathBuf, Option<Content>>,
+    /// What the patches so far did to files, in order.
+    traces: Vec<Trace>,
 }
 
 /// What a file will hold, and its permissions.
@@ -85,17 +110,17 @@ impl Overlay<'_> {
         let mut understood = 0;
         for result in PatchSet::parse_bytes(&patch.content, options) {
             let file = result.map_err(|source| Error::Form {
-                patch: patch.name.clone(),
+                patch: patch.label.clone(),
                 source,
             })?;
             understood += file.patch().as_text().map_or(0, |text| text.hunks().len());
-            self.apply_file(&patch.name, &file)?;
+            self.apply_file(&patch.label, &file)?;
         }
         // What stands between two files' diffs is skipped as prose, be it a hunk: they are counted.
         let found = lines_that_start(&patch.content, b"@@ -");
         if found != understood {
             return Err(Error::LostHunks {
-                patch: patch.name.clone(),
+                patch: patch.label.clone(),
                 found,
                 understood,
             });
@@ -103,7 +128,7 @@ impl Overlay<'_> {
         Ok(())
     }
 
-    fn apply_file(&mut self, name: &str, file: &FilePatch<'_, [u8]>) -> Result<(), Error> {
+    fn apply_file(&mut self, name: &Label, file: &FilePatch<'_, [u8]>) -> Result<(), Error> {
         let operation = file.operation();
         let inside = |path: &[u8]| self.inside(name, path);
         let (from, to) = match operation {
@@ -126,7 +151,7 @@ impl Overlay<'_> {
         };
         let path = to.as_ref().or(from.as_ref()).cloned().unwrap_or_default();
         let unsupported = |what| Error::Unsupported {
-            patch: name.to_owned(),
+            patch: name.clone(),
             what,
             path: path.clone(),
         };
@@ -151,21 +176,41 @@ impl Overlay<'_> {
         let is_new = to.is_some() && to != from;
         if is_new && self.exists(&path) {
             return Err(Error::Exists {
-                patch: name.to_owned(),
+                patch: name.clone(),
                 path,
             });
         }
-        let bytes = diffy::apply_bytes(&before.bytes, hunks).map_err(|source| Error::Context {
-            patch: name.to_owned(),
-            path: path.clone(),
-            source,
+        let bytes = diffy::apply_bytes(&before.bytes, hunks).map_err(|source| {
+            match self.who_was_there(name, &path, hunks) {
+                Some(first) => Error::SameLines {
+                    first,
+                    second: name.clone(),
+                    path: path.clone(),
+                },
+                None => Error::Context {
+                    patch: name.clone(),
+                    path: path.clone(),
+                    source,
+                },
+            }
         })?;
         if to.is_none() && !bytes.is_empty() {
             return Err(Error::NotEmptied {
-                patch: name.to_owned(),
+                patch: name.clone(),
                 path,
             });
         }
+        if let Some(from) = &from
+            && let Some(first) = self.undone(name, from, &bytes)
+        {
+            return Err(Error::Undoes {
+                first,
+                second: name.clone(),
+                path,
+            });
+        }
+        self.traces
+            .push(Trace::new(name.clone(), path, before.bytes, hunks));
         if let Some(from) = from
             && !matches!(operation, FileOperation::Copy { .. })
         {
@@ -178,11 +223,36 @@ impl Overlay<'_> {
         Ok(())
     }
 
+    /// The earlier patch without which these hunks would apply.
+    fn who_was_there(
+        &self,
+        name: &Label,
+        path: &Path,
+        hunks: &diffy::Patch<'_, [u8]>,
+    ) -> Option<Label> {
+        let mut of_others = self
+            .traces
+            .iter()
+            .rev()
+            .filter(|trace| trace.label() != name);
+        of_others
+            .find(|trace| trace.is_of(path) && trace.would_have_fitted(hunks))
+            .map(|trace| trace.label().clone())
+    }
+
+    /// The earlier patch whose lines are no longer what it made of them.
+    fn undone(&self, name: &Label, path: &Path, content: &[u8]) -> Option<Label> {
+        let mut of_others = self.traces.iter().filter(|trace| trace.label() != name);
+        of_others
+            .find(|trace| trace.is_of(path) && !trace.still_holds_in(content))
+            .map(|trace| trace.label().clone())
+    }
+
     /// The path, when it stays inside the tree, whatever links there are on the way.
-    fn inside(&self, name: &str, path: &[u8]) -> Result<PathBuf, Error> {
+    fn inside(&self, name: &Label, path: &[u8]) -> Result<PathBuf, Error> {
         let path = Path::new(OsStr::from_bytes(path));
         let outside = || Error::Outside {
-            patch: name.to_owned(),
+            patch: name.clone(),
             path: path.to_owned(),
         };
         let mut way = self.root.to_owned();
@@ -208,7 +278,7 @@ impl Overlay<'_> {
         }
     }
 
-    fn read(&self, name: &str, path: &Path) -> Result<Content, Error> {
+    fn read(&self, name: &Label, path: &Path) -> Result<Content, Error> {
         let on_disk = || -> io::Result<Content> {
             let file = self.root.join(path);
             Ok(Content {
@@ -222,7 +292,7 @@ impl Overlay<'_> {
             None => on_disk(),
         };
         content.map_err(|source| Error::Target {
-            patch: name.to_owned(),
+            patch: name.clone(),
             path: path.to_owned(),
             source,
         })

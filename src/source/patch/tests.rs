@@ -142,7 +142,7 @@ fn nothing_is_written_when_the_last_hunk_does_not_apply() {
         panic!("{error:?}");
     };
     assert_eq!(
-        (patch.as_str(), path.as_path()),
+        (patch.to_string().as_str(), path.as_path()),
         ("my.diff", Path::new("Lib/x.py"))
     );
     assert_eq!(source.to_string(), "error applying hunk #2");
@@ -191,4 +191,61 @@ fn a_hunk_that_would_be_skipped_is_an_error() {
     ));
     let torn = format!("{plain}\nprose\n@@ -3 +3 @@\n-x\n+y\n");
     assert!(matches!(refused(&[&torn]), Error::LostHunks { .. }));
+}
+
+const FIRST: &str = "--- a/Lib/x.py\n+++ b/Lib/x.py\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n";
+
+fn clash(second: &str) -> Option<String> {
+    let root = tree();
+    let before = state(root.path());
+    let patches = [
+        Patch::built_in("mend", FIRST),
+        Patch::new("my.diff", second),
+    ];
+    let error = apply(root.path(), &patches).err()?;
+    assert_eq!(state(root.path()), before, "{error}");
+    let hint = crate::error::Explain::hint(&error).unwrap_or_default();
+    Some(format!("{error}\n{hint}"))
+}
+
+#[test]
+fn two_patches_of_the_same_lines_are_both_named() {
+    let same = FIRST.replace("+B", "+D");
+    assert_eq!(
+        clash(&same).unwrap(),
+        "the patches mend (built in) and my.diff change the same lines of Lib/x.py\n\
+         leave pybuild's own out with `--no-compat-patch mend`, or my.diff"
+    );
+    // One that fits neither before nor after is not for this tree at all.
+    let other = clash(&FIRST.replace(" c\n", " C\n")).unwrap();
+    assert!(
+        other.starts_with("the patch my.diff does not apply to Lib/x.py\n"),
+        "{other}"
+    );
+}
+
+#[test]
+fn a_patch_that_undoes_a_built_in_one_is_refused_with_both_names() {
+    let back = "--- a/Lib/x.py\n+++ b/Lib/x.py\n@@ -1,3 +1,3 @@\n a\n-B\n+b\n c\n";
+    let gone = "--- a/Lib/x.py\n+++ /dev/null\n@@ -1,3 +0,0 @@\n-a\n-B\n-c\n";
+    for second in [back, gone] {
+        assert_eq!(
+            clash(second).unwrap(),
+            "the patch my.diff undoes what the patch mend (built in) changed in Lib/x.py\n\
+             leave pybuild's own out with `--no-compat-patch mend`, or my.diff"
+        );
+    }
+    // The lines around it are anybody's.
+    let near = "--- a/Lib/x.py\n+++ b/Lib/x.py\n@@ -1,3 +1,4 @@\n-a\n+A\n B\n+and\n c\n";
+    assert_eq!(clash(near), None);
+}
+
+#[test]
+fn what_only_took_lines_out_can_be_undone_too() {
+    let root = tree();
+    let out = "--- a/Lib/x.py\n+++ b/Lib/x.py\n@@ -1,3 +1,2 @@\n a\n-b\n c\n";
+    let back = "--- a/Lib/x.py\n+++ b/Lib/x.py\n@@ -1,2 +1,3 @@\n a\n+b\n c\n";
+    let patches = [Patch::new("1", out), Patch::new("2", back)];
+    let error = apply(root.path(), &patches).unwrap_err();
+    assert!(matches!(error, Error::Undoes { .. }), "{error}");
 }
