@@ -240,9 +240,23 @@ pub struct BuildArguments {
     )]
     pub configure_arg: Vec<String>,
 
-    /// A patch for CPython's tree, applied after pybuild's own (repeatable)
+    /// A patch for CPython's tree, applied after pybuild's own (repeatable); one with a header says
+    /// itself which releases and hosts it is for
     #[arg(long, value_name = "FILE", help_heading = "Build")]
     pub patch: Vec<PathBuf>,
+
+    /// Leave out one of pybuild's own compatibility patches (repeatable); --dry-run names those that fit
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with = "no_compat_patches",
+        help_heading = "Build"
+    )]
+    pub no_compat_patch: Vec<String>,
+
+    /// Leave out all of pybuild's own compatibility patches: CPython as it was released
+    #[arg(long, help_heading = "Build")]
+    pub no_compat_patches: bool,
 
     /// The folder to build in [also: PYBUILD_BUILD_DIR; default: build in the cache folder]
     #[arg(long, value_name = "DIR", help_heading = "Build")]

@@ -201,6 +201,18 @@ impl SideFolder {
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
+
+    /// A folder in it that exists.
+    ///
+    /// # Errors
+    /// [`Error::Scratch`] when it cannot be created.
+    pub fn made(&self, name: &str) -> Result<PathBuf, Error> {
+        let path = self.path(name);
+        match fs_err::create_dir_all(&path) {
+            Ok(()) => Ok(path),
+            Err(source) => Err(Error::Scratch { path, source }),
+        }
+    }
 }
 
 /// Removes scratch folders whose process is gone: they have a lock that nobody holds. One that was

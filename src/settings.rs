@@ -13,6 +13,7 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::fetch::Network;
 use crate::install::FilesInTheWay;
+use crate::resolve::compat::{self, CompatPolicy};
 use crate::resolve::pins::PinRequest;
 use crate::resolve::plan::{
     BuildOptions, InstallPrefix, Library, ModulePolicy, Optimization, Origin, PatchFile, Request,
@@ -147,6 +148,7 @@ impl BuildSettings {
                     configure_args: arguments.configure_arg,
                 },
                 patches,
+                compat: compat_policy(arguments.no_compat_patch, arguments.no_compat_patches)?,
                 modules: modules(arguments.require, arguments.allow_missing)?,
             },
             prefix: arguments
@@ -263,6 +265,25 @@ fn patch_file(path: &Path, environment: &Environment) -> Result<PatchFile, Error
         }),
         Err(source) => Err(Error::Unreadable { path, source }),
     }
+}
+
+fn compat_policy(left_out: Vec<String>, all: bool) -> Result<CompatPolicy, Error> {
+    if all {
+        return Ok(CompatPolicy::None);
+    }
+    if left_out.is_empty() {
+        return Ok(CompatPolicy::All);
+    }
+    for name in &left_out {
+        if !compat::names().any(|known| known == name) {
+            let known: Vec<&str> = compat::names().collect();
+            return Err(usage(
+                format!("there is no compatibility patch `{name}`"),
+                &format!("the names are {}", known.join(", ")),
+            ));
+        }
+    }
+    Ok(CompatPolicy::Without(left_out.into_iter().collect()))
 }
 
 fn modules(required: Vec<String>, allowed: Vec<String>) -> Result<ModulePolicy, Error> {

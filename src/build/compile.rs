@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::environment::is_assignment;
 use super::{Error, Site};
 use crate::command::Command;
 use crate::progress::Unit;
@@ -35,7 +36,9 @@ impl BuiltTree {
     }
 }
 
-/// What `configure` is called with, in order. What the person adds comes last and so has its way.
+/// What `configure` is called with, in order. What the person adds comes last and so has its way; an
+/// assignment to one of `configure`'s own variables is not among them, but in the environment, where
+/// flags of patches and libraries can be added to it.
 #[must_use]
 pub fn configure_arguments(plan: &Plan) -> Vec<String> {
     let mut arguments = vec![
@@ -48,7 +51,8 @@ pub fn configure_arguments(plan: &Plan) -> Vec<String> {
     if plan.request.build.optimization == Optimization::ProfileGuided {
         arguments.extend(["--enable-optimizations".to_owned(), "--with-lto".to_owned()]);
     }
-    arguments.extend(plan.request.build.configure_args.iter().cloned());
+    let given = plan.request.build.configure_args.iter();
+    arguments.extend(given.filter(|argument| !is_assignment(argument)).cloned());
     arguments
 }
 

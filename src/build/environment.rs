@@ -52,6 +52,14 @@ pub const TAKEN_OVER: [&str; 30] = [
 /// Where programs are looked for when the caller has no `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
+/// Whether an argument of `configure` sets a variable that [`BuildEnvironment::with_assignments`]
+/// takes.
+#[must_use]
+pub fn is_assignment(argument: &str) -> bool {
+    let name = argument.split_once('=').map(|(name, _)| name);
+    name.is_some_and(|name| TAKEN_OVER.contains(&name))
+}
+
 /// The environment of build commands.
 #[derive(Debug, Clone)]
 pub struct BuildEnvironment {
@@ -123,7 +131,7 @@ impl BuildEnvironment {
     pub fn with_assignments(mut self, configure_args: &[String]) -> Self {
         for argument in configure_args {
             if let Some((name, value)) = argument.split_once('=')
-                && TAKEN_OVER.contains(&name)
+                && is_assignment(argument)
             {
                 self.variables.insert(name.into(), value.into());
             }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::session::Session;
 use crate::build::environment::BuildEnvironment;
+use crate::build::prerequisites::Requirements;
 use crate::build::{self, Site};
 use crate::environment::Environment;
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::fetch::{VerifiedInputs, VerifiedSource};
 use crate::host::distribution::Distribution;
 use crate::host::readiness::{Question, Ready, Remedy};
@@ -14,9 +15,11 @@ use crate::hotpatch;
 use crate::install::record::{InputRecord, Record};
 use crate::install::{self, Installation, Papers, prefix, record};
 use crate::progress::Reporter;
-use crate::resolve::plan::{self, InstallPrefix, Plan, WheelLocation};
+use crate::resolve;
+use crate::resolve::compat::{self, HostFacts};
+use crate::resolve::plan::{Draft, InstallPrefix, Plan, WheelLocation};
 use crate::resolve::version::PythonVersion;
-use crate::scratch::Scratch;
+use crate::scratch::{Scratch, SideFolder};
 use crate::settings::{BuildSettings, Mode, WhenInstalled, WhenMissing};
 use crate::source;
 
@@ -61,8 +64,7 @@ pub fn run(
         }
     }
     let pins = session.pins(release.version, &request.pip, &request.setuptools)?;
-    let plan = Plan {
-        format: plan::FORMAT,
+    let draft = Draft {
         python: release.version,
         prefix,
         request: request.clone(),
@@ -70,10 +72,58 @@ pub fn run(
         pins,
     };
     match settings.mode {
-        Mode::DryRun => Ok(Outcome::Planned(Box::new(plan))),
+        Mode::DryRun => look_only(draft, &session).map(|plan| Outcome::Planned(Box::new(plan))),
         Mode::Build => Workshop { settings, session }
-            .build(&plan)
+            .build(draft)
             .map(|installation| Outcome::Installed(Box::new(installation))),
+    }
+}
+
+/// The plan for this host as it is. Where nothing can be compiled, it is told that the plan may lack
+/// patches: what they depend on is not known.
+fn look_only(draft: Draft, session: &Session<'_>) -> Result<Plan, Error> {
+    let folder = SideFolder::new(&session.store, "plan")?;
+    let scratch = folder.made("probe")?;
+    let environment = BuildEnvironment::new(session.environment, &scratch)
+        .with_assignments(&draft.request.build.configure_args);
+    let question = Question {
+        requirements: requirements(&draft),
+        distribution: &Distribution::of_this_host(session.environment),
+        caller: session.environment,
+        environment: &environment,
+        scratch: &scratch,
+    };
+    let host = question.facts().unwrap_or_else(|error| {
+        session.reporter.warn(&format!(
+            "the plan leaves out patches that depend on the compiler: {}",
+            chain(&error)
+        ));
+        HostFacts::default()
+    });
+    with_patches(draft, &host, session.reporter)
+}
+
+fn with_patches(draft: Draft, host: &HostFacts, reporter: &dyn Reporter) -> Result<Plan, Error> {
+    let request = &draft.request;
+    let patches = compat::choose(
+        draft.python,
+        host,
+        &request.compat,
+        &request.patches,
+        reporter,
+    )
+    .map_err(resolve::Error::from)?;
+    for patch in &patches {
+        reporter.detail(&format!("patch {}: {}", patch.name, patch.because));
+    }
+    Ok(draft.with_patches(patches))
+}
+
+fn requirements(draft: &Draft) -> Requirements<'_> {
+    Requirements {
+        python: draft.python,
+        modules: &draft.request.modules,
+        configure_args: &draft.request.build.configure_args,
     }
 }
 
@@ -123,18 +173,22 @@ struct Workshop<'a> {
 }
 
 impl Workshop<'_> {
-    fn build(&self, plan: &Plan) -> Result<Installation, Error> {
-        let mut scratch = Scratch::new(self.settings, &self.session.store, plan.python)?;
-        let result = self.build_in(&scratch, plan);
+    fn build(&self, draft: Draft) -> Result<Installation, Error> {
+        let mut scratch = Scratch::new(self.settings, &self.session.store, draft.python)?;
+        let result = self.build_in(&scratch, draft);
         scratch.finish(&result, self.session.reporter);
         result
     }
 
-    fn build_in(&self, scratch: &Scratch, plan: &Plan) -> Result<Installation, Error> {
+    fn build_in(&self, scratch: &Scratch, draft: Draft) -> Result<Installation, Error> {
         let mut environment = BuildEnvironment::new(self.session.environment, &scratch.home()?)
-            .with_assignments(&plan.request.build.configure_args);
-        let ready = self.prepare_host(scratch, plan, &environment)?;
+            .with_assignments(&draft.request.build.configure_args);
+        let ready = self.prepare_host(scratch, &draft, &environment)?;
+        let plan = &with_patches(draft, &ready.facts(), self.session.reporter)?;
         ready.complete(&mut environment);
+        for (variable, words) in plan.patches.iter().flat_map(|patch| &patch.flags) {
+            environment.append(variable.name(), words.iter().map(String::as_str));
+        }
 
         let inputs = self.session.fetch(plan, scratch.runner())?;
         let tree = source::unpack(
@@ -188,15 +242,11 @@ impl Workshop<'_> {
     fn prepare_host(
         &self,
         scratch: &Scratch,
-        plan: &Plan,
+        draft: &Draft,
         environment: &BuildEnvironment,
     ) -> Result<Ready, Error> {
         let question = Question {
-            requirements: build::prerequisites::Requirements {
-                python: plan.python,
-                modules: &plan.request.modules,
-                configure_args: &plan.request.build.configure_args,
-            },
+            requirements: requirements(draft),
             distribution: &Distribution::of_this_host(self.session.environment),
             caller: self.session.environment,
             environment,

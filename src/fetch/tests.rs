@@ -12,6 +12,7 @@ use super::{Error, FetchContext, Network, VerifiedInputs, fetch};
 use crate::command::Runner;
 use crate::digest::Sha256;
 use crate::environment::Environment;
+use crate::resolve::compat::CompatPolicy;
 use crate::resolve::pins::PinRequest;
 use crate::resolve::plan::{
     BuildOptions, DigestProof, FORMAT, InstallPrefix, Library, ModulePolicy, Optimization, Origin,
@@ -127,6 +128,7 @@ fn plan(origins: &[Origin]) -> Plan {
                 configure_args: Vec::new(),
             },
             patches: Vec::new(),
+            compat: CompatPolicy::All,
             modules: ModulePolicy::default(),
         },
         source: Source::Archive {
@@ -138,6 +140,7 @@ fn plan(origins: &[Origin]) -> Plan {
             pip: Pin::Bundled,
             setuptools: Pin::Bundled,
         },
+        patches: Vec::new(),
     }
 }
 

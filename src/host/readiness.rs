@@ -11,10 +11,11 @@ use crate::build::environment::BuildEnvironment;
 use crate::build::prerequisites::{
     MissingModule, Prerequisites, Requirements, Standing, all_capabilities,
 };
-use crate::build::toolchain::{Toolchain, ToolchainError};
+use crate::build::toolchain::{Family, Toolchain, ToolchainError};
 use crate::command::Runner;
 use crate::environment::Environment;
 use crate::progress::Reporter;
+use crate::resolve::compat::{Component, HostFacts};
 
 /// What is done about something that is missing.
 #[derive(Clone, Copy)]
@@ -39,6 +40,23 @@ impl Ready {
     pub fn complete(&self, environment: &mut BuildEnvironment) {
         self.toolchain.complete(environment);
         self.prerequisites.complete(environment);
+    }
+
+    /// What compatibility patches ask of the host.
+    #[must_use]
+    pub fn facts(&self) -> HostFacts {
+        let compiler = &self.toolchain.compiler;
+        let family = match compiler.family {
+            Family::Gcc => "gcc",
+            Family::Clang => "clang",
+            Family::Other => "other",
+        };
+        HostFacts {
+            compiler: Component::read(&format!("{family} {}", compiler.version)),
+            openssl: self.prerequisites.openssl().and_then(Component::read),
+            libc: Component::read(&self.toolchain.libc),
+            machine: compiler.machine.clone(),
+        }
     }
 }
 
@@ -84,6 +102,25 @@ impl Question<'_> {
             }
         }
         self.judge(survey, installed, reporter)
+    }
+
+    /// What the host is, as far as compatibility patches ask; nothing is installed.
+    ///
+    /// # Errors
+    /// [`ToolchainError`] when nothing can be compiled.
+    pub fn facts(&self) -> Result<HostFacts, ToolchainError> {
+        let toolchain = Toolchain::find(self.caller, self.environment, self.scratch)?;
+        let prerequisites = Prerequisites::probe(
+            self.requirements,
+            &toolchain,
+            self.environment,
+            self.scratch,
+        )?;
+        let ready = Ready {
+            toolchain,
+            prerequisites,
+        };
+        Ok(ready.facts())
     }
 
     /// The command that would install these on this host; `None` when that is not known.

@@ -1,5 +1,6 @@
 //! Step 1: from what was asked for to a [`plan::Plan`].
 
+pub mod compat;
 pub mod index;
 pub mod pins;
 pub mod plan;
@@ -30,6 +31,9 @@ pub enum Error {
     /// See [`pins::PinError`].
     #[error(transparent)]
     Pin(#[from] pins::PinError),
+    /// See [`compat::Error`].
+    #[error(transparent)]
+    Compat(#[from] compat::Error),
 }
 
 impl Explain for Error {
@@ -39,6 +43,7 @@ impl Explain for Error {
             Self::Release(error) => error.exit_status(),
             Self::IndexSettings(error) => error.exit_status(),
             Self::Pin(error) => error.exit_status(),
+            Self::Compat(error) => error.exit_status(),
         }
     }
 
@@ -53,6 +58,7 @@ impl Explain for Error {
             Self::Release(error) => error.hint(),
             Self::IndexSettings(error) => error.hint(),
             Self::Pin(error) => error.hint(),
+            Self::Compat(error) => error.hint(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::compat::{CompatPolicy, Flags};
 use super::pins::PinRequest;
 use super::version::{PythonVersion, VersionRequest};
 use crate::address::Address;
@@ -34,6 +35,9 @@ pub struct Request {
     /// `--patch`, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub patches: Vec<PatchFile>,
+    /// Which of pybuild's own patches may be applied.
+    #[serde(default, skip_serializing_if = "CompatPolicy::is_all")]
+    pub compat: CompatPolicy,
     /// Which modules have to work.
     pub modules: ModulePolicy,
 }
@@ -53,6 +57,75 @@ pub struct Plan {
     pub source: Source,
     /// What `ensurepip` will bundle.
     pub pins: Pins,
+    /// The patches that are applied to the tree, in order, beside the pins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patches: Vec<PlannedPatch>,
+}
+
+/// A plan but for what the host decides.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// See [`Plan::python`].
+    pub python: PythonVersion,
+    /// See [`Plan::prefix`].
+    pub prefix: InstallPrefix,
+    /// See [`Plan::request`].
+    pub request: Request,
+    /// See [`Plan::source`].
+    pub source: Source,
+    /// See [`Plan::pins`].
+    pub pins: Pins,
+}
+
+impl Draft {
+    /// The plan, with the patches that the release needs on this host.
+    #[must_use]
+    pub fn with_patches(self, patches: Vec<PlannedPatch>) -> Plan {
+        Plan {
+            format: FORMAT,
+            python: self.python,
+            prefix: self.prefix,
+            request: self.request,
+            source: self.source,
+            pins: self.pins,
+            patches,
+        }
+    }
+}
+
+/// A patch that is applied, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedPatch {
+    /// The name of one of pybuild's own, or the path of the person's.
+    pub name: String,
+    /// Whose it is.
+    pub origin: PatchOrigin,
+    /// The digest of the whole file, header included.
+    pub sha256: Sha256,
+    /// Which range and which conditions fit.
+    pub because: String,
+    /// What is wrong, and what the patch does about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
+    /// The message that people see without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Upstream's name for the defect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+    /// What it adds to variables that `configure` is given.
+    #[serde(default, skip_serializing_if = "Flags::is_empty")]
+    pub flags: Flags,
+}
+
+/// Whose patch it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PatchOrigin {
+    /// pybuild's own.
+    BuiltIn,
+    /// A file that the person named.
+    File,
 }
 
 /// CPython's source, as the plan names it.

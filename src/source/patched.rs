@@ -8,7 +8,8 @@ use super::patch::{self, Patch};
 use super::unpack::SourceTree;
 use crate::fetch::VerifiedInputs;
 use crate::progress::{Reporter, Unit};
-use crate::resolve::plan::{Pin, Plan};
+use crate::resolve::compat::{self, Header};
+use crate::resolve::plan::{PatchOrigin, Pin, Plan, PlannedPatch};
 
 /// The file name of the pin in the record.
 const ENSUREPIP_DIFF: &str = "ensurepip.diff";
@@ -34,7 +35,7 @@ impl PatchedTree {
     }
 }
 
-/// Pins what `ensurepip` bundles, then applies the person's patches.
+/// Pins what `ensurepip` bundles, then applies the patches that the plan names.
 ///
 /// # Errors
 /// When a text is not understood, a wheel is not what it says, or a patch does not apply.
@@ -53,31 +54,54 @@ pub fn apply_patches(
         pinned.apply(&root)?;
         patches.push((ENSUREPIP_DIFF.to_owned(), pinned.diff().into_bytes()));
     }
-    let given: Vec<Patch> = inputs
-        .patches()
+    let planned: Vec<(&PlannedPatch, &[u8])> = plan
+        .patches
         .iter()
-        .map(|patch| {
-            Patch::new(
-                patch.path().display().to_string(),
-                patch.content().to_owned(),
-            )
+        .map(|patch| (patch, content_of(patch, inputs)))
+        .collect();
+    let diffs: Vec<Patch> = planned
+        .iter()
+        .map(|(patch, content)| (patch, without_header(content)))
+        // One with flags alone has done its part when the compiler is called.
+        .filter(|(_, diff)| !diff.trim_ascii().is_empty())
+        .map(|(patch, diff)| match patch.origin {
+            PatchOrigin::BuiltIn => Patch::built_in(&patch.name, diff),
+            PatchOrigin::File => Patch::new(&patch.name, diff),
         })
         .collect();
-    patch::apply(&root, &given)?;
-    for (number, patch) in inputs.patches().iter().enumerate() {
+    patch::apply(&root, &diffs)?;
+    for (number, (patch, content)) in planned.into_iter().enumerate() {
         // Two patches may have the same name; the number keeps them apart, and in order.
-        let name = patch
-            .path()
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy();
+        let name = Path::new(&patch.name).file_name().unwrap_or_default();
+        let ending = match patch.origin {
+            PatchOrigin::BuiltIn => ".patch",
+            PatchOrigin::File => "",
+        };
         patches.push((
-            format!("{:02}-{name}", number + 1),
-            patch.content().to_owned(),
+            format!("{:02}-{}{ending}", number + 1, name.to_string_lossy()),
+            content.to_owned(),
         ));
     }
-    phase.finish(&summary(plan, inputs));
+    phase.finish(&summary(plan));
     Ok(PatchedTree { root, patches })
+}
+
+/// The patch's whole file. Every patch of a plan is built in or was fetched; an empty one would
+/// change nothing.
+fn content_of<'a>(patch: &PlannedPatch, inputs: &'a VerifiedInputs) -> &'a [u8] {
+    match patch.origin {
+        PatchOrigin::BuiltIn => compat::built_in_file(&patch.name).unwrap_or_default(),
+        PatchOrigin::File => {
+            let mut given = inputs.patches().iter();
+            given
+                .find(|given| given.path() == Path::new(&patch.name))
+                .map_or(&[][..], |given| given.content())
+        }
+    }
+}
+
+fn without_header(content: &[u8]) -> &[u8] {
+    Header::split(content).map_or(content, |(_, diff)| diff)
 }
 
 /// Where the wheel was fetched to. Every wheel of a plan has been; an empty path would be told as
@@ -90,7 +114,7 @@ fn path_of<'a>(inputs: &'a VerifiedInputs, file_name: &str) -> &'a Path {
     wheel.map_or(Path::new(""), |wheel| wheel.path())
 }
 
-fn summary(plan: &Plan, inputs: &VerifiedInputs) -> String {
+fn summary(plan: &Plan) -> String {
     let of = |name: &str, pin: &Pin| match pin {
         Pin::Bundled => None,
         Pin::Removed => Some(format!("no {name}")),
@@ -104,8 +128,15 @@ fn summary(plan: &Plan, inputs: &VerifiedInputs) -> String {
     if parts.is_empty() {
         parts.push("ensurepip as it was released".to_owned());
     }
-    if !inputs.patches().is_empty() {
-        parts.push(format!("patches of yours: {}", inputs.patches().len()));
+    let mut own = 0;
+    for patch in &plan.patches {
+        match patch.origin {
+            PatchOrigin::BuiltIn => parts.push(patch.name.clone()),
+            PatchOrigin::File => own += 1,
+        }
+    }
+    if own > 0 {
+        parts.push(format!("patches of yours: {own}"));
     }
     parts.join(", ")
 }

@@ -1,6 +1,7 @@
 //! The real binary against real HTTP on loopback, miniature releases, and one real CPython.
 
 // The kit.
+mod compat;
 mod context;
 mod mini_cpython;
 mod outcome;

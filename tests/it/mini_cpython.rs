@@ -1,10 +1,15 @@
 //! A miniature CPython release: a tarball of the right shape that is configured, compiled and
 //! installed in a fraction of a second, and whose interpreter is a shell script.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use diffy::Line;
+use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use pybuild::digest::Sha256;
+use pybuild::resolve::compat;
+use pybuild::resolve::version::PythonVersion;
 
 use crate::wheels::Wheel;
 
@@ -44,6 +49,7 @@ pub struct MiniCpython {
     ensurepip: Option<String>,
     faults: Vec<Fault>,
     modules: usize,
+    with_defects: bool,
 }
 
 impl MiniCpython {
@@ -55,6 +61,7 @@ impl MiniCpython {
             ensurepip: None,
             faults: Vec::new(),
             modules: 0,
+            with_defects: true,
         }
     }
 
@@ -73,6 +80,12 @@ impl MiniCpython {
     /// With a standard library of so many modules more, where it matters how long files take.
     pub fn with_modules(mut self, count: usize) -> Self {
         self.modules = count;
+        self
+    }
+
+    /// Without the lines that pybuild's own patches mend: a tree that was mended another way.
+    pub fn without_defects(mut self) -> Self {
+        self.with_defects = false;
         self
     }
 
@@ -199,6 +212,31 @@ impl MiniCpython {
             let path = format!("Lib/ensurepip/_bundled/{}", wheel.file_name());
             files.push((path, 0o644, wheel.bytes()));
         }
+        if self.with_defects {
+            for (path, text) in self.defects() {
+                match files.iter_mut().find(|(known, ..)| *known == path) {
+                    // Below a script's end it changes nothing.
+                    Some((.., content)) => content.extend([b"exit 0\n", text.as_slice()].concat()),
+                    None => files.push((path, 0o644, text)),
+                }
+            }
+        }
+        files
+    }
+
+    /// The lines that pybuild's own patches for this version want to change, by file: what a release
+    /// has that needs them.
+    fn defects(&self) -> BTreeMap<String, Vec<u8>> {
+        let version: PythonVersion = self.version.parse().expect("a version");
+        let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        for patch in compat::built_in().expect("a test proves them") {
+            if patch.header.range_of(version).is_none() {
+                continue;
+            }
+            for (path, lines) in old_sides(patch.diff) {
+                files.entry(path).or_default().extend(lines);
+            }
+        }
         files
     }
 
@@ -273,6 +311,27 @@ impl MiniCpython {
         }
         text.replace("@MISSING@", &missing.join(" "))
     }
+}
+
+/// The lines that a diff wants to find, by file.
+fn old_sides(diff: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    for file in PatchSet::parse_bytes(diff, ParseOptions::gitdiff()) {
+        let file = file.expect("a test proves them");
+        let FileOperation::Modify { original, .. } = file.operation() else {
+            continue;
+        };
+        let path = String::from_utf8_lossy(original);
+        let path = path.trim_start_matches("a/").to_owned();
+        let hunks = file.patch().as_text().map_or(&[][..], |text| text.hunks());
+        let lines = hunks.iter().flat_map(diffy::Hunk::lines);
+        let old = lines.filter_map(|line| match line {
+            Line::Context(text) | Line::Delete(text) => Some(*text),
+            Line::Insert(_) => None,
+        });
+        files.push((path, old.collect::<Vec<_>>().concat()));
+    }
+    files
 }
 
 /// Adds one entry with a fixed time; a path that ends in a slash is a folder.

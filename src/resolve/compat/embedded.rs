@@ -1,0 +1,16 @@
+//! The files of `patches/`, as they were when pybuild was built.
+
+/// `patches/NAME.patch`.
+macro_rules! embedded {
+    ($($name:literal)*) => {
+        &[$(($name, include_bytes!(concat!("../../../patches/", $name, ".patch")))),*]
+    };
+}
+
+/// Name and content, sorted by name. A test compares the list with the folder.
+pub(super) static FILES: &[(&str, &[u8])] = embedded! {
+    "pymalloc-alignment-2.7"
+    "pymalloc-alignment-3.4"
+    "pymalloc-alignment-3.5"
+    "pymalloc-alignment-3.7"
+};

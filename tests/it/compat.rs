@@ -1,0 +1,267 @@
+//! Compatibility patches: pybuild's own, on a miniature that has the lines that they mend, and the
+//! person's, with and without a header.
+
+use std::path::Path;
+
+use pybuild::resolve::compat;
+
+use crate::context::snapshot;
+use crate::mini_cpython::MiniCpython;
+use crate::outcome::Outcome;
+use crate::scene::Scene;
+
+/// A release that needs some of pybuild's own patches.
+const OLD: &str = "3.7.1";
+
+/// The patch that makes 3.7.1 buildable at all.
+const ALIGNMENT: &str = "pymalloc-alignment-3.7";
+
+/// A line that it puts into `Objects/obmalloc.c`.
+const MENDED: &str = "#define ALIGNMENT              16";
+
+fn old_scene() -> Scene {
+    Scene::of(MiniCpython::new(OLD).with_setuptools())
+}
+
+/// The text of a file in the one tree that was kept.
+fn kept(scene: &Scene, name: &str) -> String {
+    let builds = walkdir::WalkDir::new(scene.context.path("cache/build"));
+    let found = builds
+        .into_iter()
+        .filter_map(Result::ok)
+        .find(|entry| entry.path().ends_with(Path::new("source").join(name)));
+    fs_err::read_to_string(found.expect("a kept tree").path()).unwrap()
+}
+
+fn build_with_patch(scene: &Scene, text: &str, more: &[&str]) -> Outcome {
+    let patch = scene.context.write("own.patch", text);
+    let asked = patch.display().to_string();
+    let arguments: Vec<&str> = ["--patch", &asked].iter().chain(more).copied().collect();
+    scene.build(&arguments)
+}
+
+/// The patches in the record of what is installed: name and reason.
+fn recorded(scene: &Scene) -> Vec<(String, String)> {
+    let folder = scene.prefix().join("share/pybuild").join(scene.version());
+    let record: serde_json::Value =
+        serde_json::from_slice(&fs_err::read(folder.join("record.json")).unwrap()).unwrap();
+    let patches = record["plan"]["patches"].as_array().cloned();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let patches = patches.unwrap_or_default();
+    let pairs = patches
+        .iter()
+        .map(|patch| (text(&patch["name"]), text(&patch["because"])));
+    pairs.collect()
+}
+
+#[test]
+fn the_plan_names_each_patch_and_why() {
+    let scene = old_scene();
+    let plan: toml::Table = scene
+        .build(&["--dry-run"])
+        .success()
+        .stdout
+        .parse()
+        .unwrap();
+    let patches = plan["patches"].as_array().unwrap();
+    let alignment = patches
+        .iter()
+        .find(|patch| patch["name"].as_str() == Some(ALIGNMENT));
+    let alignment = alignment.expect("3.7.1 needs it");
+    assert_eq!(alignment["origin"].as_str(), Some("built-in"));
+    assert_eq!(alignment["upstream"].as_str(), Some("bpo-27987"));
+    let because = alignment["because"].as_str().unwrap();
+    assert!(
+        because.starts_with("CPython 3.7.1 is >=3.7, <3.7.4"),
+        "{because}"
+    );
+    // Ranges decide: what 3.7.4 is mended of is not in its plan.
+    let mended = Scene::of(MiniCpython::new("3.7.4").with_setuptools());
+    let plan = mended.build(&["--dry-run"]).success().stdout;
+    assert!(!plan.contains("pymalloc"), "{plan}");
+}
+
+#[test]
+fn the_tree_is_mended_and_the_record_keeps_the_patches() {
+    let scene = old_scene();
+    scene
+        .build(&["--pip", "latest", "--keep-build"])
+        .success()
+        .says([ALIGNMENT]);
+    assert!(kept(&scene, "Objects/obmalloc.c").contains(MENDED));
+    let recorded = recorded(&scene);
+    assert!(
+        recorded.iter().any(|(name, _)| name == ALIGNMENT),
+        "{recorded:?}"
+    );
+    let folder = snapshot(&scene.prefix().join("share/pybuild").join(OLD));
+    for (number, (name, _)) in recorded.iter().enumerate() {
+        let file = format!("{:02}-{name}.patch", number + 1);
+        assert!(folder.contains_key(&file), "{file} in {folder:?}");
+    }
+}
+
+#[test]
+fn one_or_all_are_left_out_when_asked() {
+    let scene = old_scene();
+    scene
+        .build(&["--keep-build", "--no-compat-patch", ALIGNMENT])
+        .success()
+        .says(["left out as you asked", ALIGNMENT]);
+    assert!(!kept(&scene, "Objects/obmalloc.c").contains(MENDED));
+    let names: Vec<String> = recorded(&scene).into_iter().map(|(name, _)| name).collect();
+    assert!(!names.iter().any(|name| name == ALIGNMENT), "{names:?}");
+    // Another choice is another request, and is built.
+    scene.build(&["--no-compat-patches"]).success();
+    assert_eq!(recorded(&scene), []);
+    scene
+        .build(&["--no-compat-patch", "pymalloc"])
+        .exits(2)
+        .has_one_error_with_a_hint()
+        .says(["`pymalloc`", ALIGNMENT]);
+}
+
+#[test]
+fn a_tree_that_was_mended_another_way_is_refused_with_file_and_hunk() {
+    let release = MiniCpython::new(OLD).with_setuptools().without_defects();
+    let scene = Scene::of(release);
+    scene
+        .build(&[])
+        .exits(4)
+        .has_one_error_with_a_hint()
+        .says(["(built in)", "--no-compat-patch "]);
+    scene.build(&["--no-compat-patches"]).success();
+}
+
+#[test]
+fn a_context_that_differs_is_named_with_its_hunk() {
+    let scene = old_scene();
+    let tree = scene.release.write_tree(&scene.context.path("tree"));
+    let file = tree.join("Objects/obmalloc.c");
+    let text = fs_err::read_to_string(&file).unwrap();
+    fs_err::write(&file, text.replace("ALIGNMENT", "ALIGN_TO")).unwrap();
+    let asked = tree.display().to_string();
+    scene
+        .context
+        .run([OLD, "--source", &asked])
+        .exits(4)
+        .has_one_error_with_a_hint()
+        .says([
+            ALIGNMENT,
+            "Objects/obmalloc.c",
+            "hunk #1",
+            "--no-compat-patch ",
+        ]);
+}
+
+/// The built-in patch as anybody could bring it: its diff alone.
+fn alignment() -> String {
+    let built_in = compat::built_in().unwrap();
+    let found = built_in.iter().find(|patch| patch.name == ALIGNMENT);
+    String::from_utf8(found.unwrap().diff.to_vec()).unwrap()
+}
+
+/// The way back.
+fn reversed(diff: &str) -> String {
+    let turned = |line: &str| match line.as_bytes() {
+        [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] => line.to_owned(),
+        [b'+', ..] => format!("-{}", &line[1..]),
+        [b'-', ..] => format!("+{}", &line[1..]),
+        [b'@', ..] => {
+            let words: Vec<&str> = line.split(' ').collect();
+            let (old, new) = (words[1].replace('-', "+"), words[2].replace('+', "-"));
+            format!("@@ {new} {old} @@")
+        }
+        _ => line.to_owned(),
+    };
+    diff.lines().map(|line| turned(line) + "\n").collect()
+}
+
+#[test]
+fn a_patch_that_undoes_a_built_in_one_is_refused_with_both_names() {
+    let scene = old_scene();
+    build_with_patch(&scene, &reversed(&alignment()), &[])
+        .exits(4)
+        .has_one_error_with_a_hint()
+        .says(["own.patch undoes", ALIGNMENT, "--no-compat-patch "]);
+    assert!(!scene.prefix().exists());
+}
+
+#[test]
+fn a_patch_that_brings_the_same_mend_is_refused_with_both_names() {
+    let scene = old_scene();
+    build_with_patch(&scene, &alignment(), &[])
+        .exits(4)
+        .has_one_error_with_a_hint()
+        .says(["change the same lines of ", ALIGNMENT, "own.patch"]);
+    let instead = ["--no-compat-patch", ALIGNMENT];
+    build_with_patch(&scene, &alignment(), &instead).success();
+}
+
+/// A patch of the person's with a header.
+fn with_header(range: &str, when: &str) -> String {
+    format!(
+        "+++\nwhat = 'another separator'\nerror = 'wrong separator'\npython = ['{range}']\n\
+         upstream = ''\n[when]\n{when}\n[flags]\nCFLAGS = ['-DOWN=1']\n+++\n\
+         --- a/Lib/os.py\n+++ b/Lib/os.py\n@@ -1 +1 @@\n-sep = '/'\n+sep = ':'\n"
+    )
+}
+
+#[test]
+fn a_header_decides_where_a_patch_of_the_persons_own_applies() {
+    let scene = Scene::new();
+    let fits = with_header(">=3.99,<3.100", "os = ['linux', 'macos', 'freebsd']");
+    build_with_patch(&scene, &fits, &["--keep-build"]).success();
+    assert_eq!(kept(&scene, "Lib/os.py"), "sep = ':'\n");
+    let log = kept(&scene, "configure.log");
+    assert!(log.contains("environment: CFLAGS=-DOWN=1\n"), "{log}");
+    let [(_, because)] = recorded(&scene).try_into().unwrap();
+    assert!(
+        because.starts_with("CPython 3.99.1 is >=3.99, <3.100, the system is "),
+        "{because}"
+    );
+
+    for (range, when) in [
+        (">=3.100", ""),
+        (">=3.99", "compiler = ['gcc >=99', 'clang >=99']"),
+    ] {
+        let outcome = build_with_patch(&scene, &with_header(range, when), &[]).success();
+        outcome.says(["own.patch is not for CPython 3.99.1 on this host"]);
+        assert_eq!(recorded(&scene), []);
+    }
+}
+
+#[test]
+fn flags_come_on_top_of_the_persons_own() {
+    let scene = Scene::new();
+    let patch = with_header(">=3.99", "");
+    let more = ["--keep-build", "--configure-arg", "CFLAGS=-O1"];
+    build_with_patch(&scene, &patch, &more).success();
+    let log = kept(&scene, "configure.log");
+    assert!(log.contains("environment: CFLAGS=-O1 -DOWN=1\n"), "{log}");
+}
+
+#[test]
+fn a_wrong_header_is_refused_with_what_is_wrong() {
+    let scene = Scene::new();
+    let right = with_header(">=3.99", "");
+    for (from, to, said) in [
+        ("upstream = ''\n", "", "missing field `upstream`"),
+        (
+            "python = ['>=3.99']",
+            "python = ['3.99']",
+            "no set of specifiers",
+        ),
+        ("[when]", "[wenn]", "unknown field `wenn`"),
+        ("CFLAGS", "PATH", "unknown variant `PATH`"),
+        ("+++\n--- a", "--- a", "none closes it"),
+    ] {
+        let wrong = right.replace(from, to);
+        assert_ne!(wrong, right);
+        let outcome = build_with_patch(&scene, &wrong, &[]).exits(4);
+        outcome
+            .has_one_error_with_a_hint()
+            .says(["own.patch", said]);
+    }
+    assert!(!scene.prefix().exists());
+}
