@@ -15,4 +15,5 @@ pub(super) static FILES: &[(&str, &[u8])] = embedded! {
     "pymalloc-alignment-3.4"
     "pymalloc-alignment-3.5"
     "pymalloc-alignment-3.7"
+    "setup-parallel-jobs"
 };
