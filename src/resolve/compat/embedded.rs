@@ -15,6 +15,7 @@ pub(super) static FILES: &[(&str, &[u8])] = embedded! {
     "pymalloc-alignment-3.4"
     "pymalloc-alignment-3.5"
     "pymalloc-alignment-3.7"
+    "queue-without-accelerator"
     "setup-header-encoding-3.4"
     "setup-header-encoding-3.5"
     "setup-header-encoding-3.7"
