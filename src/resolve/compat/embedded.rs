@@ -9,6 +9,7 @@ macro_rules! embedded {
 
 /// Name and content, sorted by name. A test compares the list with the folder.
 pub(super) static FILES: &[(&str, &[u8])] = embedded! {
+    "hashlib-openssl-3-version"
     "math-sinpi-2.7"
     "math-sinpi-3"
     "pymalloc-alignment-2.7"
