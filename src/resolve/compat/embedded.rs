@@ -21,4 +21,7 @@ pub(super) static FILES: &[(&str, &[u8])] = embedded! {
     "setup-header-encoding-3.5"
     "setup-header-encoding-3.7"
     "setup-parallel-jobs"
+    "ssl-openssl-1.1-2.7"
+    "ssl-openssl-1.1-3.4"
+    "ssl-openssl-1.1-3.5"
 };
