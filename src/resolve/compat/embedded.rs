@@ -9,6 +9,9 @@ macro_rules! embedded {
 
 /// Name and content, sorted by name. A test compares the list with the folder.
 pub(super) static FILES: &[(&str, &[u8])] = embedded! {
+    "hashlib-openssl-1.1-2.7"
+    "hashlib-openssl-1.1-3.4"
+    "hashlib-openssl-1.1-3.5"
     "hashlib-openssl-3-version"
     "math-sinpi-2.7"
     "math-sinpi-3"
