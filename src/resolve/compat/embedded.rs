@@ -13,6 +13,7 @@ pub(super) static FILES: &[(&str, &[u8])] = embedded! {
     "hashlib-openssl-1.1-3.4"
     "hashlib-openssl-1.1-3.5"
     "hashlib-openssl-3-version"
+    "hashlib-openssl-names"
     "math-sinpi-2.7"
     "math-sinpi-3"
     "pymalloc-alignment-2.7"
@@ -27,4 +28,5 @@ pub(super) static FILES: &[(&str, &[u8])] = embedded! {
     "ssl-openssl-1.1-2.7"
     "ssl-openssl-1.1-3.4"
     "ssl-openssl-1.1-3.5"
+    "ssl-unexpected-eof"
 };
