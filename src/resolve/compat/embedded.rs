@@ -25,8 +25,11 @@ pub(super) static FILES: &[(&str, &[u8])] = embedded! {
     "setup-header-encoding-3.5"
     "setup-header-encoding-3.7"
     "setup-parallel-jobs"
+    "ssl-cadata-end"
+    "ssl-default-context-tls1"
     "ssl-openssl-1.1-2.7"
     "ssl-openssl-1.1-3.4"
     "ssl-openssl-1.1-3.5"
+    "ssl-password-callback"
     "ssl-unexpected-eof"
 };
