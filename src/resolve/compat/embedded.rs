@@ -31,5 +31,6 @@ pub(super) static FILES: &[(&str, &[u8])] = embedded! {
     "ssl-openssl-1.1-3.4"
     "ssl-openssl-1.1-3.5"
     "ssl-password-callback"
+    "ssl-server-certificate-sslv3"
     "ssl-unexpected-eof"
 };
