@@ -9,11 +9,14 @@ macro_rules! embedded {
 
 /// Name and content, sorted by name. A test compares the list with the folder.
 pub(super) static FILES: &[(&str, &[u8])] = embedded! {
+    "asdl-c23-bool"
     "configure-getrandom"
     "configure-implicit-functions"
     "configure-nice"
     "configure-pthread-scope"
     "configure-stdatomic"
+    "curses-opaque-window-2.7"
+    "curses-opaque-window-3"
     "hashlib-openssl-1.1-2.7"
     "hashlib-openssl-1.1-3.4"
     "hashlib-openssl-1.1-3.5"
