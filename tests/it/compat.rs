@@ -1,12 +1,14 @@
 //! Compatibility patches: pybuild's own, on a miniature that has the lines that they mend, and the
 //! person's, with and without a header.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use pybuild::resolve::compat;
+use pybuild::source::patch::{Patch, apply};
 
 use crate::context::snapshot;
-use crate::mini_cpython::MiniCpython;
+use crate::mini_cpython::{MiniCpython, sides};
 use crate::outcome::Outcome;
 use crate::scene::Scene;
 
@@ -196,6 +198,60 @@ fn a_patch_that_brings_the_same_mend_is_refused_with_both_names() {
         .says(["change the same lines of ", ALIGNMENT, "own.patch"]);
     let instead = ["--no-compat-patch", ALIGNMENT];
     build_with_patch(&scene, &alignment(), &instead).success();
+}
+
+#[test]
+fn every_built_in_patch_makes_of_a_tree_what_it_says() {
+    for patch in compat::built_in().unwrap() {
+        let tree = tempfile::tempdir().unwrap();
+        let sides = sides(patch.diff);
+        assert!(!sides.is_empty() || !patch.header.flags.is_empty());
+        for (path, old, _) in &sides {
+            let file = tree.path().join(path);
+            fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+            fs_err::write(file, old).unwrap();
+        }
+        apply(tree.path(), &[Patch::built_in(patch.name, patch.diff)]).unwrap();
+        for (path, _, new) in sides {
+            let found = fs_err::read(tree.path().join(&path)).unwrap();
+            assert!(found == new, "{}: {path}", patch.name);
+        }
+    }
+}
+
+#[test]
+fn the_patches_of_every_release_go_together() {
+    let built_in = compat::built_in().unwrap();
+    let mut seen = BTreeSet::new();
+    for (series, last) in [
+        ("2.7", 18),
+        ("3.4", 10),
+        ("3.5", 10),
+        ("3.6", 15),
+        ("3.7", 17),
+        ("3.8", 20),
+        ("3.9", 25),
+        ("3.10", 20),
+        ("3.11", 15),
+    ] {
+        for micro in 0..=last {
+            let version = format!("{series}.{micro}");
+            let python = version.parse().unwrap();
+            let fitting = built_in
+                .iter()
+                .filter(|patch| patch.header.range_of(python).is_some());
+            let patches: Vec<Patch> = fitting
+                .map(|patch| Patch::built_in(patch.name, patch.diff))
+                .collect();
+            if patches.is_empty() || !seen.insert(format!("{patches:?}")) {
+                continue;
+            }
+            let dir = tempfile::tempdir().unwrap();
+            let tree = MiniCpython::new(&version).write_tree(dir.path());
+            apply(&tree, &patches).unwrap_or_else(|error| panic!("{version}: {error}"));
+        }
+    }
+    assert!(seen.len() > 10, "{}", seen.len());
 }
 
 /// A patch of the person's with a header.

@@ -233,7 +233,7 @@ impl MiniCpython {
             if patch.header.range_of(version).is_none() {
                 continue;
             }
-            for (path, lines) in old_sides(patch.diff) {
+            for (path, lines, _) in sides(patch.diff) {
                 files.entry(path).or_default().extend(lines);
             }
         }
@@ -313,23 +313,35 @@ impl MiniCpython {
     }
 }
 
-/// The lines that a diff wants to find, by file.
-fn old_sides(diff: &[u8]) -> Vec<(String, Vec<u8>)> {
+/// The lines that a diff wants to find in each file, and those that it leaves there.
+pub fn sides(diff: &[u8]) -> Vec<(String, Vec<u8>, Vec<u8>)> {
+    let is_git = diff.starts_with(b"diff --git");
+    let options = if is_git {
+        ParseOptions::gitdiff()
+    } else {
+        ParseOptions::unidiff()
+    };
     let mut files = Vec::new();
-    for file in PatchSet::parse_bytes(diff, ParseOptions::gitdiff()) {
+    for file in PatchSet::parse_bytes(diff, options) {
         let file = file.expect("a test proves them");
         let FileOperation::Modify { original, .. } = file.operation() else {
             continue;
         };
         let path = String::from_utf8_lossy(original);
         let path = path.trim_start_matches("a/").to_owned();
+        let (mut old, mut new) = (Vec::new(), Vec::new());
         let hunks = file.patch().as_text().map_or(&[][..], |text| text.hunks());
-        let lines = hunks.iter().flat_map(diffy::Hunk::lines);
-        let old = lines.filter_map(|line| match line {
-            Line::Context(text) | Line::Delete(text) => Some(*text),
-            Line::Insert(_) => None,
-        });
-        files.push((path, old.collect::<Vec<_>>().concat()));
+        for line in hunks.iter().flat_map(diffy::Hunk::lines) {
+            match line {
+                Line::Context(text) => {
+                    old.extend_from_slice(text);
+                    new.extend_from_slice(text);
+                }
+                Line::Delete(text) => old.extend_from_slice(text),
+                Line::Insert(text) => new.extend_from_slice(text),
+            }
+        }
+        files.push((path, old, new));
     }
     files
 }
