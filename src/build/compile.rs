@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::environment::is_assignment;
+use super::prerequisites::{is_openssl_dir, knows_openssl_dir};
 use super::{Error, Site};
 use crate::command::Command;
 use crate::progress::Unit;
@@ -38,7 +39,8 @@ impl BuiltTree {
 
 /// What `configure` is called with, in order. What the person adds comes last and so has its way; an
 /// assignment to one of `configure`'s own variables is not among them, but in the environment, where
-/// flags of patches and libraries can be added to it.
+/// flags of patches and libraries can be added to it; nor is `--with-openssl` for a release that does
+/// not know it.
 #[must_use]
 pub fn configure_arguments(plan: &Plan) -> Vec<String> {
     let mut arguments = vec![
@@ -52,7 +54,12 @@ pub fn configure_arguments(plan: &Plan) -> Vec<String> {
         arguments.extend(["--enable-optimizations".to_owned(), "--with-lto".to_owned()]);
     }
     let given = plan.request.build.configure_args.iter();
-    arguments.extend(given.filter(|argument| !is_assignment(argument)).cloned());
+    arguments.extend(
+        given
+            .filter(|argument| !is_assignment(argument))
+            .filter(|argument| !is_openssl_dir(argument) || knows_openssl_dir(plan.python))
+            .cloned(),
+    );
     arguments
 }
 

@@ -8,7 +8,8 @@ use crate::resolve::version::PythonVersion;
 /// A program gets its includes, the symbols that it takes the address of, and an expression of
 /// string literals that is the library's version. `PYTHON_HEX` is defined as in `sys.hexversion`
 /// without the last byte (3.11.2 is `0x030B02`), so that a program can refuse a library that is
-/// too old for the release, in its own words.
+/// too old for the release, in its own words; `MENDED_name` is, for each of pybuild's own patches
+/// that is for the release and may be applied.
 #[derive(Debug)]
 pub(super) struct Probe {
     /// The names it goes by, the one people use first; a name of the extension module among them.
@@ -59,15 +60,17 @@ pub(super) static PROBES: [Probe; 14] = [
         series: ANY,
         capability: Capability::OpenSsl,
         feature: "no https, so no package index for pip",
-        // PEP 644 for 3.10; bpo-31399 for 3.7; bpo-26470 for those before 2.7.13 and 3.5.3.
+        // PEP 644 for 3.10; bpo-31399 for 3.7; bpo-26470 for those before 2.7.13 and 3.5.3, which
+        // pybuild has patches for.
         includes: "#include <openssl/ssl.h>
 #include <openssl/evp.h>
 #if PYTHON_HEX >= 0x030A00 && OPENSSL_VERSION_NUMBER < 0x10101000L
 #error \"CPython 3.10 and later need OpenSSL 1.1.1 or later\"
 #elif PYTHON_HEX >= 0x030700 && OPENSSL_VERSION_NUMBER < 0x10002000L
 #error \"CPython 3.7 and later need OpenSSL 1.0.2 or later\"
-#elif OPENSSL_VERSION_NUMBER >= 0x10100000L && !defined(LIBRESSL_VERSION_NUMBER) && (PYTHON_HEX < 0x02070D || (PYTHON_HEX >= 0x030000 && PYTHON_HEX < 0x030503))
-#error \"CPython before 2.7.13 and 3.5.3 needs OpenSSL 1.0\"
+#elif OPENSSL_VERSION_NUMBER >= 0x10100000L && !defined(LIBRESSL_VERSION_NUMBER) && (PYTHON_HEX < 0x02070D || (PYTHON_HEX >= 0x030000 && PYTHON_HEX < 0x030503)) \
+    && !defined(MENDED_ssl_openssl_1_1_2_7) && !defined(MENDED_ssl_openssl_1_1_3_4) && !defined(MENDED_ssl_openssl_1_1_3_5)
+#error \"CPython before 2.7.13 and 3.5.3 needs OpenSSL 1.0, or the patch ssl-openssl-1.1\"
 #endif",
         symbols: &["SSL_CTX_new", "EVP_DigestUpdate"],
         version: "OPENSSL_VERSION_TEXT",

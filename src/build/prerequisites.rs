@@ -11,6 +11,7 @@ use super::toolchain::{Toolchain, ToolchainError};
 use super::trial::{Cause, Complaint, Flags, Refusal, Trial};
 use crate::command::Command;
 use crate::host::packages::Capability;
+use crate::resolve::compat::CompatPolicy;
 use crate::resolve::plan::ModulePolicy;
 use crate::resolve::version::PythonVersion;
 
@@ -23,6 +24,8 @@ pub struct Requirements<'a> {
     pub modules: &'a ModulePolicy,
     /// `--configure-arg`, in order: some of them say where a library is.
     pub configure_args: &'a [String],
+    /// Which patches may mend what keeps the release from using a library.
+    pub compat: &'a CompatPolicy,
 }
 
 /// What was found, and what was not.
@@ -42,8 +45,8 @@ pub struct PresentModule {
     /// The library's version, where its headers say it, such as `OpenSSL 3.0.15 3 Sep 2024`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub library: Option<String>,
-    /// The `-I` and `-L` flags that the build has to be told, because the library is where CPython's
-    /// own configure does not look.
+    /// The `-I`, `-L` and `-Wl,` flags that the build has to be told, because the library is where
+    /// CPython's own configure does not look.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
 }
@@ -123,7 +126,7 @@ impl Prerequisites {
                 .flat_map(|module| module.flags.iter().map(String::as_str))
         };
         environment.append("CPPFLAGS", flags().filter(|flag| flag.starts_with("-I")));
-        environment.append("LDFLAGS", flags().filter(|flag| flag.starts_with("-L")));
+        environment.append("LDFLAGS", flags().filter(|flag| !flag.starts_with("-I")));
     }
 
     /// The version of OpenSSL that `ssl` will be built with, as OpenSSL words it.
@@ -192,6 +195,30 @@ fn readline(configure_args: &[String]) -> Option<&str> {
         })
 }
 
+/// The option that says which OpenSSL.
+const OPENSSL_DIR: &str = "--with-openssl";
+
+/// Whether this release's `configure` has `--with-openssl` (bpo-32598). For the others pybuild makes
+/// flags of it.
+#[must_use]
+pub fn knows_openssl_dir(python: PythonVersion) -> bool {
+    python.series() >= (3, 7)
+}
+
+/// Whether an argument of `configure` is `--with-openssl=DIR`.
+#[must_use]
+pub fn is_openssl_dir(argument: &str) -> bool {
+    argument
+        .split_once('=')
+        .is_some_and(|(name, _)| name == OPENSSL_DIR)
+}
+
+/// The last value that `--name=VALUE` arguments give.
+fn value_of<'a>(configure_args: &'a [String], name: &str) -> Option<&'a str> {
+    let mut given = configure_args.iter().rev();
+    given.find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='))
+}
+
 /// Applies `work` to all items, in as many threads as there are processors; keeps their order.
 fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
@@ -251,11 +278,13 @@ impl Prober<'_> {
                 Ok(program) => Some(Ok(PresentModule {
                     module: probe.name().to_owned(),
                     library: embedded_version(&program),
-                    flags: words
-                        .into_iter()
-                        .filter(|_| from_pkg_config && !asks_first)
-                        .filter(|word| word.starts_with("-I") || word.starts_with("-L"))
-                        .collect(),
+                    flags: if from_pkg_config && !asks_first {
+                        let mut words = words;
+                        words.retain(|word| word.starts_with("-I") || word.starts_with("-L"));
+                        words
+                    } else {
+                        self.to_be_told(probe)
+                    },
                 })),
                 Err(Refusal::Compiler(complaint)) => {
                     // The program's own words say more than a library that is not found next.
@@ -322,8 +351,13 @@ impl Prober<'_> {
                 .iter()
                 .any(|start| word.starts_with(start))
         };
+        let Requirements { python, compat, .. } = self.requirements;
+        let mends = compat.patches_for(python).into_iter();
+        let mends = mends.map(|name| format!("-DMENDED_{}", name.replace(['-', '.'], "_")));
         let mut flags = Flags {
-            compile: vec![format!("-DPYTHON_HEX={}", hex(self.requirements.python))],
+            compile: std::iter::once(format!("-DPYTHON_HEX={}", hex(python)))
+                .chain(mends)
+                .collect(),
             link: words.iter().filter(links).cloned().collect(),
         };
         flags
@@ -335,16 +369,13 @@ impl Prober<'_> {
     /// What the probe itself knows, or what `configure` is told about that library.
     fn default_flags(&self, probe: &Probe) -> Vec<Vec<String>> {
         let args = self.requirements.configure_args;
-        let value = |name: &str| {
-            let mut given = args.iter().rev();
-            given.find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='))
-        };
+        let value = |name| value_of(args, name);
         let split = |text: &str| -> Vec<String> {
             text.split_whitespace().map(ToOwned::to_owned).collect()
         };
         match probe.capability {
             Capability::OpenSsl => {
-                if let Some(dir) = value("--with-openssl") {
+                if let Some(dir) = value(OPENSSL_DIR) {
                     return vec![vec![
                         // By its full name: the system's own headers must not stand in for it.
                         format!("-include{dir}/include/openssl/ssl.h"),
@@ -368,6 +399,24 @@ impl Prober<'_> {
             _ => {}
         }
         probe.flags.iter().map(|flags| split(flags)).collect()
+    }
+
+    /// What CPython's own build does not make of `--with-openssl=DIR`: it is an option from 3.7 on
+    /// (bpo-32598), and only from 3.10 on can the interpreter be told where the library is when it
+    /// runs (bpo-43466).
+    fn to_be_told(&self, probe: &Probe) -> Vec<String> {
+        let series = self.requirements.python.series();
+        let dir = value_of(self.requirements.configure_args, OPENSSL_DIR);
+        match dir {
+            Some(dir) if probe.capability == Capability::OpenSsl && series < (3, 10) => {
+                let mut flags = vec![format!("-Wl,-rpath,{dir}/lib")];
+                if !knows_openssl_dir(self.requirements.python) {
+                    flags.extend([format!("-I{dir}/include"), format!("-L{dir}/lib")]);
+                }
+                flags
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Whether `configure` is told where the library is, so that no other will be taken.

@@ -13,6 +13,7 @@ use crate::build::toolchain::Toolchain;
 use crate::build::trial::Trial;
 use crate::environment::Environment;
 use crate::host::packages::Capability;
+use crate::resolve::compat::CompatPolicy;
 use crate::resolve::plan::ModulePolicy;
 
 fn policy(required: &[&str], may_be_missing: &[&str]) -> ModulePolicy {
@@ -33,6 +34,7 @@ fn requirements<'a>(python: &str, modules: &'a ModulePolicy) -> Requirements<'a>
         python: python.parse().unwrap(),
         modules,
         configure_args: &[],
+        compat: &CompatPolicy::All,
     }
 }
 
@@ -230,6 +232,50 @@ fn the_release_decides_which_modules_are_looked_for() {
         ..requirements("2.7.18", &modules)
     });
     assert!(needs.contains(&Capability::Libffi) && !needs.contains(&Capability::Readline));
+}
+
+#[test]
+fn with_openssl_is_made_flags_of_where_configure_does_not_know_it() {
+    let (dir, caller, environment) = host(&[]);
+    let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
+    let modules = ModulePolicy::default();
+    let args = ["--with-openssl=/usr".to_owned()];
+    let told = |python: &str| {
+        let requirements = Requirements {
+            configure_args: &args,
+            ..requirements(python, &modules)
+        };
+        let found = Prerequisites::probe(requirements, &toolchain, &environment, dir.path());
+        let present = found.unwrap().present;
+        let ssl = present.into_iter().find(|module| module.module == "ssl");
+        ssl.expect("OpenSSL's headers, which every test of a build needs")
+            .flags
+    };
+    assert_eq!(
+        told("3.6.12"),
+        ["-Wl,-rpath,/usr/lib", "-I/usr/include", "-L/usr/lib"]
+    );
+    assert_eq!(told("3.9.2"), ["-Wl,-rpath,/usr/lib"]);
+    assert!(told("3.11.2").is_empty());
+}
+
+#[test]
+fn an_openssl_that_only_a_patch_makes_usable_is_refused_when_the_patch_is_left_out() {
+    let (dir, caller, environment) = host(&[]);
+    let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
+    let modules = ModulePolicy::default();
+    let missing = |compat: &CompatPolicy| {
+        let requirements = Requirements {
+            compat,
+            ..requirements("3.4.10", &modules)
+        };
+        let found = Prerequisites::probe(requirements, &toolchain, &environment, dir.path());
+        let missing = found.unwrap().missing;
+        missing.into_iter().find(|module| module.module == "ssl")
+    };
+    assert!(missing(&CompatPolicy::All).is_none());
+    let refused = missing(&CompatPolicy::None).expect("OpenSSL is 1.1 or later");
+    assert!(refused.unsuitable && refused.why.contains("or the patch ssl-openssl-1.1"));
 }
 
 #[test]

@@ -124,6 +124,7 @@ fn requirements(draft: &Draft) -> Requirements<'_> {
         python: draft.python,
         modules: &draft.request.modules,
         configure_args: &draft.request.build.configure_args,
+        compat: &draft.request.compat,
     }
 }
 

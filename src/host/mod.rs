@@ -11,6 +11,7 @@ use crate::build::prerequisites::MissingModule;
 use crate::build::toolchain::ToolchainError;
 use crate::command::CommandError;
 use crate::error::{ExitStatus, Explain};
+use crate::host::packages::Capability;
 
 /// Why this host cannot build what is asked.
 #[derive(Debug, thiserror::Error)]
@@ -129,9 +130,17 @@ impl Missing {
             return "run `xcode-select --install`, which brings compiler and make".to_owned();
         }
         match (&self.command, self.installed) {
-            _ if self.all_unsuitable() => format!(
-                "name a version of the library that fits, with CPPFLAGS and LDFLAGS or the right --configure-arg, or build another release{allow}"
-            ),
+            _ if self.all_unsuitable() => {
+                let openssl = |module: &MissingModule| module.capability == Capability::OpenSsl;
+                let way = if self.modules.iter().any(openssl) {
+                    "`--configure-arg --with-openssl=DIR`"
+                } else {
+                    "CPPFLAGS and LDFLAGS or the right --configure-arg"
+                };
+                format!(
+                    "name a version of the library that fits, with {way}, or build another release{allow}"
+                )
+            }
             (_, true) => format!(
                 "the packages were installed, but what the build looks for is still not found; -v shows what the compiler says{allow}"
             ),
@@ -220,7 +229,7 @@ mod tests {
         assert!(!again.contains("dnf"), "{again}");
         let unsuitable = hint(Some("dnf install -y gdbm-devel"), false, true);
         assert!(
-            unsuitable.contains("CPPFLAGS") && !unsuitable.contains("dnf"),
+            unsuitable.contains("--with-openssl=DIR") && !unsuitable.contains("dnf"),
             "{unsuitable}"
         );
     }

@@ -11,6 +11,7 @@ use crate::error::{ExitStatus, Explain as _};
 use crate::host::Error;
 use crate::host::distribution::Distribution;
 use crate::progress::SilentReporter;
+use crate::resolve::compat::CompatPolicy;
 use crate::resolve::plan::ModulePolicy;
 
 /// What the made-up `apt-get install` does: links to the real tools appear in `PATH`.
@@ -74,6 +75,7 @@ fn answer(remedied: bool) -> (Result<super::Ready, Error>, String) {
             python: "3.11.2".parse().unwrap(),
             modules: &modules,
             configure_args: &[],
+            compat: &CompatPolicy::All,
         },
         distribution: &distribution,
         caller: &caller,

@@ -39,6 +39,18 @@ impl CompatPolicy {
         *self == Self::All
     }
 
+    /// The names of pybuild's own patches that are for this release and are not left out, whatever
+    /// the host.
+    #[must_use]
+    pub fn patches_for(&self, python: PythonVersion) -> Vec<&'static str> {
+        let patches = built_in().unwrap_or_default().into_iter();
+        patches
+            .filter(|patch| !self.leaves_out(patch.name))
+            .filter(|patch| patch.header.range_of(python).is_some())
+            .map(|patch| patch.name)
+            .collect()
+    }
+
     fn leaves_out(&self, name: &str) -> bool {
         match self {
             Self::All => false,
