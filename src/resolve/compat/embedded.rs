@@ -24,6 +24,7 @@ pub(super) static FILES: &[(&str, &[u8])] = embedded! {
     "hashlib-openssl-names"
     "math-sinpi-2.7"
     "math-sinpi-3"
+    "nis-libtirpc"
     "pymalloc-alignment-2.7"
     "pymalloc-alignment-3.4"
     "pymalloc-alignment-3.5"
