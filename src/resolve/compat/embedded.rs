@@ -36,6 +36,7 @@ pub(super) static FILES: &[(&str, &[u8])] = embedded! {
     "setup-parallel-jobs"
     "ssl-cadata-end"
     "ssl-default-context-tls1"
+    "ssl-dh-params"
     "ssl-openssl-1.1-2.7"
     "ssl-openssl-1.1-3.4"
     "ssl-openssl-1.1-3.5"
