@@ -220,6 +220,19 @@ fn every_built_in_patch_makes_of_a_tree_what_it_says() {
 }
 
 #[test]
+fn the_readme_names_every_built_in_patch() {
+    let readme = include_str!("../../README.md");
+    for name in compat::names() {
+        // `pymalloc-alignment-3.4` may stand as `-3.4` behind its first sibling.
+        let (stem, line) = name.rsplit_once('-').unwrap();
+        let sibling = readme.lines().any(|text| {
+            text.contains(&format!("`{stem}-")) && text.contains(&format!("`-{line}`"))
+        });
+        assert!(readme.contains(&format!("`{name}`")) || sibling, "{name}");
+    }
+}
+
+#[test]
 fn the_patches_of_every_release_go_together() {
     let built_in = compat::built_in().unwrap();
     let mut seen = BTreeSet::new();
