@@ -262,6 +262,11 @@ pub struct BuildArguments {
     #[arg(long, value_name = "DIR", help_heading = "Build")]
     pub build_dir: Option<PathBuf>,
 
+    /// Let configure, make and what they build use the network, from which they are kept where the
+    /// kernel allows that
+    #[arg(long, help_heading = "Build")]
+    pub network: bool,
+
     /// Keep the folder that was built in, and say where it is
     #[arg(long, help_heading = "Build")]
     pub keep_build: bool,

@@ -17,6 +17,7 @@ use crate::interrupt::{self, HeldChild};
 /// A program to run, with nothing inherited: what it sees of the environment stands here.
 #[derive(Debug, Clone)]
 pub struct Command {
+    starter: Vec<OsString>,
     program: PathBuf,
     arguments: Vec<OsString>,
     dir: PathBuf,
@@ -27,6 +28,7 @@ impl Command {
     /// `program`, to be run in `dir` with an empty environment.
     pub fn new(program: impl Into<PathBuf>, dir: impl Into<PathBuf>) -> Self {
         Self {
+            starter: Vec::new(),
             program: program.into(),
             arguments: Vec::new(),
             dir: dir.into(),
@@ -70,6 +72,14 @@ impl Command {
         self
     }
 
+    /// With another program, and words of its own, that starts this one. It is in the log, not in
+    /// messages: it is this program that people care about.
+    #[must_use]
+    pub fn started_by(mut self, starter: &[OsString]) -> Self {
+        self.starter = starter.to_vec();
+        self
+    }
+
     /// Runs it to its end and gives all that it printed; for questions, not for work.
     ///
     /// # Errors
@@ -101,12 +111,28 @@ impl Command {
     fn to_process(&self) -> Result<std::process::Command, CommandError> {
         let shell = Shell::new().map_err(|source| CommandError::Shell(Box::new(source)))?;
         shell.change_dir(&self.dir);
+        let program = self.program.as_os_str();
+        let mut words = self
+            .starter
+            .iter()
+            .map(OsString::as_os_str)
+            .chain([program]);
         let command = shell
-            .cmd(&self.program)
+            .cmd(words.next().unwrap_or(program))
+            .args(words)
             .args(&self.arguments)
             .env_clear()
             .envs(&self.variables);
         Ok(command.into())
+    }
+
+    /// Reads on from a folder: `, started by unshare --net`.
+    fn started_by_what(&self) -> String {
+        if self.starter.is_empty() {
+            return String::new();
+        }
+        let words: Vec<String> = self.starter.iter().map(|word| quoted(word)).collect();
+        format!(", started by {}", words.join(" "))
     }
 
     fn not_started(&self, source: io::Error) -> CommandError {
@@ -252,9 +278,10 @@ impl Runner {
     ) -> Result<(), CommandError> {
         let started = Instant::now();
         self.write(&format!(
-            "\n[{}] {step}: {command}\n  in {}\n",
+            "\n[{}] {step}: {command}\n  in {}{}\n",
             Timestamp::now(),
-            command.dir.display()
+            command.dir.display(),
+            command.started_by_what()
         ))?;
         let (reader, writer) = io::pipe().map_err(|source| command.not_started(source))?;
         let clone = writer

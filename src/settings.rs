@@ -6,6 +6,7 @@ pub mod patch;
 use std::path::{Path, PathBuf};
 
 use crate::address::Address;
+use crate::build::isolation::BuildNetwork;
 use crate::build::jobs::Jobs;
 use crate::cli::{BuildArguments, SourceArguments};
 use crate::digest::Sha256;
@@ -41,6 +42,8 @@ pub struct BuildSettings {
     pub in_the_way: FilesInTheWay,
     /// What to do about missing prerequisites.
     pub missing_prerequisites: WhenMissing,
+    /// Whether the build's commands may use the network.
+    pub build_network: BuildNetwork,
     /// Where to build, if that was said.
     pub build_dir: Option<PathBuf>,
     /// What becomes of the folder that was built in.
@@ -168,6 +171,11 @@ impl BuildSettings {
                 arguments.install_deps,
                 WhenMissing::Install,
                 WhenMissing::Tell,
+            ),
+            build_network: choose(
+                arguments.network,
+                BuildNetwork::Allowed,
+                BuildNetwork::KeptAway,
             ),
             build_dir: build_dir.map(|path| environment.absolute(&path)),
             build_tree: choose(arguments.keep_build, BuildTree::Keep, BuildTree::Remove),

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use super::environment::is_assignment;
 use super::prerequisites::{is_openssl_dir, knows_openssl_dir};
 use super::{Error, Site};
-use crate::command::Command;
 use crate::progress::Unit;
 use crate::resolve::plan::{Library, Optimization, Plan};
 use crate::source::PatchedTree;
@@ -72,8 +71,8 @@ pub fn configure(tree: PatchedTree, plan: &Plan, site: &Site<'_>) -> Result<Conf
     let script = fs_err::read_to_string(root.join("configure")).map_err(Error::Tree)?;
     // By its relative name: called by its full path, it writes the scratch folder into every
     // compiler command, and so into the interpreter.
-    let mut command = Command::new("./configure", &root)
-        .with_variables(site.environment.variables())
+    let mut command = site
+        .command("./configure", &root)
         .with_arguments(configure_arguments(plan));
     if plan.request.build.library == Library::Shared && cfg!(not(target_os = "macos")) {
         command = command.with_variable("LDFLAGS", shared_ldflags(plan, site));

@@ -2,6 +2,7 @@
 
 mod compile;
 pub mod environment;
+pub mod isolation;
 pub mod jobs;
 mod modules;
 pub mod prerequisites;
@@ -18,6 +19,7 @@ use crate::command::{Command, CommandError, Runner};
 use crate::error::{ExitStatus, Explain};
 use crate::progress::Reporter;
 use environment::BuildEnvironment;
+use isolation::Isolation;
 use jobs::Jobs;
 
 /// Where and with what is built: what every command of the build shares.
@@ -28,6 +30,8 @@ pub struct Site<'a> {
     pub make: &'a Path,
     /// How many jobs at once.
     pub jobs: Jobs,
+    /// What every command may reach.
+    pub isolation: &'a Isolation,
     /// The log.
     pub runner: &'a Runner,
     /// Who is told.
@@ -35,10 +39,17 @@ pub struct Site<'a> {
 }
 
 impl Site<'_> {
+    /// A command of the build: with its environment and nothing else, and confined.
+    pub fn command(&self, program: impl Into<PathBuf>, folder: &Path) -> Command {
+        let command = Command::new(program, folder);
+        let command = command.with_variables(self.environment.variables());
+        self.isolation.confine(command)
+    }
+
     /// `make` in `folder`, without a target.
     #[must_use]
     pub fn make(&self, folder: &Path) -> Command {
-        Command::new(self.make, folder).with_variables(self.environment.variables())
+        self.command(self.make, folder)
     }
 
     /// The variables with which an interpreter finds the `libpython` in `folder` rather than one

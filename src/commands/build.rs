@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::session::Session;
 use crate::build::environment::BuildEnvironment;
+use crate::build::isolation::Isolation;
 use crate::build::prerequisites::Requirements;
 use crate::build::{self, Site};
 use crate::environment::Environment;
@@ -202,8 +203,20 @@ impl Workshop<'_> {
         let tree = source::apply_patches(tree, plan, &inputs, self.session.reporter)?;
         let patches = tree.patches().to_vec();
 
+        let isolation = Isolation::find(
+            self.settings.build_network,
+            self.session.environment,
+            &environment,
+            &scratch.made_folder("probe")?,
+        );
+        if let Isolation::Host { because } = &isolation {
+            self.session.reporter.detail(&format!(
+                "the build is not kept from the network: {because}"
+            ));
+        }
         let site = Site {
             environment: &environment,
+            isolation: &isolation,
             make: &ready.toolchain.make.path,
             jobs: self.settings.jobs,
             runner: scratch.runner(),
@@ -224,6 +237,7 @@ impl Workshop<'_> {
             patches: patches.iter().map(|(name, _)| name.clone()).collect(),
             tools: ready.toolchain,
             environment: environment.taken_over().clone(),
+            isolation: Some(isolation),
             checks: checked.report().clone(),
             timings: scratch.runner().timings(),
         };

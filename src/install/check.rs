@@ -307,7 +307,9 @@ impl Checks<'_> {
     }
 
     fn command(&self, program: PathBuf) -> Command {
-        Command::new(program, self.staged.destdir()).with_variables(self.variables.iter())
+        let command = Command::new(program, self.staged.destdir());
+        let command = command.with_variables(self.variables.iter());
+        self.site.isolation.confine(command)
     }
 
     fn run(&self, what: &'static str, command: &Command) -> Result<String, CheckError> {

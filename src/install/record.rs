@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::CheckReport;
 use super::manifest::Manifest;
+use crate::build::isolation::Isolation;
 use crate::build::toolchain::Toolchain;
 use crate::command::Timing;
 use crate::digest::Sha256;
@@ -34,6 +35,9 @@ pub struct Record {
     pub tools: Toolchain,
     /// What the build's commands saw of the environment that pybuild was started in.
     pub environment: BTreeMap<String, String>,
+    /// Whether the build's commands were kept from the network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
     /// What the staged interpreter answered.
     pub checks: CheckReport,
     /// Every command that was run, with its time.

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use crate::build::{BuiltTree, Site, count_files};
-use crate::command::Command;
 use crate::progress::Unit;
 use crate::resolve::plan::{InstallPrefix, Plan};
 
@@ -97,8 +96,8 @@ pub fn stage(
         });
     }
     phase.set_current("ensurepip");
-    let seed = Command::new(tree.python(), tree.root())
-        .with_variables(site.environment.variables())
+    let seed = site
+        .command(tree.python(), tree.root())
         .with_variables(site.library_path(tree.root()).iter())
         .with_arguments(["-E", "-c", SEED])
         .with_argument(staged.destdir.as_os_str());

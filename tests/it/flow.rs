@@ -111,6 +111,39 @@ fn a_dry_run_prints_the_plan_and_touches_nothing() {
 }
 
 #[test]
+fn the_build_is_kept_from_the_network_and_the_record_says_so() {
+    let scene = Scene::new();
+    let own = fs_err::read_link("/proc/self/ns/net").unwrap();
+    let seen = |more: &[&str]| {
+        drop(fs_err::remove_dir_all(scene.context.path("cache/build")));
+        let arguments: Vec<&str> = ["--keep-build", "--force"]
+            .iter()
+            .chain(more)
+            .copied()
+            .collect();
+        scene.build(&arguments).success();
+        let folder = scene.prefix().join("share/pybuild").join(VERSION);
+        let text = fs_err::read(folder.join("record.json")).unwrap();
+        let record: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        let shared = !scene
+            .context
+            .files_with(&format!("network: {}\n", own.display()))
+            .is_empty();
+        (record["isolation"].clone(), shared)
+    };
+    let (isolation, shared) = seen(&[]);
+    match isolation["network"].as_str().unwrap() {
+        "none" => assert!(!shared, "it ran in the network namespace of this test"),
+        // A sandbox that allows no namespaces.
+        "host" => assert!(shared && isolation["because"].as_str().unwrap().contains("allow")),
+        other => panic!("{other}"),
+    }
+    let (isolation, shared) = seen(&["--network"]);
+    assert!(shared);
+    assert_eq!(isolation["because"], "--network allows it");
+}
+
+#[test]
 fn the_tree_is_kept_when_asked_for() {
     let scene = Scene::new();
     let folder = scene.context.path("builds");
