@@ -262,6 +262,10 @@ pub struct BuildArguments {
     #[arg(long, value_name = "DIR", help_heading = "Build")]
     pub build_dir: Option<PathBuf>,
 
+    /// As root, run configure, make and what they build as this user
+    #[arg(long, value_name = "USER", help_heading = "Build")]
+    pub build_user: Option<String>,
+
     /// Let configure, make and what they build use the network, from which they are kept where the
     /// kernel allows that
     #[arg(long, help_heading = "Build")]

@@ -155,7 +155,9 @@ impl Scratch {
         self.held = None;
     }
 
-    fn path(&self) -> &Path {
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         self.folder
             .as_ref()
             .map_or(Path::new(""), |folder| folder.path())

@@ -6,6 +6,7 @@ pub mod patch;
 use std::path::{Path, PathBuf};
 
 use crate::address::Address;
+use crate::build::confinement::BuildUser;
 use crate::build::isolation::BuildNetwork;
 use crate::build::jobs::Jobs;
 use crate::cli::{BuildArguments, SourceArguments};
@@ -42,6 +43,8 @@ pub struct BuildSettings {
     pub in_the_way: FilesInTheWay,
     /// What to do about missing prerequisites.
     pub missing_prerequisites: WhenMissing,
+    /// `--build-user`: as whom the build's commands run.
+    pub build_user: Option<BuildUser>,
     /// Whether the build's commands may use the network.
     pub build_network: BuildNetwork,
     /// Where to build, if that was said.
@@ -172,6 +175,11 @@ impl BuildSettings {
                 WhenMissing::Install,
                 WhenMissing::Tell,
             ),
+            build_user: arguments
+                .build_user
+                .map(|name| BuildUser::find(&name, environment))
+                .transpose()
+                .map_err(crate::build::Error::from)?,
             build_network: choose(
                 arguments.network,
                 BuildNetwork::Allowed,

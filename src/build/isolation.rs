@@ -86,12 +86,12 @@ impl Isolation {
         }
     }
 
-    /// The command, kept from the network where that can be.
+    /// What commands are started with, so that they are kept from the network.
     #[must_use]
-    pub fn confine(&self, command: Command) -> Command {
+    pub fn starter(&self) -> &[OsString] {
         match self {
-            Self::None { starter } => command.started_by(starter),
-            Self::Host { .. } => command,
+            Self::None { starter } => starter,
+            Self::Host { .. } => &[],
         }
     }
 }
@@ -136,7 +136,12 @@ mod tests {
         };
         let question = Command::new("/bin/sh", dir.path())
             .with_arguments(["-c", "readlink /proc/self/ns/net; cat /proc/net/route"]);
-        let inside = isolation.confine(question.clone()).read().unwrap().stdout;
+        let inside = question
+            .clone()
+            .started_by(isolation.starter())
+            .read()
+            .unwrap()
+            .stdout;
         let outside = question.read().unwrap().stdout;
         assert_ne!(inside.lines().next(), outside.lines().next());
         assert!(inside.lines().count() <= 2, "there is no route: {inside}");

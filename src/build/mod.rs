@@ -1,6 +1,7 @@
 //! Steps 5 and 6: from a patched tree to a built one.
 
 mod compile;
+pub mod confinement;
 pub mod environment;
 pub mod isolation;
 pub mod jobs;
@@ -18,8 +19,8 @@ pub use compile::{BuiltTree, ConfiguredTree, configure, configure_arguments, cou
 use crate::command::{Command, CommandError, Runner};
 use crate::error::{ExitStatus, Explain};
 use crate::progress::Reporter;
+use confinement::{BuildUserError, Confinement};
 use environment::BuildEnvironment;
-use isolation::Isolation;
 use jobs::Jobs;
 
 /// Where and with what is built: what every command of the build shares.
@@ -30,8 +31,8 @@ pub struct Site<'a> {
     pub make: &'a Path,
     /// How many jobs at once.
     pub jobs: Jobs,
-    /// What every command may reach.
-    pub isolation: &'a Isolation,
+    /// As whom every command runs, and what it reaches.
+    pub confinement: &'a Confinement,
     /// The log.
     pub runner: &'a Runner,
     /// Who is told.
@@ -43,7 +44,7 @@ impl Site<'_> {
     pub fn command(&self, program: impl Into<PathBuf>, folder: &Path) -> Command {
         let command = Command::new(program, folder);
         let command = command.with_variables(self.environment.variables());
-        self.isolation.confine(command)
+        self.confinement.confine(command)
     }
 
     /// `make` in `folder`, without a target.
@@ -77,6 +78,9 @@ pub enum Error {
     /// A command failed.
     #[error(transparent)]
     Command(CommandError),
+    /// See [`BuildUserError`].
+    #[error(transparent)]
+    User(#[from] BuildUserError),
     /// A file of the tree cannot be read.
     #[error("the source tree cannot be read")]
     Tree(#[source] std::io::Error),
@@ -90,10 +94,16 @@ pub enum Error {
 
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
-        ExitStatus::Failed
+        match self {
+            Self::User(error) => error.exit_status(),
+            Self::Command(_) | Self::Tree(_) | Self::NoInterpreter { .. } => ExitStatus::Failed,
+        }
     }
 
     fn hint(&self) -> Option<String> {
+        if let Self::User(error) = self {
+            return error.hint();
+        }
         Some(
             "the log has the whole output; --keep-build keeps the tree to look around in"
                 .to_owned(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::session::Session;
+use crate::build::confinement::{Confinement, take_back};
 use crate::build::environment::BuildEnvironment;
 use crate::build::isolation::Isolation;
 use crate::build::prerequisites::Requirements;
@@ -203,20 +204,29 @@ impl Workshop<'_> {
         let tree = source::apply_patches(tree, plan, &inputs, self.session.reporter)?;
         let patches = tree.patches().to_vec();
 
-        let isolation = Isolation::find(
+        let network = Isolation::find(
             self.settings.build_network,
             self.session.environment,
             &environment,
             &scratch.made_folder("probe")?,
         );
-        if let Isolation::Host { because } = &isolation {
+        if let Isolation::Host { because } = &network {
             self.session.reporter.detail(&format!(
                 "the build is not kept from the network: {because}"
             ));
         }
+        let confinement = Confinement {
+            network,
+            user: self.settings.build_user.clone(),
+        };
+        let destdir = scratch.made_folder("destdir")?;
+        if let Some(user) = &confinement.user {
+            user.give(scratch.path(), &environment)
+                .map_err(build::Error::from)?;
+        }
         let site = Site {
             environment: &environment,
-            isolation: &isolation,
+            confinement: &confinement,
             make: &ready.toolchain.make.path,
             jobs: self.settings.jobs,
             runner: scratch.runner(),
@@ -224,7 +234,10 @@ impl Workshop<'_> {
         };
         let tree = build::configure(tree, plan, &site)?;
         let tree = build::make(tree, plan, &site)?;
-        let staged = install::stage(&tree, plan, scratch.folder("destdir"), &site)?;
+        let staged = install::stage(&tree, plan, destdir, &site)?;
+        if confinement.user.is_some() {
+            take_back(staged.destdir()).map_err(build::Error::from)?;
+        }
         let expected = expected_modules(&ready);
         let checked = install::check(staged, plan, &expected, &scratch.home()?, &site)
             .map_err(install::Error::from)?;
@@ -237,7 +250,8 @@ impl Workshop<'_> {
             patches: patches.iter().map(|(name, _)| name.clone()).collect(),
             tools: ready.toolchain,
             environment: environment.taken_over().clone(),
-            isolation: Some(isolation),
+            build_user: confinement.user.as_ref().map(|user| user.name().to_owned()),
+            isolation: Some(confinement.network),
             checks: checked.report().clone(),
             timings: scratch.runner().timings(),
         };

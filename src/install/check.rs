@@ -309,7 +309,7 @@ impl Checks<'_> {
     fn command(&self, program: PathBuf) -> Command {
         let command = Command::new(program, self.staged.destdir());
         let command = command.with_variables(self.variables.iter());
-        self.site.isolation.confine(command)
+        self.site.confinement.confine(command)
     }
 
     fn run(&self, what: &'static str, command: &Command) -> Result<String, CheckError> {

@@ -38,6 +38,9 @@ pub struct Record {
     /// Whether the build's commands were kept from the network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,
+    /// `--build-user`: as whom they ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_user: Option<String>,
     /// What the staged interpreter answered.
     pub checks: CheckReport,
     /// Every command that was run, with its time.

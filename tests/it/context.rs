@@ -14,8 +14,8 @@ const PROGRAMS: &[&str] = &[
     "ar", "as", "awk", "basename", "bash", "cat", "chmod", "cmp", "cp", "cut", "date", "diff",
     "dirname", "echo", "env", "expr", "false", "find", "grep", "head", "id", "install", "ld", "ln",
     "ls", "make", "mkdir", "mktemp", "mv", "nm", "printf", "pwd", "ranlib", "readlink", "rm",
-    "rmdir", "sed", "seq", "sh", "sleep", "sort", "strip", "tail", "tar", "tee", "test", "touch",
-    "tr", "true", "uname", "uniq", "unshare", "wc", "which", "xargs",
+    "rmdir", "sed", "seq", "setpriv", "sh", "sleep", "sort", "strip", "tail", "tar", "tee", "test",
+    "touch", "tr", "true", "uname", "uniq", "unshare", "wc", "which", "xargs",
 ];
 
 /// Stands for the C compiler: has every header and library but those named in the files beside it,

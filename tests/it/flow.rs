@@ -1,5 +1,7 @@
 //! The whole way, from the command line to an interpreter in its prefix.
 
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::time::{Duration, Instant};
 
 use crate::context::snapshot;
@@ -141,6 +143,64 @@ fn the_build_is_kept_from_the_network_and_the_record_says_so() {
     let (isolation, shared) = seen(&["--network"]);
     assert!(shared);
     assert_eq!(isolation["because"], "--network allows it");
+}
+
+#[test]
+fn root_can_have_the_build_run_as_somebody_else() {
+    let scene = Scene::new();
+    if !rustix::process::geteuid().is_root() {
+        let outcome = scene.build(&["--build-user", "nobody"]).exits(2);
+        outcome.has_one_error_with_a_hint().says(["only root"]);
+        return;
+    }
+    let may = |mode| {
+        let folder = scene.context.path("");
+        fs_err::set_permissions(folder, Permissions::from_mode(mode)).unwrap();
+    };
+    // As root's home is, which the cache is in by default.
+    may(0o700);
+    let outcome = scene.build(&["--build-user", "nobody"]).exits(5);
+    outcome
+        .has_one_error_with_a_hint()
+        .says(["`nobody` cannot work in", "--build-dir"]);
+    assert!(!scene.prefix().exists());
+
+    may(0o711);
+    let folder = scene.context.path("builds").display().to_string();
+    let arguments = [
+        "--build-user",
+        "nobody",
+        "--build-dir",
+        &folder,
+        "--keep-build",
+    ];
+    scene.build(&arguments).success();
+    let logs = scene.context.files_with("user: nobody\n");
+    assert!(
+        logs.iter().any(|path| path.ends_with("configure.log")),
+        "{logs:?}"
+    );
+    assert_eq!(scene.venv_pip(&scene.prefix()), BUNDLED_PIP);
+    for entry in walkdir::WalkDir::new(scene.prefix()) {
+        let entry = entry.unwrap();
+        assert_eq!(
+            entry.metadata().unwrap().uid(),
+            0,
+            "{}",
+            entry.path().display()
+        );
+    }
+    let record = scene
+        .prefix()
+        .join("share/pybuild")
+        .join(VERSION)
+        .join("record.json");
+    let record = fs_err::read_to_string(record).unwrap();
+    assert!(record.contains("\"build_user\": \"nobody\""), "{record}");
+    let outcome = scene.build(&["--build-user", "no-such-user-here"]).exits(2);
+    outcome
+        .has_one_error_with_a_hint()
+        .says(["no-such-user-here"]);
 }
 
 #[test]

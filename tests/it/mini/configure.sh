@@ -3,6 +3,7 @@
 prefix=/usr/local ensurepip=upgrade shared=no
 {
     echo "directory: $(pwd)"
+    echo "user: $(id -un)"
     echo "network: $(readlink /proc/self/ns/net)"
     for argument in "$@"; do echo "argument: $argument"; done
     env | LC_ALL=C sort | sed 's/^/environment: /'
