@@ -42,7 +42,7 @@ const NEVER: (u32, u32) = END;
 const TEXT: &str = "#define TEXT_OF(x) #x\n#define TEXT(x) TEXT_OF(x)\n";
 
 /// All of them, in the order in which they are named to people.
-pub(super) static PROBES: [Probe; 14] = [
+pub(super) static PROBES: [Probe; 15] = [
     Probe {
         names: &["zlib"],
         series: ANY,
@@ -233,6 +233,23 @@ pub(super) static PROBES: [Probe; 14] = [
         version: "TEXT(GDBM_VERSION_MAJOR) \".\" TEXT(GDBM_VERSION_MINOR)",
         flags: &["-lgdbm"],
         pkg_config: "gdbm",
+        pkg_config_first: NEVER,
+    },
+    Probe {
+        names: &["bsddb", "_bsddb", "dbhash"],
+        // PEP 3108 took it out.
+        series: ((2, 7), (3, 0)),
+        capability: Capability::BerkeleyDb,
+        feature: "no Berkeley DB files",
+        // As setup.py looks for it.
+        includes: "#include <db.h>
+#if DB_VERSION_MAJOR * 100 + DB_VERSION_MINOR > 503 || DB_VERSION_MAJOR * 100 + DB_VERSION_MINOR < 403
+#error \"bsddb needs Berkeley DB 4.3 to 5.3\"
+#endif",
+        symbols: &["db_create", "db_env_create"],
+        version: "TEXT(DB_VERSION_MAJOR) \".\" TEXT(DB_VERSION_MINOR)",
+        flags: &["-ldb", "-ldb-5.3", "-ldb-4.8"],
+        pkg_config: "",
         pkg_config_first: NEVER,
     },
     Probe {

@@ -137,22 +137,25 @@ fn every_probe_is_a_program_that_compiles_where_its_library_is() {
     let (dir, caller, environment) = host(&[]);
     let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
     let modules = policy(&[], &[]);
-    let found = Prerequisites::probe(
-        requirements("3.14.0", &modules),
-        &toolchain,
-        &environment,
-        dir.path(),
-    )
-    .unwrap();
-    // What this host has is not known here; but what is missing is a header, a library or too old,
-    // never a program that no compiler would take.
-    for missing in &found.missing {
-        assert!(
-            missing.why.starts_with("no ") || missing.why.ends_with("or later"),
-            "{missing:?}"
-        );
+    let mut probed = BTreeSet::new();
+    for python in ["2.7.18", "3.14.0"] {
+        let requirements = requirements(python, &modules);
+        let found = Prerequisites::probe(requirements, &toolchain, &environment, dir.path());
+        let Prerequisites { present, missing } = found.unwrap();
+        // What this host has is not known here; but what is missing is a header, a library or of
+        // another version, never a program that no compiler would take.
+        for missing in &missing {
+            let why = &missing.why;
+            assert!(
+                why.starts_with("no ") || why.contains(" needs "),
+                "{missing:?}"
+            );
+        }
+        probed.extend(present.into_iter().map(|module| module.module));
+        probed.extend(missing.iter().map(|module| module.module.to_owned()));
     }
-    assert_eq!(found.present.len() + found.missing.len(), PROBES.len() - 1);
+    let all: BTreeSet<String> = PROBES.iter().map(|probe| probe.name().to_owned()).collect();
+    assert_eq!(probed, all);
 }
 
 #[test]

@@ -95,6 +95,8 @@ pub enum Capability {
     Gdbm,
     /// An implementation of ndbm, which GNU dbm has as well.
     Ndbm,
+    /// Berkeley DB.
+    BerkeleyDb,
     /// libuuid, of util-linux.
     Uuid,
     /// libcrypt.
@@ -122,6 +124,7 @@ impl Capability {
             Self::Tk => "Tk",
             Self::Gdbm => "gdbm",
             Self::Ndbm => "ndbm",
+            Self::BerkeleyDb => "Berkeley DB",
             Self::Uuid => "libuuid",
             Self::Crypt => "libcrypt",
         }
@@ -131,7 +134,7 @@ impl Capability {
 /// The packages' names. A name may be empty: macOS brings its compiler with the command line tools,
 /// and its libc, ndbm, uuid and crypt with the system; Arch has no separate headers.
 #[rustfmt::skip]
-const PACKAGES: [(Capability, [&str; 6]); 18] = [
+const PACKAGES: [(Capability, [&str; 6]); 19] = [
     // what                     apt                           dnf, yum         apk                     zypper             pacman             brew
     (Capability::Compiler,    ["gcc libc6-dev",               "gcc",           "gcc musl-dev",         "gcc",             "gcc",             ""]),
     (Capability::Make,        ["make",                        "make",          "make",                 "make",            "make",            "make"]),
@@ -149,6 +152,7 @@ const PACKAGES: [(Capability, [&str; 6]); 18] = [
     (Capability::Tk,          ["tk-dev",                      "tk-devel",      "tk-dev",               "tk-devel",        "tk",              "tcl-tk@8"]),
     (Capability::Gdbm,        ["libgdbm-dev",                 "gdbm-devel",    "gdbm-dev",             "gdbm-devel",      "gdbm",            "gdbm"]),
     (Capability::Ndbm,        ["libgdbm-compat-dev libgdbm-dev", "gdbm-devel", "gdbm-dev",             "gdbm-devel",      "gdbm",            ""]),
+    (Capability::BerkeleyDb,  ["libdb-dev",                   "libdb-devel",   "db-dev",               "libdb-4_8-devel", "db5.3",           "berkeley-db@5"]),
     (Capability::Uuid,        ["uuid-dev",                    "libuuid-devel", "util-linux-dev",       "libuuid-devel",   "util-linux-libs", ""]),
     (Capability::Crypt,       ["libcrypt-dev",                "libxcrypt-devel", "musl-dev",           "libxcrypt-devel", "libxcrypt",       ""]),
 ];
