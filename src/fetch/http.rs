@@ -28,7 +28,7 @@ pub enum HttpError {
         /// What was asked.
         address: Address,
         /// What the client says, without the address.
-        source: reqwest::Error,
+        source: Transport,
     },
     /// An answer that is not a success.
     #[error("{address} answered {status}")]
@@ -66,6 +66,23 @@ pub enum HttpError {
     Setup(#[source] reqwest::Error),
 }
 
+/// What kept an answer away, told by its last cause alone: the client's own layers (sending,
+/// connecting, resolving) say in four lines that they did not get through.
+#[derive(Debug)]
+pub struct Transport(reqwest::Error);
+
+impl std::fmt::Display for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut last: &dyn std::error::Error = &self.0;
+        while let Some(cause) = last.source() {
+            last = cause;
+        }
+        write!(f, "{last}")
+    }
+}
+
+impl std::error::Error for Transport {}
+
 impl HttpError {
     /// Whether asking again may help: no connection, a time-out, a broken body, 429 or 5xx.
     #[must_use]
@@ -75,7 +92,7 @@ impl HttpError {
             // a connection that was there and went away may come back. Whoever has said nothing for
             // the whole time-out is not worth another one.
             Self::Unreachable { source, .. } => {
-                !source.is_connect() && !source.is_redirect() && !source.is_timeout()
+                !source.0.is_connect() && !source.0.is_redirect() && !source.0.is_timeout()
             }
             Self::Status { status, .. } => {
                 *status == StatusCode::TOO_MANY_REQUESTS
@@ -201,7 +218,7 @@ impl Http {
             .map_err(|source| HttpError::Unreachable {
                 address: address.clone(),
                 // The error's own text would show the address, and with it what it may hold.
-                source: source.without_url(),
+                source: Transport(source.without_url()),
             })?;
         if response.status().is_success() {
             return Ok(response);
