@@ -16,6 +16,7 @@ pub mod cli;
 pub mod command;
 pub mod commands;
 pub mod digest;
+mod entry_name;
 pub mod environment;
 pub mod error;
 pub mod export;
@@ -31,6 +32,7 @@ mod scratch;
 pub mod settings;
 pub mod source;
 pub mod store;
+mod unzip;
 
 use std::ffi::OsString;
 

@@ -9,6 +9,7 @@ pub mod sbom;
 mod unpack;
 pub mod wheel;
 
+pub use archive::unpack_bytes;
 pub use patched::{PatchedTree, apply_patches};
 pub use unpack::{
     SourceTree, UnpackError, unpack, unpack_part, version_found_in_tree, version_of_tree,

@@ -29,10 +29,12 @@ impl SourceTree {
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
     /// The archive cannot be read to its end.
-    #[error("{} cannot be unpacked", archive.display())]
+    #[error("{} cannot be unpacked{}", archive.display(), place(after.as_deref()))]
     Archive {
         /// The archive.
         archive: PathBuf,
+        /// The last entry whose name was read.
+        after: Option<String>,
         /// What reading gave.
         source: io::Error,
     },
@@ -83,6 +85,10 @@ pub enum UnpackError {
         /// What a clean tree does not have.
         found: &'static str,
     },
+}
+
+fn place(after: Option<&str>) -> String {
+    after.map_or_else(String::new, |entry| format!(" from its entry `{entry}` on"))
 }
 
 impl Explain for UnpackError {

@@ -14,6 +14,7 @@ mod wheels;
 mod bad_input;
 mod fetch;
 mod flow;
+mod hostile;
 mod hotpatch;
 mod index;
 mod interrupt;

@@ -315,6 +315,30 @@ impl<'a> Index<'a> {
     }
 }
 
+/// Reads an answer that is at hand, of the page of `project` (its normalised name) at `address`: the
+/// door for fuzzing, which has no server.
+///
+/// # Errors
+/// [`IndexError::NotAPage`] and [`IndexError::File`].
+pub fn read_answer(
+    body: impl Read,
+    content_type: &str,
+    project: &str,
+    address: &Address,
+) -> Result<ProjectPage, IndexError> {
+    let builder = PageBuilder::new(project, address, address.clone());
+    read_page(body, content_type, builder).map_err(|error| match error {
+        Unread::Broken(source) => IndexError::File {
+            project: project.to_owned(),
+            source,
+        },
+        Unread::NotAPage(source) => IndexError::NotAPage {
+            address: address.clone(),
+            source,
+        },
+    })
+}
+
 /// Why a body gave no page.
 enum Unread {
     Broken(io::Error),

@@ -115,9 +115,9 @@ pub enum WheelProblem {
     /// It cannot be read.
     #[error("it cannot be read")]
     Io(#[from] std::io::Error),
-    /// It is no zip file, or a broken one.
+    /// It is no zip file, a broken one, or one that can be read in more than one way.
     #[error("it cannot be read as a zip file")]
-    Zip(#[from] zip::result::ZipError),
+    Zip(#[from] crate::unzip::Error),
     /// It has no readable `METADATA`, or one without name and version.
     #[error("it has no {0}")]
     Without(&'static str),

@@ -1,6 +1,5 @@
 //! A wheel that was named by its path: whose it is, which version, and whether that CPython may use it.
 
-use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::error::{PinError, WheelProblem};
@@ -11,9 +10,7 @@ use crate::resolve::plan::{WheelInput, WheelLocation};
 use crate::resolve::requires_python::RequiresPython;
 use crate::resolve::version::PythonVersion;
 use crate::resolve::wheel_name::{WheelName, normalised};
-
-/// `METADATA` holds a project's whole description, but not more than this many bytes of it.
-const LARGEST_METADATA: u64 = 8 << 20;
+use crate::unzip::Zip;
 
 /// Looks into the wheel at `path`, an absolute path.
 ///
@@ -91,19 +88,12 @@ struct Metadata {
 }
 
 fn read(path: &Path) -> Result<(Sha256, Metadata), WheelProblem> {
-    let file = fs_err::File::open(path)?;
-    let sha256 = Sha256::of_reader(&file)?;
-    let mut archive = zip::ZipArchive::new(io::BufReader::new(file))?;
-    let name = archive
-        .file_names()
-        .find(|name| is_metadata(name))
-        .map(ToOwned::to_owned)
-        .ok_or(WheelProblem::Without("METADATA"))?;
-    let mut text = Vec::new();
-    archive
-        .by_name(&name)?
-        .take(LARGEST_METADATA)
-        .read_to_end(&mut text)?;
+    let sha256 = Sha256::of_file(path)?;
+    let zip = Zip::open(path)?;
+    let text = match zip.files().find(|file| is_metadata(file)) {
+        Some(file) => zip.read(file)?.unwrap_or_default(),
+        None => return Err(WheelProblem::Without("METADATA")),
+    };
     let metadata = headers(&String::from_utf8_lossy(&text));
     if metadata.name.is_empty() {
         return Err(WheelProblem::Without("name in its METADATA"));

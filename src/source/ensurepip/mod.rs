@@ -215,6 +215,24 @@ pub fn repin(stdlib: Stdlib<'_>, wish: &Repin) -> Result<EnsurepipPatch, Error> 
     })
 }
 
+/// The text of an `ensurepip/__init__.py` with other wheels, and nothing else of the tree looked at:
+/// the door for fuzzing, which has no wheels. How pip is run stays as it is.
+///
+/// # Errors
+/// When the text is not understood.
+pub fn renamed(
+    text: &str,
+    pip: Option<NamedWheel>,
+    setuptools: Wish<NamedWheel>,
+) -> Result<String, NotUnderstood> {
+    let wish = TextWish {
+        pip,
+        setuptools,
+        entry_points: None,
+    };
+    text::repin(text, &wish)
+}
+
 fn text_wish(wish: &Repin) -> Result<TextWish, Error> {
     let entry_points = match &wish.pip {
         Some(pip) => Some(EntryPoints::find(|file| pip.wheel.text(file))?),

@@ -1,10 +1,10 @@
 //! Why a file is not a wheel that can be used.
 
-use std::io;
 use std::path::PathBuf;
 
 use crate::error::{ExitStatus, Explain};
 use crate::resolve::wheel_name::InvalidWheelName;
+use crate::unzip::Error as UnzipError;
 
 /// Why a file is not a wheel that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -17,21 +17,13 @@ pub enum Error {
         /// Why.
         source: InvalidWheelName,
     },
-    /// It cannot be opened or read.
-    #[error("the wheel {} cannot be read", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// It is not a zip archive, or a damaged one.
-    #[error("the wheel {} is not a whole zip archive", path.display())]
+    /// It cannot be read, is no zip archive, or one that can be read in more than one way.
+    #[error("the wheel {} is refused", path.display())]
     Archive {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: zip::result::ZipError,
+        source: UnzipError,
     },
     /// It contradicts itself.
     #[error("the wheel {} contradicts itself: {what}", path.display())]
@@ -53,7 +45,10 @@ impl Explain for Error {
             Self::Name { .. } => "give the wheel the name that it was published with, such as \
                  `pip-24.0-py3-none-any.whl`"
                 .to_owned(),
-            Self::Read { .. } => "check that the file is there and may be read".to_owned(),
+            Self::Archive {
+                source: UnzipError::Io(_),
+                ..
+            } => "check that the file is there and may be read".to_owned(),
             Self::Archive { .. } | Self::Contradiction { .. } => {
                 "the file is damaged or was changed after it was built: get it again from where it \
                  was published"

@@ -6,23 +6,19 @@ mod formats;
 #[cfg(test)]
 pub(in crate::source) mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pep440_rs::{Version, VersionSpecifiers};
-use zip::ZipArchive;
 
 pub use error::Error;
 
 use self::formats::{Headers, RecordEntry};
 use crate::digest::Sha256;
 use crate::resolve::wheel_name::{WheelName, normalised};
-
-/// Files of a wheel that are read as a whole are small; what is larger than this is no such file.
-const LARGEST_TEXT: u64 = 16 << 20;
+use crate::unzip::Zip;
 
 /// Files of `*.dist-info` that `RECORD` cannot or need not vouch for (PEP 427, "Signed wheel files").
 const UNRECORDED: [&str; 3] = ["RECORD", "RECORD.jws", "RECORD.p7s"];
@@ -48,7 +44,7 @@ impl CheckedWheel {
             path: path.to_owned(),
             source,
         })?;
-        let mut archive = Archive::open(path)?;
+        let archive = Archive::open(path)?;
         let folder = archive.dist_info(&name)?;
         let metadata = archive.headers(&format!("{folder}/METADATA"))?;
         let requires_python = archive.check_metadata(&name, &metadata)?;
@@ -95,8 +91,8 @@ impl CheckedWheel {
     /// # Errors
     /// When the wheel cannot be read.
     pub fn text(&self, file: &str) -> Result<Option<String>, Error> {
-        let mut archive = Archive::open(&self.path)?;
-        if archive.files.contains_key(file) {
+        let archive = Archive::open(&self.path)?;
+        if archive.zip.has(file) {
             archive.read(file).map(Some)
         } else {
             Ok(None)
@@ -111,57 +107,20 @@ fn is_extra(requirement: &str) -> bool {
         .is_some_and(|(_, marker)| marker.contains("extra"))
 }
 
-/// The archive, and where in it the files are, directories left out.
+/// The archive, and where it is.
 struct Archive<'a> {
     path: &'a Path,
-    zip: ZipArchive<io::BufReader<fs_err::File>>,
-    files: BTreeMap<String, usize>,
+    zip: Zip,
 }
 
 impl<'a> Archive<'a> {
     fn open(path: &'a Path) -> Result<Self, Error> {
-        let file = fs_err::File::open(path).map_err(|source| Error::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let zip = ZipArchive::new(io::BufReader::new(file)).map_err(|source| Error::Archive {
-            path: path.to_owned(),
-            source,
-        })?;
-        let mut archive = Self {
-            path,
-            zip,
-            files: BTreeMap::new(),
-        };
-        archive.list()?;
-        Ok(archive)
-    }
-
-    fn list(&mut self) -> Result<(), Error> {
-        for index in 0..self.zip.len() {
-            let entry = self
-                .zip
-                .by_index_raw(index)
-                .map_err(|source| Error::Archive {
-                    path: self.path.to_owned(),
-                    source,
-                })?;
-            let name = entry.name().to_owned();
-            let is_link = entry
-                .unix_mode()
-                .is_some_and(|mode| mode & 0o170_000 == 0o120_000);
-            let is_dir = entry.is_dir();
-            drop(entry);
-            if is_link || !is_safe(name.trim_end_matches('/')) {
-                return Err(self.contradiction(format!(
-                    "it holds `{name}`, which is not the path of a file in it"
-                )));
-            }
-            if !is_dir {
-                self.files.insert(name, index);
-            }
-        }
-        Ok(())
+        Zip::open(path)
+            .map(|zip| Self { path, zip })
+            .map_err(|source| Error::Archive {
+                path: path.to_owned(),
+                source,
+            })
     }
 
     fn contradiction(&self, what: String) -> Error {
@@ -174,8 +133,8 @@ impl<'a> Archive<'a> {
     /// The one `*.dist-info` folder at the top (others may lie deeper, with vendored projects).
     fn dist_info(&self, name: &WheelName) -> Result<String, Error> {
         let folders: BTreeSet<&str> = self
-            .files
-            .keys()
+            .zip
+            .files()
             .filter_map(|file| file.split_once('/'))
             .map(|(top, _)| top)
             .filter(|top| top.ends_with(".dist-info"))
@@ -218,7 +177,7 @@ impl<'a> Archive<'a> {
     }
 
     /// The tags in `WHEEL` must be those that the name's compressed sets expand to (PEP 425).
-    fn check_tags(&mut self, name: &WheelName, folder: &str) -> Result<(), Error> {
+    fn check_tags(&self, name: &WheelName, folder: &str) -> Result<(), Error> {
         let wheel = self.headers(&format!("{folder}/WHEEL"))?;
         let format = wheel.first("Wheel-Version").unwrap_or_default();
         if format.split('.').next() != Some("1") {
@@ -249,7 +208,7 @@ impl<'a> Archive<'a> {
     }
 
     /// Every file must be in `RECORD`, and all that is in `RECORD` must be there, as it says.
-    fn check_record(&mut self, folder: &str) -> Result<(), Error> {
+    fn check_record(&self, folder: &str) -> Result<(), Error> {
         let text = self.read(&format!("{folder}/RECORD"))?;
         let exempt: BTreeSet<String> = UNRECORDED
             .iter()
@@ -266,39 +225,33 @@ impl<'a> Archive<'a> {
                 return Err(self.contradiction(format!("its RECORD names `{}` twice", entry.file)));
             }
         }
-        let unrecorded = self
-            .files
-            .keys()
-            .find(|file| !recorded.contains(*file) && !exempt.contains(*file));
-        if let Some(file) = unrecorded {
-            return Err(self.contradiction(format!("`{file}` is not in its RECORD")));
+        for file in self.zip.files().filter(|file| !recorded.contains(*file)) {
+            if !exempt.contains(file) {
+                return Err(self.contradiction(format!("`{file}` is not in its RECORD")));
+            }
+        }
+        // What RECORD does not vouch for is at least what the archive says.
+        for file in &exempt {
+            self.content(file)?;
         }
         Ok(())
     }
 
-    fn check_entry(&mut self, entry: &RecordEntry) -> Result<(), Error> {
+    fn check_entry(&self, entry: &RecordEntry) -> Result<(), Error> {
         let file = &entry.file;
-        let Some(index) = self.files.get(file).copied() else {
+        if !self.zip.has(file) {
             return Err(
                 self.contradiction(format!("its RECORD names `{file}`, which is not there"))
             );
-        };
+        }
         let Some(expected) = entry.hash.strip_prefix("sha256=") else {
             return Err(self.contradiction(format!(
                 "its RECORD gives `{file}` the hash `{}`, where sha256 was expected",
                 entry.hash
             )));
         };
-        let mut content = self.zip.by_index(index).map_err(|source| Error::Archive {
-            path: self.path.to_owned(),
-            source,
-        })?;
-        let size = content.size();
-        let found = Sha256::of_reader(&mut content).map_err(|source| Error::Read {
-            path: self.path.to_owned(),
-            source,
-        })?;
-        drop(content);
+        let content = self.content(file)?.unwrap_or_default();
+        let (found, size) = (Sha256::of(&content), content.len());
         let found = URL_SAFE_NO_PAD.encode(found.as_bytes());
         if found != expected.trim_end_matches('=') {
             return Err(self.contradiction(format!(
@@ -314,36 +267,24 @@ impl<'a> Archive<'a> {
         Ok(())
     }
 
-    fn read(&mut self, file: &str) -> Result<String, Error> {
-        let Some(index) = self.files.get(file).copied() else {
-            return Err(self.contradiction(format!("it has no `{file}`")));
-        };
-        let content = self.zip.by_index(index).map_err(|source| Error::Archive {
+    fn content(&self, file: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.zip.read(file).map_err(|source| Error::Archive {
             path: self.path.to_owned(),
             source,
-        })?;
-        let mut bytes = Vec::new();
-        content
-            .take(LARGEST_TEXT)
-            .read_to_end(&mut bytes)
-            .map_err(|source| Error::Read {
-                path: self.path.to_owned(),
-                source,
-            })?;
+        })
+    }
+
+    fn read(&self, file: &str) -> Result<String, Error> {
+        let Some(bytes) = self.content(file)? else {
+            return Err(self.contradiction(format!("it has no `{file}`")));
+        };
         // Old metadata may name its author in Latin-1; nothing that is asked for here is outside ASCII.
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    fn headers(&mut self, file: &str) -> Result<Headers, Error> {
+    fn headers(&self, file: &str) -> Result<Headers, Error> {
         Ok(Headers::parse(&self.read(file)?))
     }
-}
-
-/// A path that stays below the folder that it is unpacked in, on every system.
-fn is_safe(name: &str) -> bool {
-    !name.is_empty()
-        && !name.contains(['\\', '\0', ':'])
-        && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
 fn same_version(text: &str, version: &Version) -> bool {

@@ -61,8 +61,11 @@ impl Draft {
             .clone()
             .unwrap_or_else(|| self.right_record(folder));
         for (name, text) in &self.files {
-            zip.start_file(name.as_str(), SimpleFileOptions::default())
-                .unwrap();
+            let mut options = SimpleFileOptions::default();
+            if Path::new(name).extension().is_some_and(|end| end == "jws") {
+                options = options.compression_method(zip::CompressionMethod::Stored);
+            }
+            zip.start_file(name.as_str(), options).unwrap();
             zip.write_all(text.as_bytes()).unwrap();
         }
         zip.start_file(format!("{folder}/RECORD"), SimpleFileOptions::default())
@@ -80,9 +83,16 @@ impl Draft {
 fn reason(draft: &Draft) -> String {
     let dir = tempfile::tempdir().unwrap();
     let path = draft.write(dir.path());
-    CheckedWheel::open(&path, &draft.file_name)
-        .unwrap_err()
-        .to_string()
+    chain(&CheckedWheel::open(&path, &draft.file_name).unwrap_err())
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(chain);
+    [Some(error.to_string()), cause]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 #[test]
@@ -161,21 +171,33 @@ fn a_file_that_is_not_as_recorded_is_refused() {
     assert!(wrong(line, "pip/x.py,md5=abc,6").contains("where sha256 was expected"));
     assert!(wrong(line, "pip/x.py").contains("has the line `pip/x.py`"));
     assert!(wrong(line, &format!("{line}\n{line}")).contains("twice"));
+    assert!(wrong(line, &format!("{line}\npip/y.py,sha256=,0")).contains("`pip/y.py`, which is"));
+    assert!(
+        wrong(line, &line.replace("pip/x.py", "./pip/x.py")).contains("`./pip/x.py`, which is")
+    );
+    assert!(wrong(line, &line.replace("sha256", "sha512")).contains("where sha256 was expected"));
+    let without = Draft {
+        record: Some(String::new()),
+        files: good.files.clone(),
+        file_name: good.file_name.clone(),
+    };
+    assert!(reason(&without).contains("is not in its RECORD"));
     let other = URL_SAFE_NO_PAD.encode(Sha256::of(b"x = 2\n").as_bytes());
     assert!(wrong(line, &format!("pip/x.py,sha256={other},6")).contains(&other));
 }
 
 #[test]
 fn a_path_that_leads_out_is_refused() {
-    for name in [
-        "../pip.py",
-        "/pip.py",
-        "pip/../../x",
-        "pip\\x.py",
-        "C:/x.py",
+    for (name, why) in [
+        ("../pip.py", "leads out"),
+        ("/pip.py", "absolute"),
+        ("pip/../../x", "leads out"),
+        ("pip\\x.py", "backslash"),
+        ("C:/x.py", "colon"),
     ] {
         let draft = Draft::new("pip", "24.0", "py3").with(name, "");
-        assert!(reason(&draft).contains("not the path of a file"), "{name}");
+        let said = reason(&draft);
+        assert!(said.contains(why) && said.contains(name), "{said}");
     }
 }
 
@@ -184,7 +206,63 @@ fn what_is_no_archive_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x");
     std::fs::write(&path, "not a zip").unwrap();
-    let open = |name: &str| CheckedWheel::open(&path, name).unwrap_err().to_string();
-    assert!(open("pip-24.0-py3-none-any.whl").contains("not a whole zip archive"));
+    let open = |name: &str| chain(&CheckedWheel::open(&path, name).unwrap_err());
+    assert!(open("pip-24.0-py3-none-any.whl").contains("does not end where a zip archive ends"));
     assert!(open("pip.whl").contains("cannot be used"));
+}
+
+#[test]
+fn a_wheel_without_record_or_with_another_projects_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let draft = Draft::new("pip", "24.0", "py3");
+    let path = dir.path().join(&draft.file_name);
+    for (record, why) in [
+        (None, "it has no `pip-24.0.dist-info/RECORD`"),
+        (
+            Some("pip-24.0.dist-info/record"),
+            "it has no `pip-24.0.dist-info/RECORD`",
+        ),
+        (Some("six-1.dist-info/RECORD"), "2 `*.dist-info` folders"),
+    ] {
+        let mut zip = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+        let texts = draft
+            .files
+            .iter()
+            .map(|(name, text)| (name.as_str(), text.as_str()));
+        for (name, text) in texts.chain(record.map(|name| (name, ""))) {
+            zip.start_file(name, SimpleFileOptions::default()).unwrap();
+            zip.write_all(text.as_bytes()).unwrap();
+        }
+        zip.finish().unwrap();
+        let error = CheckedWheel::open(&path, &draft.file_name).unwrap_err();
+        assert!(chain(&error).contains(why), "{}", chain(&error));
+    }
+}
+
+#[test]
+fn what_record_does_not_vouch_for_is_checked_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let draft =
+        Draft::new("pip", "24.0", "py3").with("pip-24.0.dist-info/RECORD.jws", "{ signed }");
+    let record = draft.right_record("pip-24.0.dist-info");
+    let path = Draft {
+        record: Some(
+            record
+                .lines()
+                .filter(|line| !line.contains("jws"))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        ),
+        file_name: draft.file_name.clone(),
+        files: draft.files.clone(),
+    }
+    .write(dir.path());
+    CheckedWheel::open(&path, &draft.file_name).unwrap();
+    let mut content = std::fs::read(&path).unwrap();
+    let at = content.windows(10).position(|part| part == b"{ signed }");
+    let at = at.expect("the signature");
+    content[at + 3] ^= 1;
+    std::fs::write(&path, content).unwrap();
+    let error = CheckedWheel::open(&path, &draft.file_name).unwrap_err();
+    assert!(chain(&error).contains("checksum"), "{}", chain(&error));
 }
