@@ -1,0 +1,71 @@
+//! Any release archive: compressed where it begins like that, and else a tar archive whose headers get
+//! the checksums that they should have, which no fuzzer guesses. Nothing is written outside the
+//! folder, what is unpacked are files of two modes, folders, and links that stay inside.
+
+#![no_main]
+
+mod outside;
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::Path;
+
+use libfuzzer_sys::fuzz_target;
+use outside::Place;
+use pybuild::fetch::Compression;
+use pybuild::source::unpack_bytes;
+
+fn with_checksums(data: &[u8]) -> Vec<u8> {
+    let mut tar = data.to_vec();
+    let mut at = 0;
+    while let Some(header) = tar.get_mut(at..at + 512) {
+        if header.iter().all(|byte| *byte == 0) {
+            break;
+        }
+        header[148..156].fill(b' ');
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        let size = String::from_utf8_lossy(&header[124..136]).into_owned();
+        let size = size.trim_matches(['\0', ' ']);
+        let size = usize::from_str_radix(size, 8).unwrap_or(0);
+        at = at
+            .saturating_add(512)
+            .saturating_add(size.div_ceil(512).saturating_mul(512));
+    }
+    tar
+}
+
+fn assert_is_clean(folder: &Path) {
+    for entry in walkdir::WalkDir::new(folder) {
+        let entry = entry.expect("a folder of our own");
+        let metadata = entry.path().symlink_metadata().expect("what is there");
+        let kind = metadata.file_type();
+        assert!(!kind.is_fifo() && !kind.is_char_device() && !kind.is_block_device());
+        if kind.is_file() {
+            assert!(matches!(metadata.mode() & 0o7777, 0o644 | 0o755));
+            assert_eq!(metadata.nlink(), 1);
+        } else if kind.is_symlink() {
+            let target = fs::canonicalize(entry.path());
+            let folder = fs::canonicalize(folder).expect("a folder of our own");
+            assert!(target.map_or(true, |target| target.starts_with(folder)));
+        }
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let place = Place::new();
+    let compression = match data {
+        [0x1f, 0x8b, ..] => Some(Compression::Gzip),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Compression::Xz),
+        _ => None,
+    };
+    let done = match compression {
+        Some(_) => unpack_bytes(data, compression, &place.inside),
+        None => unpack_bytes(&with_checksums(data), None, &place.inside),
+    };
+    place.assert_nothing_outside_changed();
+    assert_is_clean(&place.inside);
+    if let Err(pybuild::source::UnpackError::Write(error)) = done {
+        panic!("what cannot be written should have been refused: {error}");
+    }
+});

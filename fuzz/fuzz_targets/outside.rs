@@ -1,0 +1,65 @@
+//! A folder of a target's own, and what must not change around it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A folder in memory, in which one is to be worked in and the rest is to stay as it is.
+pub struct Place {
+    folder: tempfile::TempDir,
+    /// Where the target may write. It does not exist yet.
+    pub inside: PathBuf,
+    before: BTreeMap<PathBuf, Option<Vec<u8>>>,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let memory = Path::new("/dev/shm");
+        let base = if memory.is_dir() {
+            memory.to_owned()
+        } else {
+            std::env::temp_dir()
+        };
+        let folder = tempfile::Builder::new()
+            .prefix("pybuild-fuzz-")
+            .tempdir_in(base)
+            .expect("a folder of our own");
+        fs::create_dir(folder.path().join("outside")).expect("a folder of our own");
+        fs::write(folder.path().join("outside/evil"), "as it was").expect("a file of our own");
+        let inside = folder.path().join("inside");
+        let before = snapshot(folder.path());
+        Self {
+            folder,
+            inside,
+            before,
+        }
+    }
+
+    /// Panics when anything but `inside` is not as it was.
+    pub fn assert_nothing_outside_changed(&self) {
+        let mut after = snapshot(self.folder.path());
+        after.retain(|name, _| !name.starts_with("inside"));
+        assert_eq!(self.before, after, "something outside has changed");
+    }
+}
+
+/// Everything below a folder (links not followed), by name: a file's content or a link's target.
+pub fn snapshot(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    walkdir::WalkDir::new(folder)
+        .min_depth(1)
+        .into_iter()
+        .map(|entry| {
+            let entry = entry.expect("a folder of our own");
+            let name = entry.path().strip_prefix(folder).expect("what is below it");
+            let content = if entry.file_type().is_symlink() {
+                let target = fs::read_link(entry.path()).expect("a link");
+                Some(target.into_os_string().into_encoded_bytes())
+            } else if entry.file_type().is_file() {
+                Some(fs::read(entry.path()).expect("a file that can be read"))
+            } else {
+                None
+            };
+            (name.to_owned(), content)
+        })
+        .collect()
+}
