@@ -220,7 +220,11 @@ fn a_tree_is_unpacked_with_two_modes_and_no_time_to_come() {
     );
     assert_eq!(found.len(), 11, "{found:?}");
     let other = Place::new();
-    other.unpack(&xz(&with([])), Some(Compression::Xz)).unwrap();
+    let in_2100 = changed(file("P/far"), |draft| {
+        draft.time = b"36441453400\0".to_vec();
+    });
+    let newest = other.unpack(&xz(&with([in_2100])), Some(Compression::Xz));
+    assert!(newest.unwrap() <= SystemTime::now());
 }
 
 /// A name for what is wrong, the archive, the entry that must be named, and what must be said of it.
