@@ -55,6 +55,14 @@ impl Address {
         Self(url)
     }
 
+    /// The address with `suffix` behind its last path segment; a query stays.
+    #[must_use]
+    pub fn with_suffix(&self, suffix: &str) -> Self {
+        let mut url = self.0.clone();
+        url.set_path(&format!("{}{suffix}", url.path()));
+        Self(url)
+    }
+
     /// The address with a trailing slash, so that [`Address::join`] goes below it.
     #[must_use]
     pub fn as_folder(&self) -> Self {

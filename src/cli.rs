@@ -15,6 +15,7 @@ use crate::build::jobs::Jobs;
 use crate::digest::Sha256;
 use crate::output::Verbosity;
 use crate::resolve::pins::PinRequest;
+use crate::resolve::proof::Verify;
 use crate::resolve::version::VersionRequest;
 
 const STYLES: Styles = Styles::styled()
@@ -109,7 +110,7 @@ pub struct PatchArguments {
     #[arg(
         long,
         value_name = "DIR",
-        conflicts_with_all = ["source", "sha256", "mirror"],
+        conflicts_with_all = ["source", "sha256", "mirror", "verify", "keyring"],
         help_heading = "Inputs"
     )]
     pub tree: Option<PathBuf>,
@@ -344,6 +345,19 @@ pub struct SourceArguments {
     /// A folder of release files, or an address below which they are [also: PYBUILD_MIRROR, separated by spaces]
     #[arg(long, value_name = "DIR|URL", help_heading = "Inputs")]
     pub mirror: Vec<String>,
+
+    /// What has to prove that an archive is the release
+    #[arg(
+        long,
+        value_name = "WITH",
+        default_value = "any",
+        help_heading = "Inputs"
+    )]
+    pub verify: Verify,
+
+    /// A file of OpenPGP keys that may sign archives, beside the release managers' (repeatable) [also: PYBUILD_KEYRING]
+    #[arg(long, value_name = "FILE", help_heading = "Inputs")]
+    pub keyring: Vec<PathBuf>,
 }
 
 /// How much is said, and in which colours.

@@ -21,6 +21,7 @@ use crate::resolve::plan::{
     BuildOptions, InstallPrefix, Library, ModulePolicy, Optimization, Origin, PatchFile, Request,
     SourceLocation,
 };
+use crate::resolve::proof::{KeyringFile, ProofPolicy};
 
 /// Everything about a build that is not the request itself.
 #[derive(Debug)]
@@ -144,6 +145,7 @@ impl BuildSettings {
                 setuptools: absolute_pin(arguments.pins.setuptools, environment),
                 source,
                 sha256: arguments.source.sha256,
+                proofs: proofs(&arguments.source, environment)?,
                 build: BuildOptions {
                     optimization: choose(
                         arguments.optimize,
@@ -271,14 +273,41 @@ fn mirror(text: &str, environment: &Environment) -> Result<Origin, Error> {
     Ok(Origin::MirrorFolder(environment.absolute(Path::new(text))))
 }
 
+/// `--verify`; `--keyring`, then `PYBUILD_KEYRING` (separated as in `PATH`).
+fn proofs(arguments: &SourceArguments, environment: &Environment) -> Result<ProofPolicy, Error> {
+    let variable = environment
+        .variable_os("PYBUILD_KEYRING")
+        .unwrap_or_default();
+    let of_variable = std::env::split_paths(variable).filter(|path| !path.as_os_str().is_empty());
+    let keyrings = arguments.keyring.iter().cloned().chain(of_variable);
+    Ok(ProofPolicy {
+        verify: arguments.verify,
+        keyrings: keyrings
+            .map(|path| {
+                let (path, sha256) = named_file("--keyring", &path, environment)?;
+                Ok(KeyringFile { path, sha256 })
+            })
+            .collect::<Result<_, Error>>()?,
+    })
+}
+
 fn patch_file(path: &Path, environment: &Environment) -> Result<PatchFile, Error> {
+    let (path, sha256) = named_file("--patch", path, environment)?;
+    Ok(PatchFile { path, sha256 })
+}
+
+/// A file that an option names, with its digest.
+fn named_file(
+    what: &'static str,
+    path: &Path,
+    environment: &Environment,
+) -> Result<(PathBuf, Sha256), Error> {
     let path = environment.absolute(path);
     match Sha256::of_file(&path) {
-        Ok(sha256) => Ok(PatchFile { path, sha256 }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::Missing {
-            what: "--patch",
-            path,
-        }),
+        Ok(sha256) => Ok((path, sha256)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::Missing { what, path })
+        }
         Err(source) => Err(Error::Unreadable { path, source }),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::session::Session;
+use super::session::{Session, SourceWish};
 use crate::build::confinement::{Confinement, take_back};
 use crate::build::environment::BuildEnvironment;
 use crate::build::isolation::Isolation;
@@ -52,7 +52,13 @@ pub fn run(
         reporter,
     )?;
     let request = &settings.request;
-    let release = session.release(request.python, request.source.as_ref(), request.sha256)?;
+    let wish = SourceWish {
+        location: request.source.as_ref(),
+        sha256: request.sha256,
+        mirrors: &settings.mirrors,
+        proofs: &request.proofs,
+    };
+    let release = session.release(request.python, wish)?;
     let prefix = prefix_for(settings, release.version, environment)?;
     if settings.mode == Mode::Build {
         prefix::ensure_usable(&prefix)?;
@@ -70,7 +76,7 @@ pub fn run(
         python: release.version,
         prefix,
         request: request.clone(),
-        source: session.source(release, request.source.as_ref(), &settings.mirrors),
+        source: session.source(release, wish),
         pins,
     };
     match settings.mode {
@@ -301,11 +307,13 @@ fn describe(inputs: &VerifiedInputs) -> Vec<InputRecord> {
             name: archive.name().to_owned(),
             sha256: Some(archive.sha256()),
             from: archive.origin().to_owned(),
+            proofs: archive.proofs().to_vec(),
         },
         VerifiedSource::Tree(path) => InputRecord {
             name: path.display().to_string(),
             sha256: None,
             from: "--source".to_owned(),
+            proofs: Vec::new(),
         },
     };
     let wheels = inputs.wheels().iter().map(|wheel| InputRecord {
@@ -315,11 +323,13 @@ fn describe(inputs: &VerifiedInputs) -> Vec<InputRecord> {
             WheelLocation::Path(path) => path.display().to_string(),
             WheelLocation::Url(address) => address.to_string(),
         },
+        proofs: Vec::new(),
     });
     let patches = inputs.patches().iter().map(|patch| InputRecord {
         name: patch.path().display().to_string(),
         sha256: Some(crate::digest::Sha256::of(patch.content())),
         from: "--patch".to_owned(),
+        proofs: Vec::new(),
     });
     std::iter::once(source)
         .chain(wheels)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::session::Session;
+use super::session::{Session, SourceWish};
 use crate::command::quoted;
 use crate::environment::Environment;
 use crate::error::Error;
@@ -11,6 +11,7 @@ use crate::fetch::{VerifiedSource, VerifiedWheel};
 use crate::output::Output;
 use crate::progress::{Reporter, Unit};
 use crate::resolve::plan::{Pin, Pins, Source, SourceLocation};
+use crate::resolve::proof::ProofPolicy;
 use crate::resolve::version::{PythonVersion, VersionRequest};
 use crate::scratch::SideFolder;
 use crate::settings::patch::{Destination, PatchSettings, Target, TreeChange};
@@ -90,10 +91,17 @@ fn origin(target: &Target, session: &Session<'_>) -> Result<(PythonVersion, Sour
             source,
             sha256,
             mirrors,
+            proofs,
         } => {
-            let release = session.release(*python, source.as_ref(), *sha256)?;
+            let wish = SourceWish {
+                location: source.as_ref(),
+                sha256: *sha256,
+                mirrors,
+                proofs,
+            };
+            let release = session.release(*python, wish)?;
             let python = release.version;
-            Ok((python, session.source(release, source.as_ref(), mirrors)))
+            Ok((python, session.source(release, wish)))
         }
         Target::Tree { path, python, .. } => {
             let request = match python {
@@ -103,9 +111,15 @@ fn origin(target: &Target, session: &Session<'_>) -> Result<(PythonVersion, Sour
                 }
             };
             let location = SourceLocation::Path(path.clone());
-            let release = session.release(request, Some(&location), None)?;
+            let wish = SourceWish {
+                location: Some(&location),
+                sha256: None,
+                mirrors: &[],
+                proofs: &ProofPolicy::default(),
+            };
+            let release = session.release(request, wish)?;
             let python = release.version;
-            Ok((python, session.source(release, Some(&location), &[])))
+            Ok((python, session.source(release, wish)))
         }
     }
 }

@@ -15,8 +15,9 @@ use crate::resolve;
 use crate::resolve::index::{Index, IndexSettings, SystemRoot};
 use crate::resolve::pins::{Chooser, PinRequest};
 use crate::resolve::plan::{DigestProof, Origin, Pins, Plan, Source, SourceLocation};
+use crate::resolve::proof::{ProofPolicy, Verify};
 use crate::resolve::python_org::PythonOrg;
-use crate::resolve::releases::{self, Release, ReleaseSources, resolve_version};
+use crate::resolve::releases::{self, Release, ReleaseSources, UnknownDigest, resolve_version};
 use crate::resolve::version::{PythonVersion, VersionRequest};
 use crate::source;
 use crate::store::Store;
@@ -33,6 +34,36 @@ pub struct Session<'a> {
     index_settings: IndexSettings,
     python_org: PythonOrg,
     network: Network,
+}
+
+/// Which source of a release is wanted.
+#[derive(Clone, Copy)]
+pub struct SourceWish<'a> {
+    /// `--source`.
+    pub location: Option<&'a SourceLocation>,
+    /// `--sha256`.
+    pub sha256: Option<Sha256>,
+    /// Folders and addresses of release files, in order.
+    pub mirrors: &'a [Origin],
+    /// What it has to prove itself with.
+    pub proofs: &'a ProofPolicy,
+}
+
+impl SourceWish<'_> {
+    /// What becomes of a release of which nobody knows the digest.
+    fn unknown_digest(&self, request: VersionRequest) -> UnknownDigest {
+        match request {
+            VersionRequest::Exact(version) if self.proofs.accepts_signatures_of(version) => {}
+            _ => return UnknownDigest::Refused,
+        }
+        match self.location {
+            Some(SourceLocation::Path(path)) if !fetch::signature_beside(path).is_file() => {
+                UnknownDigest::Refused
+            }
+            None if self.mirrors.is_empty() => UnknownDigest::SignedByPublisher,
+            _ => UnknownDigest::SignedAnywhere,
+        }
+    }
 }
 
 impl<'a> Session<'a> {
@@ -67,13 +98,19 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// When nothing that is known is what was asked for.
-    pub fn release(
-        &self,
-        request: VersionRequest,
-        source: Option<&SourceLocation>,
-        sha256: Option<Sha256>,
-    ) -> Result<Release, Error> {
-        if let Some(tree) = tree(source) {
+    pub fn release(&self, request: VersionRequest, wish: SourceWish<'_>) -> Result<Release, Error> {
+        let demanded = wish.proofs.verify == Verify::Signature;
+        if let Some(tree) = tree(wish.location) {
+            if demanded {
+                return Err(Error::Usage {
+                    what: format!(
+                        "--verify signature: {} is an unpacked tree, and nobody signs those",
+                        tree.display()
+                    ),
+                    hint: "name the release's archive with --source, or leave --verify out"
+                        .to_owned(),
+                });
+            }
             let version = source::version_of_tree(tree, request).map_err(source::Error::from)?;
             if !version.has_ensurepip() {
                 return Err(resolve::Error::from(releases::Error::NoEnsurepip { request }).into());
@@ -84,33 +121,35 @@ impl<'a> Session<'a> {
                 proof: DigestProof::CommandLine,
             });
         }
+        if let VersionRequest::Exact(version) = request {
+            signable(version, wish.proofs)?;
+        }
         let sources = ReleaseSources {
             python_org: &self.python_org,
             http: &self.http,
             network: self.network,
             reporter: self.reporter,
+            unknown: wish.unknown_digest(request),
         };
-        Ok(resolve_version(request, sha256, &sources).map_err(resolve::Error::from)?)
+        let release =
+            resolve_version(request, wish.sha256, &sources).map_err(resolve::Error::from)?;
+        signable(release.version, wish.proofs)?;
+        Ok(release)
     }
 
     /// Where the release's source is to be looked for, in DESIGN's order.
     #[must_use]
-    pub fn source(
-        &self,
-        release: Release,
-        named: Option<&SourceLocation>,
-        mirrors: &[Origin],
-    ) -> Source {
-        if let Some(tree) = tree(named) {
+    pub fn source(&self, release: Release, wish: SourceWish<'_>) -> Source {
+        if let Some(tree) = tree(wish.location) {
             return Source::Tree {
                 path: tree.to_owned(),
             };
         }
-        let origins = match named {
+        let origins = match wish.location {
             Some(SourceLocation::Path(path)) => vec![Origin::File(path.clone())],
             Some(SourceLocation::Url(address)) => vec![Origin::Url(address.clone())],
             None => std::iter::once(Origin::Store)
-                .chain(mirrors.iter().cloned())
+                .chain(wish.mirrors.iter().cloned())
                 .chain([
                     Origin::PythonOrg(self.python_org.base().clone()),
                     Origin::HostPackages,
@@ -121,6 +160,7 @@ impl<'a> Session<'a> {
             accepted: release.files,
             proof: release.proof,
             origins,
+            proofs: wish.proofs.clone(),
         }
     }
 
@@ -194,6 +234,14 @@ impl<'a> Session<'a> {
             runner,
         }
     }
+}
+
+/// A demand that nothing can meet is refused before anything is fetched.
+fn signable(version: PythonVersion, proofs: &ProofPolicy) -> Result<(), fetch::Error> {
+    if proofs.verify == Verify::Signature && !proofs.knows_signers_of(version) {
+        return Err(fetch::signature::Error::NoneMade(version).into());
+    }
+    Ok(())
 }
 
 fn tree(source: Option<&SourceLocation>) -> Option<&Path> {

@@ -1,87 +1,48 @@
 //! CPython's release file: asks one origin after the other until one has it.
 
-use std::error::Error as StdError;
-use std::fmt;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::download::{Download, DownloadError};
+use super::attempt::{Attempt, Miss};
+use super::download::{Download, DownloadError, Wanted};
 use super::http::HttpError;
+use super::signature::{Beside, ENDING, Keyring, signature_beside};
 use super::verified::{Compression, VerifiedArchive};
 use super::{Error, FetchContext, Network, PHASE, host_packages};
 use crate::address::Address;
 use crate::digest::Sha256;
 use crate::progress::{Phase, Unit};
-use crate::resolve::plan::{Origin, ReleaseFile};
+use crate::resolve::plan::{DigestProof, Origin, ReleaseFile};
+use crate::resolve::proof::{GoodSignature, Proof, Verify};
+use crate::resolve::python_org::archive_names;
 use crate::resolve::version::PythonVersion;
 use crate::store::StoredFile;
-
-/// An origin that was asked, and what it answered.
-#[derive(Debug)]
-pub struct Attempt {
-    /// The origin, in words.
-    pub origin: String,
-    /// Its answer.
-    pub answer: Miss,
-}
-
-impl fmt::Display for Attempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // One line each: what happened and its innermost cause. What lies between is how the
-        // client is built.
-        let answer = self.answer.to_string();
-        write!(f, "{}: {answer}", self.origin)?;
-        let mut innermost = self.answer.source();
-        while let Some(cause) = innermost.and_then(StdError::source) {
-            innermost = Some(cause);
-        }
-        match innermost.map(ToString::to_string) {
-            Some(cause) if !answer.contains(&cause) => write!(f, ": {cause}"),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Why an origin did not give the release file.
-#[derive(Debug, thiserror::Error)]
-pub enum Miss {
-    /// Neither archive is there.
-    #[error("not there")]
-    NotThere,
-    /// It would have needed the network.
-    #[error("not asked offline")]
-    Offline,
-    /// A file of a mirror is something else.
-    #[error("{name} has the digest {found} instead of {}", super::one_of(accepted))]
-    WrongDigest {
-        /// The file.
-        name: String,
-        /// The digest it has.
-        found: Sha256,
-        /// The digests of which it should have one.
-        accepted: Vec<Sha256>,
-    },
-    /// A file of a mirror cannot be read.
-    #[error("it cannot be read")]
-    Unreadable(#[source] io::Error),
-    /// An address did not give it.
-    #[error(transparent)]
-    Download(#[from] DownloadError),
-    /// The host's package manager did not give it.
-    #[error(transparent)]
-    HostPackages(#[from] host_packages::Error),
-}
 
 /// Looks for one release.
 pub(super) struct Search<'a> {
     pub(super) version: PythonVersion,
+    /// None where no digest is known: then a signature decides.
     pub(super) accepted: &'a [ReleaseFile],
+    pub(super) proof: DigestProof,
     pub(super) origins: &'a [Origin],
+    pub(super) verify: Verify,
+    pub(super) keyring: &'a Keyring,
     pub(super) context: &'a FetchContext<'a>,
 }
 
-/// What asking one origin came to: the file and where exactly it is from, or all its answers.
-type Found = Result<(StoredFile, String), Vec<Attempt>>;
+/// A file that an origin gave.
+pub(super) struct Candidate {
+    pub(super) file: StoredFile,
+    /// Where exactly it is from.
+    pub(super) origin: String,
+    /// Where its signature would be.
+    pub(super) beside: Beside,
+    /// The signature that it was taken for.
+    pub(super) signature: Option<GoodSignature>,
+}
+
+/// What asking one origin came to: a file, or all its answers.
+pub(super) type Found = Result<Candidate, Vec<Attempt>>;
 
 impl Search<'_> {
     /// Asks the origins in their order.
@@ -89,7 +50,7 @@ impl Search<'_> {
         let mut attempts = Vec::new();
         for origin in self.origins {
             match self.ask(origin)? {
-                Ok((file, origin)) => return self.verified(file, origin),
+                Ok(candidate) => return self.verified(candidate),
                 Err(answers) => {
                     for answer in &answers {
                         self.context.reporter.detail(&answer.to_string());
@@ -118,9 +79,7 @@ impl Search<'_> {
         let found = match origin {
             Origin::File(path) => self.ask_file(path)?,
             Origin::Store => self
-                .context
-                .look_up(&self.digests())?
-                .map(|file| (file, label(origin)))
+                .ask_store()?
                 .ok_or_else(|| vec![miss(origin, Miss::NotThere)]),
             Origin::MirrorFolder(folder) => self.ask_folder(origin, folder)?,
             Origin::Url(address) => match address.to_file_path() {
@@ -131,15 +90,12 @@ impl Search<'_> {
                 if let Some(folder) = base.to_file_path() {
                     self.ask_folder(origin, &folder)?
                 } else {
-                    let release = base.with_segment(&self.version.final_release().to_string());
-                    self.ask_addresses(origin, &[base.clone(), release], phase.as_mut())?
+                    self.ask_addresses(origin, phase.as_mut())?
                 }
             }
-            Origin::PythonOrg(base) => {
-                let release = ["ftp", "python", &self.version.final_release().to_string()]
-                    .iter()
-                    .fold(base.clone(), |address, part| address.with_segment(part));
-                self.ask_addresses(origin, &[release], phase.as_mut())?
+            Origin::PythonOrg(_) => self.ask_addresses(origin, phase.as_mut())?,
+            Origin::HostPackages if self.accepted.is_empty() => {
+                Err(vec![miss(origin, Miss::NoDigest)])
             }
             Origin::HostPackages => {
                 let search = host_packages::Search {
@@ -148,7 +104,12 @@ impl Search<'_> {
                     context: self.context,
                 };
                 match search.run(phase.as_mut()) {
-                    Ok((file, package)) => Ok((file, format!("{} ({package})", label(origin)))),
+                    Ok(packaged) => Ok(Candidate {
+                        origin: format!("{} ({})", label(origin), packaged.package),
+                        beside: Beside::Packaged(packaged.signature),
+                        file: packaged.archive,
+                        signature: None,
+                    }),
                     Err(host_packages::Error::Store(source)) => {
                         return Err(self.context.store_error(source));
                     }
@@ -156,8 +117,9 @@ impl Search<'_> {
                 }
             }
         };
-        if let Ok((file, origin)) = &found {
-            phase.finish(&format!("{} from {origin}", self.name_of(file, None)));
+        if let Ok(candidate) = &found {
+            let name = self.name_of(&candidate.file, None);
+            phase.finish(&format!("{name} from {}", candidate.origin));
         }
         Ok(found)
     }
@@ -169,13 +131,24 @@ impl Search<'_> {
             source,
         };
         super::prove_readable(path).map_err(unreadable)?;
+        if self.accepted.is_empty() {
+            let origin = Origin::File(path.to_owned());
+            return Ok(self
+                .take_signed(path)?
+                .map_err(|answer| vec![miss(&origin, answer)]));
+        }
         let copied = self
             .context
             .store
             .copy_in(path, &self.digests())
             .map_err(|source| self.context.store_error(source))?;
         match copied {
-            Ok(file) => Ok(Ok((file, path.display().to_string()))),
+            Ok(file) => Ok(Ok(Candidate {
+                file,
+                origin: path.display().to_string(),
+                beside: Beside::File(signature_beside(path)),
+                signature: None,
+            })),
             Err(found) => Err(Error::WrongSource {
                 source_given: path.display().to_string(),
                 version: self.version.to_string(),
@@ -193,8 +166,17 @@ impl Search<'_> {
         address: &Address,
         phase: &mut dyn Phase,
     ) -> Result<Found, Error> {
+        if self.accepted.is_empty() {
+            let signed = self.download_signed(address, label(origin), phase)?;
+            return Ok(signed.map_err(|answer| vec![miss(origin, answer)]));
+        }
         match self.download(address, None, phase) {
-            Ok(file) => Ok(Ok((file, label(origin)))),
+            Ok(file) => Ok(Ok(Candidate {
+                file,
+                origin: label(origin),
+                beside: Beside::Address(address.with_suffix(ENDING)),
+                signature: None,
+            })),
             Err(DownloadError::Store(source)) => Err(self.context.store_error(source)),
             Err(DownloadError::WrongDigest {
                 address,
@@ -211,10 +193,9 @@ impl Search<'_> {
     }
 
     fn ask_folder(&self, origin: &Origin, folder: &Path) -> Result<Found, Error> {
-        let of_release = folder.join(self.version.final_release().to_string());
         let mut answers = Vec::new();
-        for file in self.accepted {
-            for path in [folder.join(&file.name), of_release.join(&file.name)] {
+        for name in self.names() {
+            for path in self.paths_in(folder, &name) {
                 match super::prove_readable(&path) {
                     Ok(()) => {}
                     Err(error) if is_absence(&error) => continue,
@@ -223,21 +204,19 @@ impl Search<'_> {
                         continue;
                     }
                 }
-                let copied = self
-                    .context
-                    .store
-                    .copy_in(&path, &self.digests())
-                    .map_err(|source| self.context.store_error(source))?;
-                match copied {
-                    Ok(stored) => return Ok(Ok((stored, label(origin)))),
-                    Err(found) => answers.push(miss(
-                        origin,
-                        Miss::WrongDigest {
-                            name: file.name.clone(),
-                            found,
-                            accepted: self.digests(),
-                        },
-                    )),
+                let taken = if self.accepted.is_empty() {
+                    self.take_signed(&path)?
+                } else {
+                    self.take_known(&name, &path)?
+                };
+                match taken {
+                    Ok(candidate) => {
+                        return Ok(Ok(Candidate {
+                            origin: label(origin),
+                            ..candidate
+                        }));
+                    }
+                    Err(answer) => answers.push(miss(origin, answer)),
                 }
             }
         }
@@ -247,36 +226,105 @@ impl Search<'_> {
         Ok(Err(answers))
     }
 
+    /// A file of a mirror of which the digest is known.
+    fn take_known(&self, name: &str, path: &Path) -> Result<Result<Candidate, Miss>, Error> {
+        let copied = self.context.store.copy_in(path, &self.digests());
+        let copied = copied.map_err(|source| self.context.store_error(source))?;
+        Ok(match copied {
+            Ok(file) => Ok(Candidate {
+                file,
+                origin: path.display().to_string(),
+                beside: Beside::File(signature_beside(path)),
+                signature: None,
+            }),
+            Err(found) => Err(Miss::WrongDigest {
+                name: name.to_owned(),
+                found,
+                accepted: self.digests(),
+            }),
+        })
+    }
+
+    /// Where a mirror's folder may have a file.
+    pub(super) fn paths_in(&self, folder: &Path, name: &str) -> [PathBuf; 2] {
+        let of_release = folder.join(self.version.final_release().to_string());
+        [folder.join(name), of_release.join(name)]
+    }
+
+    /// Where an origin that is an address may have files.
+    pub(super) fn folders_of(&self, origin: &Origin) -> Vec<Address> {
+        let release = self.version.final_release().to_string();
+        match origin {
+            Origin::MirrorUrl(base) => vec![base.clone(), base.with_segment(&release)],
+            Origin::PythonOrg(base) => {
+                let parts = ["ftp", "python", &release];
+                let folder = parts
+                    .iter()
+                    .fold(base.clone(), |address, part| address.with_segment(part));
+                vec![folder]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The names that the release's archives may have.
+    pub(super) fn names(&self) -> Vec<String> {
+        if self.accepted.is_empty() {
+            return archive_names(self.version).to_vec();
+        }
+        self.accepted.iter().map(|file| file.name.clone()).collect()
+    }
+
     /// Each archive below each of `folders`. Only an address that has nothing leads to the next
     /// one: what cannot be reached or lies once is not asked again.
-    fn ask_addresses(
-        &self,
-        origin: &Origin,
-        folders: &[Address],
-        phase: &mut dyn Phase,
-    ) -> Result<Found, Error> {
+    fn ask_addresses(&self, origin: &Origin, phase: &mut dyn Phase) -> Result<Found, Error> {
         let mut answers = Vec::new();
-        for file in self.accepted {
-            for folder in folders {
-                let address = folder.with_segment(&file.name);
-                let error = match self.download(&address, Some(file.sha256), phase) {
-                    Ok(stored) => return Ok(Ok((stored, label(origin)))),
-                    Err(DownloadError::Store(source)) => {
-                        return Err(self.context.store_error(source));
-                    }
-                    Err(error) => error,
+        let expected = |name: &str| {
+            let mut named = self.accepted.iter().filter(|file| file.name == name);
+            named.next().map(|file| file.sha256)
+        };
+        for name in self.names() {
+            for folder in self.folders_of(origin) {
+                let address = folder.with_segment(&name);
+                let found = match expected(&name) {
+                    Some(digest) => self.download_known(&address, digest, origin, phase)?,
+                    None => self.download_signed(&address, label(origin), phase)?,
                 };
-                let has_nothing = matches!(
-                    &error,
-                    DownloadError::Http(HttpError::Status { status, .. }) if status.is_client_error()
-                );
-                answers.push(miss(origin, error.into()));
+                let answer = match found {
+                    Ok(candidate) => return Ok(Ok(candidate)),
+                    Err(answer) => answer,
+                };
+                let has_nothing = match &answer {
+                    Miss::NoSignature { .. } => true,
+                    Miss::Download(DownloadError::Http(error)) => is_absent(error),
+                    _ => false,
+                };
+                answers.push(miss(origin, answer));
                 if !has_nothing {
                     return Ok(Err(answers));
                 }
             }
         }
         Ok(Err(answers))
+    }
+
+    fn download_known(
+        &self,
+        address: &Address,
+        expected: Sha256,
+        origin: &Origin,
+        phase: &mut dyn Phase,
+    ) -> Result<Result<Candidate, Miss>, Error> {
+        match self.download(address, Some(expected), phase) {
+            Ok(file) => Ok(Ok(Candidate {
+                file,
+                origin: label(origin),
+                beside: Beside::Address(address.with_suffix(ENDING)),
+                signature: None,
+            })),
+            Err(DownloadError::Store(source)) => Err(self.context.store_error(source)),
+            Err(error) => Ok(Err(error.into())),
+        }
     }
 
     fn download(
@@ -288,46 +336,65 @@ impl Search<'_> {
         self.context.reporter.detail(&format!("asking {address}"));
         let download = Download {
             address,
-            accepted: &self.digests(),
+            wanted: Wanted::Digests(&self.digests()),
             expected,
         };
         download.run(self.context, phase)
     }
 
-    fn digests(&self) -> Vec<Sha256> {
+    pub(super) fn digests(&self) -> Vec<Sha256> {
         self.accepted.iter().map(|file| file.sha256).collect()
     }
 
     /// A digest may stand for both archives, when it was given by hand: then the content tells.
-    fn name_of(&self, file: &StoredFile, compression: Option<Compression>) -> String {
-        let mut named = self
-            .accepted
-            .iter()
-            .filter(|accepted| accepted.sha256 == file.sha256())
-            .map(|accepted| &accepted.name);
-        let first = named.clone().next();
+    pub(super) fn name_of(&self, file: &StoredFile, compression: Option<Compression>) -> String {
+        let named: Vec<String> = if self.accepted.is_empty() {
+            self.names()
+        } else {
+            self.accepted
+                .iter()
+                .filter(|accepted| accepted.sha256 == file.sha256())
+                .map(|accepted| accepted.name.clone())
+                .collect()
+        };
         let compression = compression.or_else(|| read_compression(file.path()).ok().flatten());
+        let fits = |name: &&String| compression.is_some_and(|it| it.fits(name));
         named
-            .find(|name| compression.is_some_and(|compression| compression.fits(name)))
-            .or(first)
+            .iter()
+            .find(fits)
+            .or(named.first())
             .cloned()
             .unwrap_or_default()
     }
 
-    fn verified(&self, file: StoredFile, origin: String) -> Result<VerifiedArchive, Error> {
-        let compression =
-            read_compression(file.path()).map_err(|source| self.context.store_error(source))?;
-        let name = self.name_of(&file, compression);
-        match compression {
-            Some(compression) => Ok(VerifiedArchive {
-                file,
+    fn verified(&self, candidate: Candidate) -> Result<VerifiedArchive, Error> {
+        let compression = read_compression(candidate.file.path())
+            .map_err(|source| self.context.store_error(source))?;
+        let name = self.name_of(&candidate.file, compression);
+        let Some(compression) = compression else {
+            return Err(Error::NotCompressed {
                 name,
-                compression,
-                origin,
-            }),
-            None => Err(Error::NotCompressed { name, origin }),
-        }
+                origin: candidate.origin,
+            });
+        };
+        let digest = (!self.accepted.is_empty()).then_some(Proof::Digest { by: self.proof });
+        let signature = self.proven(&candidate, &name)?;
+        Ok(VerifiedArchive {
+            proofs: digest
+                .into_iter()
+                .chain(signature.map(Proof::OpenPgp))
+                .collect(),
+            file: candidate.file,
+            name,
+            compression,
+            origin: candidate.origin,
+        })
     }
+}
+
+/// Whether somebody who was reached says that there is no such file.
+pub(super) fn is_absent(error: &HttpError) -> bool {
+    matches!(error, HttpError::Status { status, .. } if status.is_client_error())
 }
 
 fn read_compression(path: &Path) -> io::Result<Option<Compression>> {
@@ -345,7 +412,7 @@ fn is_absence(error: &io::Error) -> bool {
     )
 }
 
-fn needs_network(origin: &Origin) -> bool {
+pub(super) fn needs_network(origin: &Origin) -> bool {
     match origin {
         Origin::File(_) | Origin::Store | Origin::MirrorFolder(_) => false,
         Origin::Url(address) | Origin::MirrorUrl(address) | Origin::PythonOrg(address) => {
@@ -355,7 +422,7 @@ fn needs_network(origin: &Origin) -> bool {
     }
 }
 
-fn miss(origin: &Origin, answer: Miss) -> Attempt {
+pub(super) fn miss(origin: &Origin, answer: Miss) -> Attempt {
     Attempt {
         origin: label(origin),
         answer,
@@ -363,7 +430,7 @@ fn miss(origin: &Origin, answer: Miss) -> Attempt {
 }
 
 /// An origin, in words.
-fn label(origin: &Origin) -> String {
+pub(super) fn label(origin: &Origin) -> String {
     match origin {
         Origin::File(path) | Origin::MirrorFolder(path) => path.display().to_string(),
         Origin::Url(address) | Origin::MirrorUrl(address) => address.to_string(),

@@ -1,6 +1,7 @@
 //! One address, downloaded into the store: hashed on the way, resumed, tried again.
 
 use std::io::{self, Read as _};
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -11,6 +12,7 @@ use super::FetchContext;
 use super::http::HttpError;
 use super::partial::Partial;
 use super::retry::Passing;
+use super::signature::SignatureError;
 use crate::address::Address;
 use crate::digest::Sha256;
 use crate::progress::Phase;
@@ -38,6 +40,9 @@ pub enum DownloadError {
         /// What should have come: one of these.
         accepted: Vec<Sha256>,
     },
+    /// It is something else than what its signature is of.
+    #[error(transparent)]
+    Unproven(Box<SignatureError>),
     /// It does not end.
     #[error("{address} has more than {} MiB", LARGEST_FILE >> 20)]
     TooLarge {
@@ -65,14 +70,48 @@ impl Passing for DownloadError {
 /// What is to be downloaded.
 pub(super) struct Download<'a> {
     pub(super) address: &'a Address,
-    /// The digests of which the file must have one.
-    pub(super) accepted: &'a [Sha256],
+    pub(super) wanted: Wanted<'a>,
     /// The digest it most likely has, when that is known: what comes from elsewhere under the same
     /// digest can be resumed here.
     pub(super) expected: Option<Sha256>,
 }
 
+/// What the file has to be.
+pub(super) enum Wanted<'a> {
+    /// It must have one of these digests.
+    Digests(&'a [Sha256]),
+    /// This says whether the file at a path is it.
+    Proven(&'a dyn Fn(&Path) -> Result<(), SignatureError>),
+}
+
 impl Download<'_> {
+    /// Whether what came is what is wanted.
+    fn check(&self, partial: &Partial) -> Result<(), DownloadError> {
+        match &self.wanted {
+            Wanted::Digests(accepted) => {
+                let found = partial.digest();
+                if accepted.contains(&found) {
+                    return Ok(());
+                }
+                Err(DownloadError::WrongDigest {
+                    address: Box::new(self.address.clone()),
+                    found,
+                    accepted: accepted.to_vec(),
+                })
+            }
+            Wanted::Proven(prove) => {
+                prove(partial.path()).map_err(|error| DownloadError::Unproven(Box::new(error)))
+            }
+        }
+    }
+
+    fn digests(&self) -> &[Sha256] {
+        match self.wanted {
+            Wanted::Digests(accepted) => accepted,
+            Wanted::Proven(_) => &[],
+        }
+    }
+
     /// Downloads it, unless the store has it meanwhile.
     pub(super) fn run(
         &self,
@@ -85,31 +124,26 @@ impl Download<'_> {
         let mut partial = Partial::open(context.store, &name.to_string(), context.reporter)
             .map_err(DownloadError::Store)?;
         // Whoever held the lock before may have finished it.
-        for digest in self.accepted {
+        for digest in self.digests() {
             if let Some(file) = context.store.get(*digest).map_err(DownloadError::Store)? {
                 let _ = partial.restart();
                 return Ok(file);
             }
         }
         loop {
-            if !self.accepted.contains(&partial.digest()) {
+            if self.check(&partial).is_err() {
                 context.retries.run(context.reporter, || {
                     self.transfer(context, &mut partial, phase)
                 })?;
             }
-            let found = partial.digest();
-            if self.accepted.contains(&found) {
+            let Err(error) = self.check(&partial) else {
                 return partial.adopt(context.store).map_err(DownloadError::Store);
-            }
+            };
             let inherited = partial.is_inherited();
             partial.restart().map_err(DownloadError::Store)?;
             // What was left by others may have been the wrong half: then this address is not to blame.
             if !inherited {
-                return Err(DownloadError::WrongDigest {
-                    address: Box::new(self.address.clone()),
-                    found,
-                    accepted: self.accepted.to_vec(),
-                });
+                return Err(error);
             }
         }
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::FetchContext;
 use super::apt_sources::SourceLists;
+use super::signature::{ENDING, read_small, signature_beside};
 use crate::command::{Command, CommandError};
 use crate::digest::Sha256;
 use crate::progress::Phase;
@@ -75,12 +76,21 @@ pub(super) struct Search<'a> {
     pub(super) context: &'a FetchContext<'a>,
 }
 
+/// What a source package gave.
+pub(super) struct Packaged {
+    pub(super) archive: StoredFile,
+    /// Newer packages carry it beside the archive.
+    pub(super) signature: Option<Vec<u8>>,
+    /// The package with its version.
+    pub(super) package: String,
+}
+
 /// The bar goes to 100 while the lists are updated, and to 200 while the archive is downloaded.
 const UPDATED: u64 = 100;
 
 impl Search<'_> {
     /// The release's archive, and the package that it is from.
-    pub(super) fn run(&self, phase: &mut dyn Phase) -> Result<(StoredFile, String), Error> {
+    pub(super) fn run(&self, phase: &mut dyn Phase) -> Result<Packaged, Error> {
         let apt_get = self
             .context
             .environment
@@ -111,8 +121,9 @@ impl Search<'_> {
             let said = apt.run(arguments, |percent| {
                 phase.set_position(UPDATED + percent);
             })?;
-            if let Some(file) = self.take_archive(&apt.downloads())? {
-                return Ok((file, format!("{package} {}", candidate.version)));
+            let version = format!("{package} {}", candidate.version);
+            if let Some(packaged) = self.take_archive(&apt.downloads(), &version)? {
+                return Ok(packaged);
             }
             for complaint in said {
                 self.context.reporter.detail(&complaint);
@@ -140,7 +151,7 @@ impl Search<'_> {
             .any(|digest| self.accepted.contains(digest))
     }
 
-    fn take_archive(&self, downloads: &Path) -> Result<Option<StoredFile>, Error> {
+    fn take_archive(&self, downloads: &Path, package: &str) -> Result<Option<Packaged>, Error> {
         let mut paths = fs_err::read_dir(downloads)
             .and_then(|entries| {
                 entries
@@ -151,12 +162,18 @@ impl Search<'_> {
         paths.sort();
         for path in paths {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if !name.contains(".orig.tar.") {
+            if !name.contains(".orig.tar.") || name.ends_with(ENDING) {
                 continue;
             }
             let copied = self.context.store.copy_in(&path, self.accepted);
             match copied.map_err(Error::Store)? {
-                Ok(file) => return Ok(Some(file)),
+                Ok(file) => {
+                    return Ok(Some(Packaged {
+                        archive: file,
+                        signature: read_small(&signature_beside(&path)).map_err(Error::Store)?,
+                        package: package.to_owned(),
+                    }));
+                }
                 Err(found) => self
                     .context
                     .reporter

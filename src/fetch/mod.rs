@@ -2,11 +2,13 @@
 
 mod apt_sources;
 mod archive;
+mod attempt;
 pub mod download;
 pub mod host_packages;
 pub mod http;
 mod partial;
 pub mod retry;
+pub mod signature;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -16,10 +18,12 @@ mod verified;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use archive::{Attempt, Miss};
-use download::{Download, DownloadError};
+pub use attempt::{Attempt, Miss};
+use download::{Download, DownloadError, Wanted};
 use http::Http;
 use retry::Retries;
+use signature::Keyring;
+pub use signature::signature_beside;
 pub use verified::{
     Compression, VerifiedArchive, VerifiedInputs, VerifiedPatch, VerifiedSource, VerifiedWheel,
 };
@@ -144,6 +148,9 @@ pub enum Error {
         /// Where it is.
         address: Address,
     },
+    /// A signature is bad, or is missing where it is demanded.
+    #[error(transparent)]
+    Signature(#[from] signature::Error),
     /// The cache folder cannot be used.
     #[error("the cache folder {} cannot be used", path.display())]
     Store {
@@ -164,6 +171,7 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::Signature(error) => return error.hint(),
             Self::NoOrigin { network, .. } if *network == Network::Offline => {
                 "leave out `--offline`, or name the archive with `--source` or a folder that has it with `--mirror`"
             }
@@ -182,7 +190,9 @@ impl Explain for Error {
                 DownloadError::WrongDigest { .. } => {
                     "the index and the file do not agree: try again later, or another index with `--index-url`"
                 }
-                DownloadError::Http(_) | DownloadError::TooLarge { .. } => {
+                DownloadError::Http(_)
+                | DownloadError::TooLarge { .. }
+                | DownloadError::Unproven(_) => {
                     "check the network (HTTPS_PROXY names a proxy), or name another index with `--index-url`"
                 }
             },
@@ -254,12 +264,18 @@ pub fn fetch_source(
 ) -> Result<VerifiedSource, Error> {
     match source {
         Source::Archive {
-            accepted, origins, ..
+            accepted,
+            proof,
+            origins,
+            proofs,
         } => {
             let search = archive::Search {
                 version: python,
                 accepted,
+                proof: *proof,
                 origins,
+                verify: proofs.verify,
+                keyring: &Keyring::with(&proofs.keyrings)?,
                 context,
             };
             search.run().map(VerifiedSource::Archive)
@@ -339,7 +355,7 @@ fn download_wheel(
     }
     let download = Download {
         address,
-        accepted: &[wheel.sha256],
+        wanted: Wanted::Digests(&[wheel.sha256]),
         expected: Some(wheel.sha256),
     };
     download.run(context, phase).map_err(|source| Error::Wheel {

@@ -3,7 +3,7 @@
 use std::fs::TryLockError;
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::digest::{Hasher, Sha256};
 use crate::progress::Reporter;
@@ -61,6 +61,11 @@ impl Partial {
             length,
             inherited: length > 0,
         })
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// How much is there.

@@ -18,6 +18,7 @@ use crate::resolve::plan::{
     BuildOptions, DigestProof, FORMAT, InstallPrefix, Library, ModulePolicy, Optimization, Origin,
     PatchFile, Pin, Pins, Plan, ReleaseFile, Request, Source, WheelInput, WheelLocation,
 };
+use crate::resolve::proof::ProofPolicy;
 use crate::store::Store;
 
 /// A cache folder of its own, and everything else that fetching needs.
@@ -122,6 +123,7 @@ fn plan(origins: &[Origin]) -> Plan {
             setuptools: PinRequest::Bundled,
             source: None,
             sha256: None,
+            proofs: ProofPolicy::default(),
             build: BuildOptions {
                 optimization: Optimization::Plain,
                 library: Library::Static,
@@ -135,6 +137,7 @@ fn plan(origins: &[Origin]) -> Plan {
             accepted: accepted.to_vec(),
             proof: DigestProof::BuiltInTable,
             origins: origins.to_vec(),
+            proofs: ProofPolicy::default(),
         },
         pins: Pins {
             pip: Pin::Bundled,

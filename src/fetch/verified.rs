@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::Sha256;
 use crate::resolve::plan::WheelInput;
+use crate::resolve::proof::Proof;
 use crate::store::StoredFile;
 
 /// Every input of a plan, with the digest that the plan asks for. Only [`super::fetch`] makes it.
@@ -50,6 +51,7 @@ pub struct VerifiedArchive {
     pub(super) name: String,
     pub(super) compression: Compression,
     pub(super) origin: String,
+    pub(super) proofs: Vec<Proof>,
 }
 
 impl VerifiedArchive {
@@ -81,6 +83,12 @@ impl VerifiedArchive {
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// What it proved itself with; at least one.
+    #[must_use]
+    pub fn proofs(&self) -> &[Proof] {
+        &self.proofs
     }
 }
 

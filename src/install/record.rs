@@ -14,6 +14,7 @@ use crate::build::toolchain::Toolchain;
 use crate::command::Timing;
 use crate::digest::Sha256;
 use crate::resolve::plan::{self, InstallPrefix, Plan};
+use crate::resolve::proof::Proof;
 use crate::resolve::version::PythonVersion;
 
 /// The record of one installation, kept in `PREFIX/share/pybuild/VERSION/`.
@@ -66,6 +67,9 @@ pub struct InputRecord {
     pub sha256: Option<Sha256>,
     /// Where it came from.
     pub from: String,
+    /// What it proved itself with, where it is the archive of a release.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proofs: Vec<Proof>,
 }
 
 /// The folder of the record, relative to the prefix.

@@ -4,6 +4,7 @@ pub mod compat;
 pub mod index;
 pub mod pins;
 pub mod plan;
+pub mod proof;
 pub mod python_org;
 pub mod releases;
 pub mod requires_python;

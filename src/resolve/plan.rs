@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compat::{CompatPolicy, Flags};
 use super::pins::PinRequest;
+use super::proof::ProofPolicy;
 use super::version::{PythonVersion, VersionRequest};
 use crate::address::Address;
 use crate::digest::Sha256;
@@ -30,6 +31,9 @@ pub struct Request {
     /// `--sha256`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Sha256>,
+    /// `--verify` and `--keyring`.
+    #[serde(default, skip_serializing_if = "ProofPolicy::is_default")]
+    pub proofs: ProofPolicy,
     /// How it is built.
     pub build: BuildOptions,
     /// `--patch`, in order.
@@ -134,12 +138,15 @@ pub enum PatchOrigin {
 pub enum Source {
     /// A release file: any of the accepted ones, from the first origin that has it.
     Archive {
-        /// The files that are this release.
+        /// The files that are this release; none where no digest is known.
         accepted: Vec<ReleaseFile>,
         /// Why their digests are believed.
         proof: DigestProof,
         /// Where to look, in this order.
         origins: Vec<Origin>,
+        /// What a file has to prove itself with.
+        #[serde(default, skip_serializing_if = "ProofPolicy::is_default")]
+        proofs: ProofPolicy,
     },
     /// An unpacked tree that the person vouches for.
     Tree {
@@ -167,6 +174,8 @@ pub enum DigestProof {
     CommandLine,
     /// python.org's release data, over HTTPS.
     PythonOrg,
+    /// No digest is known: a signature has to prove the file.
+    Signature,
 }
 
 /// A file, folder or address given with `--source`.

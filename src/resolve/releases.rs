@@ -40,7 +40,7 @@ fn parse_line(line: &str) -> Option<(PythonVersion, Vec<ReleaseFile>)> {
 pub struct Release {
     /// The version.
     pub version: PythonVersion,
-    /// The archives that are this release: the `.tgz` first.
+    /// The archives that are this release: the `.tgz` first; none where a signature has to say.
     pub files: Vec<ReleaseFile>,
     /// Why their digests are believed.
     pub proof: DigestProof,
@@ -57,6 +57,19 @@ pub struct ReleaseSources<'a> {
     pub network: Network,
     /// Where the choice is said.
     pub reporter: &'a dyn Reporter,
+    /// What becomes of a release of which nobody knows the digest.
+    pub unknown: UnknownDigest,
+}
+
+/// What becomes of a release of which nobody knows the digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownDigest {
+    /// It is not built.
+    Refused,
+    /// Its signature has to prove it, where python.org has the release.
+    SignedByPublisher,
+    /// Its signature has to prove it, wherever it is.
+    SignedAnywhere,
 }
 
 /// Why a version request leads to no release.
@@ -109,7 +122,7 @@ impl Explain for Error {
                 newest(VersionRequest::Latest)?
             )),
             Self::NotAsked { version } => Some(format!(
-                "{}leave out `--offline`, or give the digest of its archive with `--sha256`",
+                "{}leave out `--offline`, put its .asc beside the archive that `--source` names, or give the archive's digest with `--sha256`",
                 known_of_series(*version)
             )),
             Self::NotVouchedFor { version, source } => match **source {
@@ -122,7 +135,7 @@ impl Explain for Error {
                     known_of_series(*version)
                 )),
                 _ => Some(format!(
-                    "{}if the version is right, give the digest of its archive with `--sha256`",
+                    "{}if the version is right, put its .asc beside the archive that `--source` names, or give the archive's digest with `--sha256`",
                     known_of_series(*version)
                 )),
             },
@@ -221,20 +234,38 @@ fn vouched_for(version: PythonVersion, sha256: Sha256, reporter: &dyn Reporter) 
 
 fn ask_python_org(version: PythonVersion, sources: &ReleaseSources<'_>) -> Result<Release, Error> {
     if sources.network == Network::Offline {
-        return Err(Error::NotAsked { version });
+        return match sources.unknown {
+            UnknownDigest::SignedAnywhere => Ok(left_to_signature(version, sources)),
+            _ => Err(Error::NotAsked { version }),
+        };
     }
-    let files = sources
+    let asked = sources
         .python_org
-        .source_files(version, sources.http, sources.reporter)
-        .map_err(|source| Error::NotVouchedFor {
+        .source_files(version, sources.http, sources.reporter);
+    match (asked, sources.unknown) {
+        (Ok(files), _) => Ok(Release {
+            version,
+            files,
+            proof: DigestProof::PythonOrg,
+        }),
+        (Err(python_org::Error::NoDigest(_)), UnknownDigest::SignedByPublisher)
+        | (Err(_), UnknownDigest::SignedAnywhere) => Ok(left_to_signature(version, sources)),
+        (Err(source), _) => Err(Error::NotVouchedFor {
             version,
             source: Box::new(source),
-        })?;
-    Ok(Release {
+        }),
+    }
+}
+
+fn left_to_signature(version: PythonVersion, sources: &ReleaseSources<'_>) -> Release {
+    sources.reporter.note(&format!(
+        "nobody knows the digest of CPython {version}: its signature has to prove it"
+    ));
+    Release {
         version,
-        files,
-        proof: DigestProof::PythonOrg,
-    })
+        files: Vec::new(),
+        proof: DigestProof::Signature,
+    }
 }
 
 /// The newest final release of the table and of python.org's listing together.
@@ -266,6 +297,11 @@ fn newest(
         .into_iter()
         .rev()
         .filter(|version| request.admits(*version));
+    // There are others to choose from: this one has to be known for what it is.
+    let sources = &ReleaseSources {
+        unknown: UnknownDigest::Refused,
+        ..*sources
+    };
     for version in admitted {
         match release_of(version, sha256, sources) {
             Ok(release) => {

@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{absolute_pin, choose, mirrors, named_source, usage};
+use super::{absolute_pin, choose, mirrors, named_source, proofs, usage};
 use crate::address::Address;
 use crate::cli::{PatchArguments, PatchProgram};
 use crate::digest::Sha256;
@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::fetch::Network;
 use crate::resolve::pins::PinRequest;
 use crate::resolve::plan::{Origin, SourceLocation};
+use crate::resolve::proof::ProofPolicy;
 use crate::resolve::version::VersionRequest;
 
 /// Which patch is made, and what becomes of it.
@@ -44,6 +45,8 @@ pub enum Target {
         sha256: Option<Sha256>,
         /// Folders and addresses of release files, in order.
         mirrors: Vec<Origin>,
+        /// `--verify` and `--keyring`.
+        proofs: ProofPolicy,
     },
     /// `--tree`: an unpacked tree.
     Tree {
@@ -128,6 +131,7 @@ fn target(
             source: named_source(&arguments.source, environment)?,
             sha256: arguments.source.sha256,
             mirrors: mirrors(&arguments.source, environment)?,
+            proofs: proofs(&arguments.source, environment)?,
         });
     };
     let path = environment.absolute(tree);

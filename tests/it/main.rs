@@ -8,6 +8,7 @@ mod outcome;
 mod python_org;
 mod scene;
 mod server;
+mod signer;
 mod wheels;
 
 // The tests.
@@ -22,3 +23,4 @@ mod output;
 mod patch;
 mod prefix;
 mod real;
+mod signature;

@@ -1,7 +1,7 @@
 //! What the choice of a release promises.
 use std::path::Path;
 
-use super::{Error, KNOWN, Release, ReleaseSources, TABLE, resolve_version};
+use super::{Error, KNOWN, Release, ReleaseSources, TABLE, UnknownDigest, resolve_version};
 use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::error::{Explain as _, chain};
@@ -24,6 +24,7 @@ fn ask(
         http: client(),
         network,
         reporter: &said,
+        unknown: UnknownDigest::Refused,
     };
     let release = resolve_version(request.parse().unwrap(), sha256, &sources);
     (release, said.notes())
