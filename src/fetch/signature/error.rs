@@ -75,8 +75,6 @@ pub enum SignatureError {
         signer: Signer,
         /// When.
         made: Timestamp,
-        /// What the library says.
-        source: Box<pgp::errors::Error>,
     },
     /// It proves little.
     #[error("it was made by {signer}, but with {hash}, which can be forged")]
