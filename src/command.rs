@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use xshell::Shell;
 
-use crate::interrupt::{self, HeldChild};
+use crate::interrupt::{HeldChild, Place};
 
 /// A program to run, with nothing inherited: what it sees of the environment stands here.
 #[derive(Debug, Clone)]
@@ -22,6 +22,7 @@ pub struct Command {
     arguments: Vec<OsString>,
     dir: PathBuf,
     variables: BTreeMap<OsString, OsString>,
+    place: Place,
 }
 
 impl Command {
@@ -33,7 +34,16 @@ impl Command {
             arguments: Vec::new(),
             dir: dir.into(),
             variables: BTreeMap::new(),
+            place: Place::default(),
         }
+    }
+
+    /// To be run in the terminal's own process group: for programs that may ask, or that Ctrl-C has
+    /// to reach by itself because they are not this user's (`sudo`).
+    #[must_use]
+    pub fn in_the_foreground(mut self) -> Self {
+        self.place = Place::Foreground;
+        self
     }
 
     /// With one more argument.
@@ -85,17 +95,29 @@ impl Command {
     /// # Errors
     /// When it cannot be started.
     pub fn read(&self) -> Result<Answer, CommandError> {
-        let output = self
-            .to_process()?
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|source| self.not_started(source))?;
-        interrupt::give_way();
+        let (status, stdout, stderr) = self.output().map_err(|source| self.not_started(source))?;
         Ok(Answer {
-            status: output.status,
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            status,
+            stdout: String::from_utf8_lossy(&stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&stderr).into_owned(),
         })
+    }
+
+    fn output(&self) -> io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
+        let mut process = self.to_process().map_err(io::Error::other)?;
+        process
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = HeldChild::spawn(&mut process, self.place)?;
+        let (stdout, stderr) = child.take_pipes();
+        // Both at once: a program that fills one pipe while the other is read would wait forever.
+        let (stdout, stderr) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| read_whole(stderr));
+            let stdout = read_whole(stdout);
+            (stdout, other.join().unwrap_or_else(|_| Ok(Vec::new())))
+        });
+        Ok((child.wait()?, stdout?, stderr?))
     }
 
     /// Runs it with the person's own terminal, for programs that ask or draw; gives its status.
@@ -156,6 +178,14 @@ impl std::fmt::Display for Command {
         }
         Ok(())
     }
+}
+
+fn read_whole(pipe: Option<impl io::Read>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(mut pipe) = pipe {
+        pipe.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 /// As one would type it in a shell.
@@ -289,10 +319,8 @@ impl Runner {
             .map_err(|source| command.not_started(source))?;
         let mut process = command.to_process()?;
         process.stdin(Stdio::null()).stdout(writer).stderr(clone);
-        let mut child = process
-            .spawn()
+        let child = HeldChild::spawn(&mut process, command.place)
             .map_err(|source| command.not_started(source))?;
-        let held = HeldChild::new(&child);
         // The parent's copies of the pipe's writing end must go, or reading never ends.
         drop(process);
         let mut important = Excerpt::default();
@@ -301,8 +329,6 @@ impl Runner {
             see(line);
         });
         let status = child.wait().map_err(|source| command.not_started(source))?;
-        drop(held);
-        interrupt::give_way();
         seen?;
         let took = started.elapsed();
         self.write(&format!(

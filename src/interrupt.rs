@@ -3,20 +3,47 @@
 //! Signals reach a process and not a value, so this is the one module with state of its own.
 
 use std::collections::BTreeSet;
+use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
+use std::process::{Child, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, test_kill_process_group,
+    waitid,
+};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// What has to be seen to before the process may end.
+/// What has to be seen to before the process may end. Locked for moments only: the second signal has
+/// to get at it too.
 #[derive(Default)]
 struct Held {
-    children: Vec<Pid>,
+    children: Vec<Running>,
     folders: BTreeSet<PathBuf>,
+}
+
+/// A child that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Running {
+    leader: Pid,
+    place: Place,
+}
+
+/// Which process group a child is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Place {
+    /// One of its own, which is ended as a whole. The terminal's Ctrl-C does not reach it by itself,
+    /// and it would be stopped if it read the terminal.
+    #[default]
+    OwnGroup,
+    /// This process's: the terminal's Ctrl-C reaches it, even where this process may not end it
+    /// (`sudo`), and it may ask the person.
+    Foreground,
 }
 
 static HELD: Mutex<Option<Held>> = Mutex::new(None);
@@ -30,11 +57,14 @@ static SIGNALLED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 /// How long children have to end by themselves.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long the system has to end those that are killed.
+const DYING: Duration = Duration::from_secs(1);
+
 /// From now on the first signal ends the process in order, and a second one at once.
 ///
 /// # Errors
 /// When the system does not let signals be handled.
-pub fn watch() -> std::io::Result<()> {
+pub fn watch() -> io::Result<()> {
     let all = [SIGINT, SIGTERM, SIGHUP];
     for signal in all {
         signal_hook::flag::register(signal, Arc::clone(&SIGNALLED))?;
@@ -46,6 +76,9 @@ pub fn watch() -> std::io::Result<()> {
             // What a shell reports for a process that a signal ended.
             let status = 128 + signal;
             if !first {
+                // At once, as if killed: a prefix that is being changed has a journal, and scratch
+                // folders are swept by the next run.
+                signal_all(Signal::KILL);
                 std::process::exit(status);
             }
             first = false;
@@ -62,9 +95,9 @@ pub fn watch() -> std::io::Result<()> {
     Ok(())
 }
 
-/// To be called when a child has ended. Ctrl-C reaches children too, and one that fell sooner than
-/// this process must not be told as a command that failed: after a signal, this never returns.
-pub fn give_way() {
+/// Ctrl-C may reach children too, and one that fell sooner than this process must not be told as a
+/// command that failed: after a signal, this never returns.
+fn give_way() {
     while SIGNALLED.load(Ordering::SeqCst) {
         std::thread::park();
     }
@@ -75,24 +108,99 @@ pub fn uninterrupted() -> MutexGuard<'static, ()> {
     UNINTERRUPTED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A child process that is ended with this one.
+/// A child process that is ended with this one, and all that it started with it: `make`'s jobs, what
+/// these started, and what outlived them. Only what leaves the group on purpose (`setsid`) escapes.
 #[derive(Debug)]
-pub struct HeldChild(Pid);
+pub struct HeldChild {
+    child: Child,
+    running: Running,
+}
 
 impl HeldChild {
-    /// Until this is dropped, a signal ends `child` too. Its own children are its business: `make`
-    /// ends its jobs when it is told to end.
-    #[must_use]
-    pub fn new(child: &std::process::Child) -> Self {
-        let pid = Pid::from_child(child);
-        with_held(|held| held.children.push(pid));
-        Self(pid)
+    /// Starts `process`; until [`HeldChild::wait`] has come to its end, a signal ends it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn spawn(process: &mut std::process::Command, place: Place) -> io::Result<Self> {
+        if place == Place::OwnGroup {
+            process.process_group(0);
+        }
+        // Under the lock, so that no signal finds a child that is not on the list yet.
+        let started = with_held(|held| {
+            if SIGNALLED.load(Ordering::SeqCst) {
+                return None;
+            }
+            Some(process.spawn().map(|child| {
+                let running = Running {
+                    leader: Pid::from_child(&child),
+                    place,
+                };
+                held.children.push(running);
+                Self { child, running }
+            }))
+        });
+        match started {
+            Some(started) => started,
+            None => loop {
+                give_way();
+            },
+        }
+    }
+
+    /// Its standard output and error, where they are pipes.
+    pub fn take_pipes(
+        &mut self,
+    ) -> (
+        Option<std::process::ChildStdout>,
+        Option<std::process::ChildStderr>,
+    ) {
+        (self.child.stdout.take(), self.child.stderr.take())
+    }
+
+    /// Waits for its end. After a signal, this never returns.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn wait(mut self) -> io::Result<ExitStatus> {
+        // It is not reaped as long as it is on the list: its id must not become somebody else's.
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        loop {
+            match waitid(WaitId::Pid(self.running.leader), ended) {
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+                Ok(_) => break,
+            }
+        }
+        let status = with_held(|held| {
+            let signalled = SIGNALLED.load(Ordering::SeqCst);
+            let status = self.child.wait();
+            // After a signal those that it left behind are still to be ended; as long as there are
+            // any, the group's id stays theirs.
+            if !signalled || !self.running.is_there() {
+                held.children.retain(|child| *child != self.running);
+            }
+            status
+        });
+        give_way();
+        status
     }
 }
 
-impl Drop for HeldChild {
-    fn drop(&mut self) {
-        with_held(|held| held.children.retain(|child| *child != self.0));
+impl Running {
+    /// Whether there is anything left of it. A leader that nobody has reaped counts.
+    fn is_there(self) -> bool {
+        match self.place {
+            Place::OwnGroup => test_kill_process_group(self.leader) != Err(Errno::SRCH),
+            Place::Foreground => false,
+        }
+    }
+
+    fn signal(self, signal: Signal) {
+        // It may have ended, and `sudo` may not be signalled.
+        let _ = match self.place {
+            Place::OwnGroup => kill_process_group(self.leader, signal),
+            Place::Foreground => kill_process(self.leader, signal),
+        };
     }
 }
 
@@ -124,34 +232,43 @@ fn end_children() {
     // Once: a shell script such as `configure` clears up when it is told to end, and being told
     // again and again it would never come to an end.
     signal_all(Signal::TERM);
-    let step = Duration::from_millis(20);
-    let mut waited = Duration::ZERO;
-    while waited < PATIENCE && with_held(|held| !held.children.is_empty()) {
-        std::thread::sleep(step);
-        waited += step;
+    if !all_gone_within(PATIENCE) {
+        signal_all(Signal::KILL);
+        all_gone_within(DYING);
     }
-    signal_all(Signal::KILL);
 }
 
 fn signal_all(signal: Signal) {
-    with_held(|held| {
-        for child in &held.children {
-            let _ = kill_process(*child, signal);
+    with_held(|held| held.children.iter().for_each(|child| child.signal(signal)));
+}
+
+fn all_gone_within(patience: Duration) -> bool {
+    let step = Duration::from_millis(20);
+    let mut waited = Duration::ZERO;
+    loop {
+        // One in the foreground is off the list when its end was seen.
+        let gone = with_held(|held| {
+            held.children
+                .retain(|child| child.place == Place::Foreground || child.is_there());
+            held.children.is_empty()
+        });
+        if gone || waited >= patience {
+            return gone;
         }
-    });
+        std::thread::sleep(step);
+        waited += step;
+    }
 }
 
 fn clear_folders() {
-    // A job that its parent left behind may still be writing there.
+    // What left its group may still be writing there.
     for _ in 0..20 {
-        let gone = with_held(|held| {
-            held.folders.retain(|folder| {
-                let _ = fs_err::remove_dir_all(folder);
-                folder.exists()
-            });
-            held.folders.is_empty()
+        let mut folders = with_held(|held| held.folders.clone());
+        folders.retain(|folder| {
+            let _ = fs_err::remove_dir_all(folder);
+            folder.exists()
         });
-        if gone {
+        if folders.is_empty() {
             return;
         }
         std::thread::sleep(Duration::from_millis(50));

@@ -1,10 +1,13 @@
 //! The folder that one build works in, and its log; and the one of a command that builds nothing.
 
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::command::Runner;
 use crate::error::{Error, Explain as _};
@@ -227,7 +230,39 @@ fn sweep(base: &Path) {
         let abandoned =
             std::fs::File::open(entry.path().join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok());
         if abandoned {
+            end_processes_of(&entry.path());
             let _ = fs_err::remove_dir_all(entry.path());
         }
+    }
+}
+
+/// Ends what a killed pybuild left running: the processes whose home folder is in this scratch
+/// folder, which is nobody's home but that build's. Where there is no `/proc` (proc(5)), they end by
+/// themselves when nobody reads what they print.
+fn end_processes_of(folder: &Path) {
+    let home = [b"HOME=", folder.as_os_str().as_bytes(), b"/"].concat();
+    // One that was being started while this looked is found the next time.
+    for _ in 0..20 {
+        let mut found = false;
+        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let id = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok());
+            let Some(process) = id.and_then(Pid::from_raw) else {
+                continue;
+            };
+            let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+            if environment
+                .split(|byte| *byte == 0)
+                .any(|variable| variable.starts_with(&home))
+            {
+                found |= kill_process(process, Signal::KILL).is_ok();
+            }
+        }
+        if !found {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -221,9 +221,11 @@ impl Step {
     }
 }
 
-/// `program` with the environment of package managers.
+/// `program` with the environment of package managers, and where Ctrl-C reaches it: killing a group
+/// in which packages are being configured would leave the host worse than before.
 fn base(program: &Path, environment: &Environment) -> Command {
     let mut command = Command::new(program, "/")
+        .in_the_foreground()
         .with_variable("DEBIAN_FRONTEND", "noninteractive")
         .with_variable("LC_ALL", "C");
     for name in PASSED_ON {

@@ -3,7 +3,9 @@
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
+use rustix::process::{
+    Pid, Signal, kill_process, kill_process_group, test_kill_process, test_kill_process_group,
+};
 
 use crate::mini_cpython::{BUNDLED_PIP, Fault, MiniCpython, VERSION};
 use crate::outcome::Outcome;
@@ -73,6 +75,92 @@ fn a_program_that_is_told_to_end_takes_what_it_started_along() {
     scene.assert_nothing_is_left_behind();
 }
 
+/// A scene whose make starts jobs that do not end when they are told to; and their folder.
+fn stubborn() -> (Scene, std::path::PathBuf) {
+    let folder = tempfile::Builder::new().prefix("jobs-").tempdir().unwrap();
+    let folder = folder.keep();
+    let fault = Fault::MakeLeavesOthers(folder.clone());
+    (
+        Scene::of(MiniCpython::new(VERSION).with_fault(fault)),
+        folder,
+    )
+}
+
+/// The jobs, once all of them run.
+fn jobs(folder: &std::path::Path) -> Vec<Pid> {
+    let read = |name: &str| {
+        let text = fs_err::read_to_string(folder.join(name)).ok()?;
+        Pid::from_raw(text.strip_suffix('\n')?.parse().ok()?)
+    };
+    let all = || ["orphan", "silent", "plain"].map(read);
+    wait_until("make's jobs", || all().iter().all(Option::is_some));
+    all().into_iter().flatten().collect()
+}
+
+fn is_running(job: Pid) -> bool {
+    let stat = fs_err::read_to_string(format!("/proc/{}/stat", job.as_raw_nonzero()));
+    // Whoever takes care of orphans here may let them lie as zombies.
+    stat.map_or(test_kill_process(job).is_ok(), |stat| {
+        !stat.contains(") Z ")
+    })
+}
+
+#[test]
+fn jobs_that_do_not_end_when_told_are_ended_with_the_whole_group() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let (scene, folder) = stubborn();
+        let child = start(&scene, &scene.arguments(&[]));
+        let jobs = jobs(&folder);
+        // The program alone is told; the jobs are in a group of their own.
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        ended(&scene, child).exits(128 + signal.as_raw());
+        let left: Vec<_> = jobs.iter().filter(|job| is_running(**job)).collect();
+        assert!(left.is_empty(), "{left:?}");
+        assert!(!scene.prefix().exists());
+        scene.assert_nothing_is_left_behind();
+        fs_err::remove_dir_all(folder).unwrap();
+    }
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once_and_takes_the_jobs_along() {
+    let (scene, folder) = stubborn();
+    let child = start(&scene, &scene.arguments(&[]));
+    let jobs = jobs(&folder);
+    let program = Pid::from_child(&child);
+    let sent = Instant::now();
+    kill_process(program, Signal::INT).unwrap();
+    // Two signals that are pending at once would be one.
+    std::thread::sleep(Duration::from_millis(100));
+    kill_process(program, Signal::INT).unwrap();
+    ended(&scene, child).exits(130);
+    assert!(
+        sent.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        sent.elapsed()
+    );
+    wait_until("the jobs' end", || !jobs.iter().any(|job| is_running(*job)));
+    assert!(!scene.prefix().exists());
+    let sound = Scene {
+        release: MiniCpython::new(VERSION),
+        ..scene
+    };
+    sound.release.write_tgz(&sound.context.path("releases"));
+    sound.build(&[]).success();
+    sound.assert_nothing_is_left_behind();
+    fs_err::remove_dir_all(folder).unwrap();
+}
+
+/// How many processes have their home folder below this one.
+fn hanging_below(folder: &std::path::Path) -> usize {
+    let home = format!("HOME={}", folder.display());
+    let processes = fs_err::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter_map(|process| fs_err::read(process.path().join("environ")).ok())
+        .filter(|text| String::from_utf8_lossy(text).contains(&home))
+        .count()
+}
+
 #[test]
 fn a_build_that_was_killed_is_no_obstacle_to_the_next() {
     let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::MakeHangs));
@@ -80,6 +168,9 @@ fn a_build_that_was_killed_is_no_obstacle_to_the_next() {
     wait_until("make", || make_is_reached(&scene));
     assert_eq!(end(&scene, child, Signal::KILL).code, None);
     assert!(!scene.prefix().exists());
+    // What a killed process leaves running is ended by whoever sweeps its folder.
+    let left = hanging_below(&scene.context.path("cache/build"));
+    assert!(left > 0 || !std::path::Path::new("/proc/self/environ").exists());
     let sound = Scene {
         release: MiniCpython::new(VERSION),
         ..scene
@@ -88,6 +179,7 @@ fn a_build_that_was_killed_is_no_obstacle_to_the_next() {
     sound.build(&[]).success();
     assert_eq!(sound.venv_pip(&sound.prefix()), BUNDLED_PIP);
     sound.assert_nothing_is_left_behind();
+    assert_eq!(hanging_below(&sound.context.path("cache/build")), 0);
 }
 
 #[test]

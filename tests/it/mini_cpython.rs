@@ -31,6 +31,9 @@ pub enum Fault {
     Make,
     /// `make` never ends.
     MakeHangs,
+    /// `make` never ends, and starts others that do not end when they are told to: one whose parent
+    /// is gone, and one that has let go of make's output. Their ids go into files in this folder.
+    MakeLeavesOthers(PathBuf),
     /// `make install` dies halfway.
     Install,
     /// The interpreter cannot import this module.
@@ -282,6 +285,22 @@ impl MiniCpython {
                         .into(),
                 ),
                 Fault::MakeHangs => ("@MAKE_FAULT@", "exec sleep 600".into()),
+                Fault::MakeLeavesOthers(folder) => {
+                    let folder = folder.display();
+                    let stubborn = |name: &str, first: &str| {
+                        format!(
+                            "sh -c 'trap \"\" TERM INT HUP; {first}echo $$$$ >{folder}/{name}; while :; do sleep 1; done'"
+                        )
+                    };
+                    let orphan = stubborn("orphan", "");
+                    let silent = stubborn("silent", "exec >/dev/null 2>&1; ");
+                    (
+                        "@MAKE_FAULT@",
+                        format!(
+                            "@({orphan} &); {silent} & echo $$$$ >{folder}/plain; exec sleep 600"
+                        ),
+                    )
+                }
                 Fault::Install => (
                     "@INSTALL_FAULT@",
                     "@echo 'install: error: cannot copy the mini library'; exit 1".into(),
