@@ -79,6 +79,35 @@ pub enum Command {
     Patch(PatchArguments),
     /// Bring the ensurepip of installed interpreters up to date in place
     Hotpatch(HotpatchArguments),
+    /// Remove what a build put into its prefix, and nothing else
+    Uninstall(UninstallArguments),
+}
+
+const UNINSTALL_EXAMPLES: &str = "\
+Examples:
+  pybuild uninstall 3.11.2
+      the one in the default prefix
+  pybuild uninstall 3.11 --prefix /usr/local
+      one of several in a prefix; whatever else is there stays
+  pybuild uninstall /opt/python --dry-run
+      the files that would go";
+
+/// `pybuild uninstall …`.
+#[derive(Debug, Args)]
+#[command(after_help = UNINSTALL_EXAMPLES)]
+pub struct UninstallArguments {
+    /// The version that is to go (3.11.2, or 3.11 where only one is installed), or the prefix that it
+    /// is in
+    #[arg(value_name = "PREFIX|VERSION")]
+    pub what: PathBuf,
+
+    /// The prefix that the version is in [default: the data folder's pybuild/versions/VERSION]
+    #[arg(long, value_name = "DIR")]
+    pub prefix: Option<PathBuf>,
+
+    /// Print the files that would go, and do nothing
+    #[arg(long, help_heading = "Output")]
+    pub dry_run: bool,
 }
 
 const PATCH_EXAMPLES: &str = "\

@@ -1,5 +1,6 @@
 //! What every step's error can say of itself: the exit code it leads to and what to do next.
 
+use crate::lock::{self, LockError};
 use crate::{build, export, fetch, host, hotpatch, install, resolve, source};
 
 /// The process's exit code (the table is in README.md).
@@ -109,6 +110,9 @@ pub enum Error {
     /// A plan cannot be written as TOML.
     #[error("the plan cannot be written as TOML")]
     Plan(#[source] toml::ser::Error),
+    /// What was asked for cannot be printed.
+    #[error("standard output cannot be written")]
+    Output(#[source] std::io::Error),
     /// The options given do not go together.
     #[error("{what}")]
     Usage {
@@ -131,7 +135,9 @@ impl Explain for Error {
             Self::Export(error) => error.exit_status(),
             Self::Hotpatch(error) => error.exit_status(),
             Self::Missing { .. } | Self::Unreadable { .. } => ExitStatus::Input,
-            Self::Scratch { .. } | Self::CurrentDirectory(_) | Self::Plan(_) => ExitStatus::Failed,
+            Self::Scratch { .. } | Self::CurrentDirectory(_) | Self::Plan(_) | Self::Output(_) => {
+                ExitStatus::Failed
+            }
             Self::Usage { .. } => ExitStatus::Usage,
         }
     }
@@ -149,10 +155,11 @@ impl Explain for Error {
             Self::Missing { .. } | Self::Unreadable { .. } => {
                 Some("check the path and who may read it".to_owned())
             }
+            Self::Scratch { source, .. } if LockError::is(source) => Some(lock::HINT.to_owned()),
             Self::Scratch { .. } => Some(
                 "see that it can be written and has room, or name another: PYBUILD_CACHE_DIR for the cache, --build-dir for the build".to_owned(),
             ),
-            Self::Plan(_) => None,
+            Self::Plan(_) | Self::Output(_) => None,
             Self::CurrentDirectory(_) => Some("change to a folder that exists".to_owned()),
             Self::Usage { hint, .. } => Some(hint.clone()),
         }

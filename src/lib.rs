@@ -25,10 +25,12 @@ pub mod host;
 pub mod hotpatch;
 pub mod install;
 mod interrupt;
+mod lock;
 pub mod output;
 pub mod progress;
 pub mod resolve;
 mod scratch;
+mod seam;
 pub mod settings;
 pub mod source;
 pub mod store;
@@ -85,6 +87,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         }
         Some(Command::Hotpatch(arguments)) => {
             commands::hotpatch::run(arguments, &environment, &reporter, output)
+        }
+        Some(Command::Uninstall(arguments)) => {
+            commands::uninstall::run(&arguments, &environment, &reporter, output)
         }
         None => {
             let settings = BuildSettings::new(cli.build, &environment)?;

@@ -1,8 +1,6 @@
 //! The folder that one build works in, and its log; and the one of a command that builds nothing.
 
-use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,25 +11,22 @@ use crate::command::Runner;
 use crate::error::{Error, Explain as _};
 use crate::install::Installation;
 use crate::interrupt::HeldFolder;
+use crate::lock::{self, ScratchFolder};
 use crate::progress::Reporter;
 use crate::resolve::version::PythonVersion;
 use crate::settings::{BuildSettings, BuildTree};
 use crate::store::Store;
 
-/// Held by the process that works in a scratch folder; one that nobody holds is litter.
-const LOCK: &str = "in-use";
-
 /// The folder that one build works in. It is gone when the build ends, unless it is to be kept.
 pub struct Scratch {
-    folder: Option<tempfile::TempDir>,
+    folder: Option<ScratchFolder>,
     held: Option<HeldFolder>,
     runner: Runner,
     after: BuildTree,
-    _lock: File,
 }
 
 impl Scratch {
-    /// A new folder in the build folder, after removing those that killed processes left there.
+    /// A new folder in the build folder.
     ///
     /// # Errors
     /// [`Error::Scratch`] when it cannot be created, [`Error::Usage`] when CPython's Makefile could
@@ -41,10 +36,7 @@ impl Scratch {
         store: &Store,
         python: PythonVersion,
     ) -> Result<Self, Error> {
-        let base = settings
-            .build_dir
-            .clone()
-            .unwrap_or_else(|| store.root().join("build"));
+        let base = base(settings, store);
         if base
             .to_str()
             .is_none_or(|text| text.contains(char::is_whitespace))
@@ -59,17 +51,11 @@ impl Scratch {
         }
         let new = || {
             fs_err::create_dir_all(&base)?;
-            sweep(&base);
-            let folder = tempfile::Builder::new()
-                .prefix(&format!("{python}-"))
-                .permissions(std::fs::Permissions::from_mode(0o700))
-                .tempdir_in(&base)?;
-            let (lock, _) = fs_err::File::create(folder.path().join(LOCK))?.into_parts();
-            lock.lock()?;
+            let folder = ScratchFolder::new(&base, &format!("{python}-"))?;
             let logs = store.folder("logs")?;
-            Ok((folder, lock, logs))
+            Ok((folder, logs))
         };
-        let (folder, lock, logs) = new().map_err(|source| Error::Scratch {
+        let (folder, logs) = new().map_err(|source| Error::Scratch {
             path: base.clone(),
             source,
         })?;
@@ -86,8 +72,16 @@ impl Scratch {
             held,
             runner,
             after: settings.build_tree,
-            _lock: lock,
         })
+    }
+
+    /// Removes the folders that killed processes left in the build folder, and ends what still runs
+    /// there.
+    pub fn sweep(settings: &BuildSettings, store: &Store) {
+        // Every folder there begins with a version.
+        for digit in 1..=9 {
+            lock::sweep_folders(&base(settings, store), &digit.to_string(), end_processes_of);
+        }
     }
 
     /// The runner, whose log lies outside the folder so that it outlives a build that fails.
@@ -149,7 +143,6 @@ impl Scratch {
             match self.after {
                 BuildTree::Keep => {
                     let path = folder.keep();
-                    let _ = fs_err::remove_file(path.join(LOCK));
                     reporter.note(&format!("the build folder is kept: {}", path.display()));
                 }
                 BuildTree::Remove => drop(folder),
@@ -170,7 +163,7 @@ impl Scratch {
 /// The folder of a command that builds nothing: in the cache folder, and gone when the command ends,
 /// whatever comes of it. What a killed process left there is swept with the store.
 pub struct SideFolder {
-    folder: tempfile::TempDir,
+    folder: ScratchFolder,
     runner: Runner,
     _held: HeldFolder,
 }
@@ -220,20 +213,10 @@ impl SideFolder {
     }
 }
 
-/// Removes scratch folders whose process is gone: they have a lock that nobody holds. One that was
-/// kept on purpose has none.
-fn sweep(base: &Path) {
-    let Ok(entries) = fs_err::read_dir(base) else {
-        return;
-    };
-    for entry in entries.filter_map(Result::ok) {
-        let abandoned =
-            std::fs::File::open(entry.path().join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok());
-        if abandoned {
-            end_processes_of(&entry.path());
-            let _ = fs_err::remove_dir_all(entry.path());
-        }
-    }
+/// The build folder.
+fn base(settings: &BuildSettings, store: &Store) -> PathBuf {
+    let named = settings.build_dir.clone();
+    named.unwrap_or_else(|| store.root().join("build"))
 }
 
 /// Ends what a killed pybuild left running: the processes whose home folder is in this scratch

@@ -7,9 +7,14 @@ use std::time::Duration;
 
 use crate::digest::{Hasher, Sha256};
 use crate::environment::Environment;
+use crate::lock::{self, ScratchFolder};
+use crate::seam::crash_point;
 
 /// Nobody resumes a download that is older than this.
 const LONG_AGO: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How the names of files begin that are of no use to anybody but the process that writes them.
+const COPY: &str = "copy-";
 
 /// The folder that everything downloaded lives in: `PYBUILD_CACHE_DIR`, else the platform's cache folder.
 #[derive(Debug, Clone)]
@@ -104,7 +109,9 @@ impl Store {
             fs_err::create_dir_all(parent)?;
         }
         fs_err::File::open(finished)?.sync_all()?;
+        crash_point("store.synced");
         fs_err::rename(finished, &path)?;
+        crash_point("store.renamed");
         // Last, so that a process that is killed leaves nothing half downloaded that cannot be written.
         fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o444))?;
         Ok(StoredFile { path, sha256 })
@@ -120,12 +127,12 @@ impl Store {
         from: &Path,
         accepted: &[Sha256],
     ) -> io::Result<Result<StoredFile, Sha256>> {
-        let dir = self.partial_dir()?;
-        let mut scratch = tempfile::Builder::new().prefix("copy-").tempfile_in(&dir)?;
+        let mut scratch = self.scratch_file()?;
         let sha256 = copy_hashed(&mut fs_err::File::open(from)?, scratch.as_file_mut())?;
         if !accepted.contains(&sha256) {
             return Ok(Err(sha256));
         }
+        crash_point("store.copied");
         let path = scratch.into_temp_path();
         let stored = self.adopt(&path, sha256)?;
         // It has been renamed away: there is nothing left to delete under the scratch name.
@@ -151,18 +158,29 @@ impl Store {
         Ok(dir)
     }
 
-    /// A new folder below [`Store::folder`], deleted when it is dropped.
+    /// A new folder in the cache, deleted when it is dropped.
     ///
     /// # Errors
     /// When it cannot be created; the error names it.
-    pub fn scratch(&self, purpose: &str) -> io::Result<tempfile::TempDir> {
-        tempfile::Builder::new()
-            .prefix(&format!("{purpose}-"))
-            .tempdir_in(self.folder("scratch")?)
+    pub fn scratch(&self, purpose: &str) -> io::Result<ScratchFolder> {
+        ScratchFolder::new(&self.folder("scratch")?, &format!("{purpose}-"))
     }
 
-    /// Deletes what killed processes left half done long ago. What cannot be deleted stays.
+    /// A new file that is to be renamed into some folder of the cache, and deleted when it is dropped.
+    ///
+    /// # Errors
+    /// When it cannot be created; the error names it.
+    pub fn scratch_file(&self) -> io::Result<tempfile::NamedTempFile> {
+        lock::scratch_file(&self.partial_dir()?, COPY)
+    }
+
+    /// Deletes what killed processes left half done, and downloads that nobody went on with for long.
+    /// What cannot be deleted stays.
     pub fn sweep(&self) {
+        lock::sweep_folders(&self.root.join("scratch"), "", |_| {});
+        lock::sweep_files(&self.root.join("partial"), |name, size| {
+            name.starts_with(COPY) || size == 0
+        });
         for folder in ["partial", "scratch"] {
             let entries = std::fs::read_dir(self.root.join(folder));
             for entry in entries.into_iter().flatten().flatten() {
@@ -239,7 +257,7 @@ mod tests {
         let store = Store::at(dir.path().to_owned());
         let new = store.partial_dir().unwrap().join("new");
         let old = store.partial_dir().unwrap().join("old");
-        fs_err::write(&new, "").unwrap();
+        fs_err::write(&new, "half").unwrap();
         let file = std::fs::File::create(&old).unwrap();
         let month_ago = SystemTime::now() - Duration::from_secs(30 * 24 * 3600);
         file.set_times(FileTimes::new().set_modified(month_ago))

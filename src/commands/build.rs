@@ -62,14 +62,14 @@ pub fn run(
     let prefix = prefix_for(settings, release.version, environment)?;
     if settings.mode == Mode::Build {
         prefix::ensure_usable(&prefix)?;
-        if install::recover(prefix.path())? {
-            reporter.warn(&format!(
-                "an earlier pybuild was ended while it changed {prefix}; what it left was put in order"
-            ));
-        }
+        install::recover(prefix.path(), reporter)?;
+        session.store.sweep();
+        Scratch::sweep(settings, &session.store);
         if let Some(record) = already_there(settings, &prefix, release.version, reporter) {
             return Ok(Outcome::AlreadyThere(Box::new(record)));
         }
+    } else if install::is_pending(prefix.path()) {
+        super::tell_pending(prefix.path(), reporter);
     }
     let pins = session.pins(release.version, &request.pip, &request.setuptools)?;
     let draft = Draft {

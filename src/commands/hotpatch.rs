@@ -11,7 +11,9 @@ use crate::error::{Error, Explain as _};
 use crate::hotpatch::{
     self, Arrangement, Expected, InstalledChange, Kept, KeptRecord, Proof, Target, processes_of,
 };
+use crate::install;
 use crate::interrupt::HeldFolder;
+use crate::lock::ScratchFolder;
 use crate::output::Output;
 use crate::progress::{Reporter, Unit};
 use crate::resolve::plan::{Pin, Pins};
@@ -36,7 +38,7 @@ pub fn run(
     output: Output,
 ) -> Result<(), Error> {
     let settings = HotpatchSettings::new(arguments, environment)?;
-    let targets = find(&settings, environment)?;
+    let targets = find(&settings, environment, reporter)?;
     let hotpatch = Hotpatch {
         settings: &settings,
         environment,
@@ -50,9 +52,21 @@ pub fn run(
 }
 
 /// The interpreters, each of them once.
-fn find(settings: &HotpatchSettings, environment: &Environment) -> Result<Vec<Target>, Error> {
+fn find(
+    settings: &HotpatchSettings,
+    environment: &Environment,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Target>, Error> {
     let mut targets: Vec<Target> = Vec::new();
     for given in &settings.targets {
+        // First: without this, the interpreter may be away just now.
+        for prefix in Target::prefixes_meant(given, environment) {
+            if settings.mode == Mode::DryRun && install::is_pending(&prefix) {
+                super::tell_pending(&prefix, reporter);
+            } else if settings.mode == Mode::Change {
+                install::recover(&prefix, reporter)?;
+            }
+        }
         let target = Target::find(given, environment)?;
         if targets
             .iter()
@@ -81,7 +95,7 @@ struct Job {
 
 /// The folder for the proof and for what is fetched, and the log of what runs there.
 struct Scratch {
-    folder: tempfile::TempDir,
+    folder: ScratchFolder,
     runner: Runner,
     _held: HeldFolder,
 }
@@ -156,7 +170,7 @@ impl Hotpatch<'_> {
         }
         let opened = jobs
             .into_iter()
-            .map(|job| Ok((Kept::open(&job.target)?, job)))
+            .map(|job| Ok((Kept::open(&job.target, self.reporter)?, job)))
             .collect::<Result<Vec<_>, hotpatch::Error>>()?;
         self.each(opened, |(mut kept, job)| {
             self.change(&mut kept, &job, &scratch)
@@ -219,7 +233,7 @@ impl Hotpatch<'_> {
     }
 
     /// Changes one interpreter and proves it; puts everything back when that fails.
-    fn change(&self, kept: &mut Kept, job: &Job, scratch: &Scratch) -> Result<(), Error> {
+    fn change(&self, kept: &mut Kept<'_>, job: &Job, scratch: &Scratch) -> Result<(), Error> {
         match self.change_and_prove(kept, job, scratch) {
             Ok(()) => {
                 kept.settle();
@@ -239,7 +253,12 @@ impl Hotpatch<'_> {
         }
     }
 
-    fn change_and_prove(&self, kept: &mut Kept, job: &Job, scratch: &Scratch) -> Result<(), Error> {
+    fn change_and_prove(
+        &self,
+        kept: &mut Kept<'_>,
+        job: &Job,
+        scratch: &Scratch,
+    ) -> Result<(), Error> {
         let target = &job.target;
         let phase = self.reporter.begin(PHASE, Unit::Steps, None);
         if job.arrangement.stands(target.prefix()) {
@@ -302,7 +321,7 @@ impl Hotpatch<'_> {
         let mut opened = Vec::new();
         for target in targets {
             self.ensure_changeable(&target)?;
-            let kept = Kept::open(&target)?;
+            let kept = Kept::open(&target, self.reporter)?;
             kept.ensure_undoable()?;
             opened.push(kept);
         }

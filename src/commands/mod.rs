@@ -4,3 +4,12 @@ pub mod build;
 pub mod hotpatch;
 pub mod patch;
 pub mod session;
+pub mod uninstall;
+
+/// What a command says that changes nothing and finds what a killed one left.
+fn tell_pending(prefix: &std::path::Path, reporter: &dyn crate::progress::Reporter) {
+    reporter.warn(&format!(
+        "a pybuild is changing {0}, or was ended while it did; if so, the next one that changes {0} puts it in order",
+        prefix.display()
+    ));
+}

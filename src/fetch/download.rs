@@ -121,8 +121,13 @@ impl Download<'_> {
         let name = self
             .expected
             .unwrap_or_else(|| Sha256::of(self.address.to_string().as_bytes()));
-        let mut partial = Partial::open(context.store, &name.to_string(), context.reporter)
-            .map_err(DownloadError::Store)?;
+        let mut partial = Partial::open(
+            context.store,
+            &name.to_string(),
+            &self.address.to_string(),
+            context.reporter,
+        )
+        .map_err(DownloadError::Store)?;
         // Whoever held the lock before may have finished it.
         for digest in self.digests() {
             if let Some(file) = context.store.get(*digest).map_err(DownloadError::Store)? {

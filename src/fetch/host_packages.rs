@@ -13,6 +13,7 @@ use super::apt_sources::SourceLists;
 use super::signature::{ENDING, read_small, signature_beside};
 use crate::command::{Command, CommandError};
 use crate::digest::Sha256;
+use crate::lock::{LockFile, ScratchFolder};
 use crate::progress::Phase;
 use crate::resolve::version::PythonVersion;
 use crate::store::StoredFile;
@@ -96,6 +97,17 @@ impl Search<'_> {
             .environment
             .find_program("apt-get")
             .ok_or(Error::NoApt)?;
+        let _turn = self.take_turn()?;
+        // Whoever was at it before may have got it.
+        for digest in self.accepted {
+            if let Some(file) = self.context.store.get(*digest).map_err(Error::Store)? {
+                return Ok(Packaged {
+                    archive: file,
+                    signature: None,
+                    package: "fetched by another pybuild".to_owned(),
+                });
+            }
+        }
         let apt = PrivateApt::new(apt_get, self.context)?;
         phase.set_total(2 * UPDATED);
         phase.set_current("apt-get update");
@@ -137,6 +149,15 @@ impl Search<'_> {
             return Err(Error::OtherArchives { package, versions });
         }
         Err(Error::NotDownloaded { tried, complaints })
+    }
+
+    /// One process at a time asks for a release.
+    fn take_turn(&self) -> Result<LockFile, Error> {
+        let store = self.context.store;
+        let folder = store.folder("locks").map_err(Error::Store)?;
+        let name = format!("host-packages-{}", self.version);
+        let what = format!("fetches the source package of CPython {}", self.version);
+        LockFile::take(folder.join(name), &what, self.context.reporter).map_err(Error::Store)
     }
 
     /// Whether a package's archive is the one that is wanted: by its digest, or, where the index
@@ -186,7 +207,7 @@ impl Search<'_> {
 
 /// apt with lists, a cache and sources of its own, in a folder that goes when it is dropped.
 struct PrivateApt<'a> {
-    folder: tempfile::TempDir,
+    folder: ScratchFolder,
     apt_get: PathBuf,
     apt_cache: PathBuf,
     context: &'a FetchContext<'a>,

@@ -33,6 +33,7 @@ use crate::command::Runner;
 use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain};
+use crate::lock::LockError;
 use crate::progress::{Phase, Reporter, Unit};
 use crate::resolve::plan::{PatchFile, Pins, Plan, Source, WheelInput, WheelLocation};
 use crate::resolve::version::PythonVersion;
@@ -164,6 +165,14 @@ pub enum Error {
 const CACHE_HINT: &str =
     "check the space and the permissions there, or name another folder with PYBUILD_CACHE_DIR";
 
+fn cache_hint(error: &io::Error) -> &'static str {
+    if LockError::is(error) {
+        "the file system there has no working locks, as it happens with NFS: name a folder on a local disk with PYBUILD_CACHE_DIR"
+    } else {
+        CACHE_HINT
+    }
+}
+
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
         ExitStatus::Input
@@ -184,9 +193,9 @@ impl Explain for Error {
             Self::NotCompressed { .. } => "give the digest of the release's .tgz or .tar.xz",
             Self::NoTree { .. } | Self::Unreadable { .. } => "check the path and who may read it",
             Self::Changed { .. } => "run the same command again to take it as it is now",
-            Self::Store { .. } => CACHE_HINT,
-            Self::Wheel { source, .. } => match **source {
-                DownloadError::Store(_) => CACHE_HINT,
+            Self::Store { source, .. } => cache_hint(source),
+            Self::Wheel { source, .. } => match &**source {
+                DownloadError::Store(source) => cache_hint(source),
                 DownloadError::WrongDigest { .. } => {
                     "the index and the file do not agree: try again later, or another index with `--index-url`"
                 }

@@ -1,12 +1,12 @@
 //! A download under way: a file that survives the process, and that one process at a time writes to.
 
-use std::fs::TryLockError;
 use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Hasher, Sha256};
+use crate::lock;
 use crate::progress::Reporter;
+use crate::seam::crash_point;
 use crate::store::{Store, StoredFile};
 
 /// The beginning of a file, locked, with the hash of it so far.
@@ -19,39 +19,17 @@ pub(super) struct Partial {
 }
 
 impl Partial {
-    /// Opens what is there under `name`, or begins anew. Waits for another process that is at it,
-    /// and says so.
-    pub(super) fn open(store: &Store, name: &str, reporter: &dyn Reporter) -> io::Result<Self> {
+    /// Opens what is there of `what` under `name`, or begins anew. Waits for another process that is
+    /// at it, and says so.
+    pub(super) fn open(
+        store: &Store,
+        name: &str,
+        what: &str,
+        reporter: &dyn Reporter,
+    ) -> io::Result<Self> {
         let path = store.partial_dir()?.join(format!("{name}.part"));
-        let file = loop {
-            let file = fs_err::OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)?;
-            match file.file().try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    reporter.note(&format!(
-                        "waiting for another pybuild that writes {}",
-                        path.display()
-                    ));
-                    file.file().lock()?;
-                }
-                // Some network file systems have no locks; the digest still decides.
-                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
-            // Whoever held the lock may have renamed or deleted the file that it is on.
-            let opened = file.metadata()?;
-            match path.metadata() {
-                Ok(there) if (there.dev(), there.ino()) == (opened.dev(), opened.ino()) => {
-                    break file;
-                }
-                _ => {}
-            }
-        };
+        let file = lock::open_locked(&path, &format!("fetches {what}"), reporter)?;
+        crash_point("download.begun");
         let mut hasher = Hasher::default();
         let length = io::copy(&mut file.file(), &mut hasher)?;
         Ok(Self {
@@ -99,6 +77,7 @@ impl Partial {
         self.file.write_all(bytes)?;
         self.hasher.update(bytes);
         self.length += bytes.len() as u64;
+        crash_point("download.part");
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use super::{Error, Target};
 use crate::command::Runner;
 use crate::environment::Environment;
 use crate::install::Transaction;
+use crate::progress::Reporter;
 use crate::resolve::plan::Pins;
 use crate::resolve::wheel_name::normalised;
 use crate::source::ensurepip::Bundled;
@@ -97,7 +98,7 @@ impl InstalledChange {
     ///
     /// # Errors
     /// When the prefix cannot be changed.
-    pub fn apply(&self, target: &Target) -> Result<(), Error> {
+    pub fn apply(&self, target: &Target, reporter: &dyn Reporter) -> Result<(), Error> {
         let purelib = fs_err::metadata(target.purelib()).map_err(Error::file(target.purelib()))?;
         for (path, from) in &self.new {
             match std::fs::metadata(target.prefix().join(path)) {
@@ -106,13 +107,15 @@ impl InstalledChange {
             }
             .map_err(Error::file(from))?;
         }
-        self.swap(target)
+        self.swap(target, reporter)
     }
 
-    fn swap(&self, target: &Target) -> Result<(), Error> {
+    fn swap(&self, target: &Target, reporter: &dyn Reporter) -> Result<(), Error> {
         let purelib = fs_err::metadata(target.purelib()).map_err(Error::file(target.purelib()))?;
-        let mut transaction = Transaction::begin(target.prefix())?;
+        let mut transaction = Transaction::begin(target.prefix(), reporter)?;
         for path in self.old.iter().filter(|path| !self.new.contains_key(*path)) {
+            let folders = path.ancestors().skip(1).map(Path::to_owned);
+            transaction.may_go(folders.filter(|folder| !folder.as_os_str().is_empty()));
             transaction.remove(path);
         }
         let mut made = BTreeSet::new();
@@ -155,7 +158,7 @@ impl InstalledChange {
     }
 }
 
-impl Kept {
+impl Kept<'_> {
     /// Puts back what site-packages held when this shelf was filled.
     pub(super) fn put_installed_back(&mut self, stood: &Shelf) -> Result<(), Error> {
         if stood.items().is_empty() {
@@ -166,7 +169,7 @@ impl Kept {
         let old = files_of(&target, &projects)?;
         let out = self.made_folder(OUT)?;
         let change = InstalledChange::back_to(stood, old, &out)?;
-        change.swap(&target)?;
+        change.swap(&target, self.reporter())?;
         let _ = fs_err::remove_dir_all(out);
         Ok(())
     }
@@ -244,7 +247,7 @@ pub(super) fn dist_infos(site_packages: &Path, project: &str) -> io::Result<Vec<
 }
 
 /// The path that a line of `RECORD` names (PEP 376): relative to site-packages, or absolute.
-fn recorded_path(line: &str, purelib: &Path) -> Option<PathBuf> {
+pub(crate) fn recorded_path(line: &str, purelib: &Path) -> Option<PathBuf> {
     let path = line.rsplitn(3, ',').nth(2)?.trim_matches('"');
     let mut clean = PathBuf::new();
     for part in purelib.join(path).components() {

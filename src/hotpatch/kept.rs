@@ -18,6 +18,8 @@ use super::shelf::{Item, Shelf};
 use super::{Error, Target};
 use crate::digest::Sha256;
 use crate::install::{Manifest, record};
+use crate::lock;
+use crate::progress::Reporter;
 use crate::resolve::plan::Pins;
 
 const ORIGINALS: &str = "originals";
@@ -52,8 +54,8 @@ impl Part {
 }
 
 /// The kept originals of one interpreter, held by one process.
-#[derive(Debug)]
-pub struct Kept {
+pub struct Kept<'r> {
+    reporter: &'r dyn Reporter,
     target: Target,
     record: Option<KeptRecord>,
     folders: Vec<PathBuf>,
@@ -64,22 +66,18 @@ pub struct Kept {
     _lock: File,
 }
 
-impl Kept {
+impl<'r> Kept<'r> {
     /// What is kept of this interpreter, after clearing away what a killed process left half done.
     ///
     /// # Errors
     /// [`Error::Busy`]; when the record is not understood or not of this interpreter.
-    pub fn open(target: &Target) -> Result<Self, Error> {
+    pub fn open(target: &Target, reporter: &'r dyn Reporter) -> Result<Self, Error> {
         let ensurepip = target.stdlib().join("ensurepip");
         let lock = File::open(&ensurepip).map_err(Error::file(&ensurepip))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => return Err(Error::Busy { path: ensurepip }),
-            Err(std::fs::TryLockError::Error(source)) => {
-                return Err(Error::file(&ensurepip)(source));
-            }
+        if !lock::try_take(&lock, &ensurepip).map_err(Error::file(&ensurepip))? {
+            return Err(Error::Busy { path: ensurepip });
         }
-        crate::install::recover(target.prefix())?;
+        crate::install::recover(target.prefix(), reporter)?;
         let record = KeptRecord::of(target)?;
         let venv = target.stdlib().join("venv");
         let mut swept = vec![
@@ -93,6 +91,7 @@ impl Kept {
         sweep(&swept);
         let folders = record.as_ref().map(|record| record.folders.clone());
         let mut kept = Self {
+            reporter,
             target: target.clone(),
             began: record.clone(),
             record,
@@ -255,7 +254,7 @@ impl Kept {
     /// When something cannot be kept or written.
     pub fn install(&mut self, change: &InstalledChange, pins: &Pins) -> Result<(), Error> {
         self.keep(Part::Installed, change.paths(), &BTreeMap::new(), pins)?;
-        change.apply(&self.target)
+        change.apply(&self.target, self.reporter)
     }
 
     /// Brings the list of files of an installation that pybuild made in line with what stands there.
@@ -383,6 +382,11 @@ impl Kept {
             }
         }
         Ok(())
+    }
+
+    /// Who is told.
+    pub(super) fn reporter(&self) -> &'r dyn Reporter {
+        self.reporter
     }
 
     /// The interpreter.

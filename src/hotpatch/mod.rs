@@ -22,6 +22,7 @@ mod target;
 pub use arrangement::{Arrangement, Piece};
 pub use error::Error;
 pub use installed::InstalledChange;
+pub(crate) use installed::recorded_path;
 pub use kept::Kept;
 pub use kept_record::{KeptRecord, folder, is_hotpatched};
 pub use prove::{Expected, Proof};

@@ -94,6 +94,25 @@ impl Target {
         })
     }
 
+    /// The prefixes in which the interpreter may be that `given` means, whether it is there or not.
+    #[must_use]
+    pub fn prefixes_meant(given: &Path, environment: &Environment) -> Vec<PathBuf> {
+        let path = environment.absolute(given);
+        let named = given.to_str().filter(|name| !name.contains('/'));
+        let programs = [
+            Some(path.clone()),
+            path.canonicalize().ok(),
+            named.and_then(|name| environment.find_program(name)),
+        ];
+        let above_bin = programs.into_iter().flatten().filter_map(|program| {
+            let bin = program.parent().filter(|folder| folder.ends_with("bin"))?;
+            Some(bin.parent()?.to_owned())
+        });
+        above_bin
+            .chain(Some(path.clone()).filter(|path| path.is_dir()))
+            .collect()
+    }
+
     /// The interpreter, no link.
     #[must_use]
     pub fn python(&self) -> &Path {

@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 use super::check::CheckedInstall;
 use super::manifest::Manifest;
 use super::record::{self, Record};
-use super::transaction::{Transaction, bring, sync_file_system};
+use super::transaction::{Transaction, beside, bring, coming_name, sync_file_system};
 use super::{Error, FilesInTheWay};
+use crate::interrupt::HeldFolder;
+use crate::lock::ScratchFolder;
 use crate::progress::{Reporter, Unit};
+use crate::seam::crash_point;
 
 /// An interpreter that is in its prefix, with its record.
 #[derive(Debug)]
@@ -65,9 +68,27 @@ pub fn commit(
     write_papers(staged.root(), &papers, &manifest).map_err(Error::Staging)?;
     let prefix = staged.prefix();
     phase.set_current(&prefix.to_string());
-    if !replace_whole(staged.root(), prefix.path())? {
-        merge(staged.root(), &papers.record, &manifest, in_the_way)?;
+    let mut made = folders_of(staged.root()).map_err(Error::Staging)?;
+    if prefix.path().symlink_metadata().is_err() {
+        made.insert(PathBuf::new());
     }
+    let folders = staged
+        .root()
+        .join(record::folder(papers.record.plan.python))
+        .join(record::FOLDERS);
+    record::write_json(&folders, &made).map_err(Error::Staging)?;
+    crash_point("commit.papers");
+    if !replace_whole(staged.root(), prefix.path())? {
+        let merge = Merge {
+            root: staged.root(),
+            record: &papers.record,
+            manifest: &manifest,
+            in_the_way,
+            reporter,
+        };
+        merge.run(&folders)?;
+    }
+    crash_point("commit.done");
     phase.finish(&format!("{} files in {prefix}", manifest.len()));
     Ok(Installation {
         record: papers.record,
@@ -83,6 +104,19 @@ fn write_papers(root: &Path, papers: &Papers, manifest: &Manifest) -> io::Result
     fs_err::copy(&papers.log, folder.join(record::LOG))?;
     record::write_json(&folder.join(record::FILES), manifest)?;
     record::write_json(&folder.join(record::RECORD), &papers.record)
+}
+
+/// The folders below `root`, relative to it.
+fn folders_of(root: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    let mut folders = BTreeSet::new();
+    for entry in walkdir::WalkDir::new(root).min_depth(1) {
+        let entry = entry?;
+        if entry.file_type().is_dir() {
+            let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
+            folders.insert(path.to_owned());
+        }
+    }
+    Ok(folders)
 }
 
 /// Renames the staged tree to an absent or empty prefix. `false` when the prefix holds something,
@@ -106,16 +140,17 @@ fn replace_whole(root: &Path, prefix: &Path) -> Result<bool, Error> {
     let parent = prefix.parent().unwrap_or(Path::new("/"));
     fs_err::create_dir_all(parent).map_err(failed)?;
     sync_file_system(root).map_err(Error::Staging)?;
+    crash_point("replace.synced");
     match std::fs::rename(root, prefix) {
-        Ok(()) => {}
+        Ok(()) => crash_point("replace.renamed"),
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            let scratch = tempfile::Builder::new()
-                .prefix(".pybuild-")
-                .tempdir_in(parent)
-                .map_err(failed)?;
+            let name = beside(prefix).map(|(_, name)| name).unwrap_or_default();
+            let scratch = ScratchFolder::new(parent, &coming_name(&name)).map_err(failed)?;
+            let _held = HeldFolder::new(scratch.path().to_owned());
             let copy = scratch.path().join("prefix");
             copy_tree(root, &copy).map_err(failed)?;
             sync_file_system(&copy).map_err(failed)?;
+            crash_point("replace.copied");
             if let Err(error) = std::fs::rename(&copy, prefix) {
                 return not_replaceable(error).map_err(failed);
             }
@@ -151,56 +186,101 @@ fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn merge(
-    root: &Path,
-    record: &Record,
-    manifest: &Manifest,
+/// What is put into a prefix that holds something already.
+struct Merge<'a> {
+    root: &'a Path,
+    record: &'a Record,
+    manifest: &'a Manifest,
     in_the_way: FilesInTheWay,
-) -> Result<(), Error> {
-    let prefix = record.plan.prefix.path();
-    let mut transaction = Transaction::begin(prefix)?;
-    let unreadable = |source| Error::Prefix {
-        prefix: prefix.to_owned(),
-        source,
-    };
-    let earlier = record::manifests(prefix).map_err(unreadable)?;
-    let mut packages = package_folders(manifest);
-    packages.extend(other_versions(prefix, &packages));
-    if in_the_way == FilesInTheWay::Stop {
-        let foreign: Vec<PathBuf> = manifest
-            .paths()
-            .filter(|path| !earlier.iter().any(|(_, ours)| ours.contains(path)))
-            .filter(|path| !packages.iter().any(|folder| path.starts_with(folder)))
-            .map(|path| prefix.join(path))
-            .filter(|path| path.symlink_metadata().is_ok())
-            .collect();
-        if !foreign.is_empty() {
-            return Err(Error::InTheWay { paths: foreign });
+    reporter: &'a dyn Reporter,
+}
+
+impl Merge<'_> {
+    /// Everything in one transaction; `folders` is the list of folders among the papers.
+    fn run(&self, folders: &Path) -> Result<(), Error> {
+        let (root, record, manifest) = (self.root, self.record, self.manifest);
+        let prefix = record.plan.prefix.path();
+        let mut transaction = Transaction::begin(prefix, self.reporter)?;
+        let unreadable = |source| Error::Prefix {
+            prefix: prefix.to_owned(),
+            source,
+        };
+        let earlier = record::manifests(prefix).map_err(unreadable)?;
+        let made_before = made_before(prefix, &earlier).map_err(unreadable)?;
+        let mut packages = package_folders(manifest);
+        packages.extend(other_versions(prefix, &packages));
+        if self.in_the_way == FilesInTheWay::Stop {
+            let foreign: Vec<PathBuf> = manifest
+                .paths()
+                .filter(|path| !earlier.iter().any(|(_, ours)| ours.contains(path)))
+                .filter(|path| !packages.iter().any(|folder| path.starts_with(folder)))
+                .map(|path| prefix.join(path))
+                .filter(|path| path.symlink_metadata().is_ok())
+                .collect();
+            if !foreign.is_empty() {
+                return Err(Error::InTheWay { paths: foreign });
+            }
         }
-    }
-    let record_folder = record::folder(record.plan.python);
-    for path in outdated(record, manifest, &earlier, &packages) {
-        transaction.remove(&path);
-    }
-    let mut papers = Vec::new();
-    for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
-        let entry = entry.map_err(|error| Error::Staging(error.into()))?;
-        if entry.file_type().is_dir() {
-            continue;
+        let record_folder = record::folder(record.plan.python);
+        let hotpatch = crate::hotpatch::folder(record.plan.python);
+        for path in outdated(record, manifest, &earlier, &packages) {
+            let ours = |folder: &Path| {
+                made_before.contains(folder)
+                    || packages.iter().any(|package| folder.starts_with(package))
+                    || folder.starts_with(&hotpatch)
+                    || hotpatch.parent() == Some(folder)
+                    || folder.ends_with("__pycache__")
+            };
+            let parents = path.ancestors().skip(1).filter(|folder| ours(folder));
+            transaction.may_go(
+                parents
+                    .map(Path::to_owned)
+                    .filter(|folder| !is_root(folder)),
+            );
+            transaction.remove(&path);
         }
-        let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
-        if path.starts_with(&record_folder) {
-            papers.push(path.to_owned());
-        } else {
-            transaction.add(path, entry.path())?;
+        // Folders that are shared by two installations are both's, so that the last one takes them along.
+        let mut made = folders_of(root).map_err(Error::Staging)?;
+        made.retain(|folder| !prefix.join(folder).is_dir());
+        made.extend(
+            made_before
+                .into_iter()
+                .filter(|folder| prefix.join(folder).is_dir()),
+        );
+        record::write_json(folders, &made).map_err(Error::Staging)?;
+        let mut papers = Vec::new();
+        for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
+            let entry = entry.map_err(|error| Error::Staging(error.into()))?;
+            if entry.file_type().is_dir() {
+                continue;
+            }
+            let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
+            if path.starts_with(&record_folder) {
+                papers.push(path.to_owned());
+            } else {
+                transaction.add(path, entry.path())?;
+            }
         }
+        // The record last: without it, nothing is installed.
+        papers.sort_by_key(|path| path.ends_with(record::RECORD));
+        for path in papers {
+            transaction.add(&path, &root.join(&path))?;
+        }
+        transaction.commit()
     }
-    // The record last: without it, nothing is installed.
-    papers.sort_by_key(|path| path.ends_with(record::RECORD));
-    for path in papers {
-        transaction.add(&path, &root.join(&path))?;
+}
+
+fn is_root(folder: &Path) -> bool {
+    folder.as_os_str().is_empty()
+}
+
+/// The folders that earlier installations in the prefix made.
+fn made_before(prefix: &Path, earlier: &[(String, Manifest)]) -> io::Result<BTreeSet<PathBuf>> {
+    let mut made = BTreeSet::new();
+    for (name, _) in earlier {
+        made.extend(record::made_folders(prefix, name)?);
     }
-    transaction.commit()
+    Ok(made)
 }
 
 /// What an earlier installation of the same series brought and this one does not, and what is left

@@ -26,7 +26,10 @@ pub enum Item {
 
 impl Item {
     /// What is at `path`; `None` when that is nothing, or neither a file nor a link.
-    fn at(path: &Path) -> io::Result<Option<Self>> {
+    ///
+    /// # Errors
+    /// When it cannot be read; the error names it.
+    pub fn at(path: &Path) -> io::Result<Option<Self>> {
         let found = match fs_err::symlink_metadata(path) {
             Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -40,6 +43,18 @@ impl Item {
         } else {
             None
         })
+    }
+}
+
+impl Item {
+    /// Whether `other` has the same content, whatever its permission bits.
+    #[must_use]
+    pub fn holds_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(_, digest), Self::File(_, other)) => digest == other,
+            (Self::Link(to), Self::Link(other)) => to == other,
+            _ => false,
+        }
     }
 }
 
@@ -81,6 +96,17 @@ impl Manifest {
     /// The paths, sorted.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.0.keys().map(PathBuf::as_path)
+    }
+
+    /// The paths and what is there, sorted.
+    pub fn items(&self) -> impl Iterator<Item = (&Path, &Item)> {
+        self.0.iter().map(|(path, item)| (path.as_path(), item))
+    }
+
+    /// What the installation has at `path`.
+    #[must_use]
+    pub fn get(&self, path: &Path) -> Option<&Item> {
+        self.0.get(path)
     }
 
     /// Whether `path` (below the prefix) belongs to the installation.

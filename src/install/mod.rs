@@ -7,6 +7,7 @@ pub mod prefix;
 pub mod record;
 mod stage;
 mod transaction;
+mod uninstall;
 
 use std::path::PathBuf;
 
@@ -15,10 +16,12 @@ pub use commit::{Installation, Papers, commit};
 pub use manifest::{Item, Manifest};
 pub(crate) use stage::SEED;
 pub use stage::{StagedInstall, stage};
-pub use transaction::{Transaction, recover};
+pub use transaction::{Recovered, Transaction, is_pending, recover};
+pub use uninstall::{Leaving, uninstall};
 
 use crate::command::CommandError;
 use crate::error::{ExitStatus, Explain};
+use crate::lock::{self, LockError};
 use crate::resolve::plan::InstallPrefix;
 
 /// What to do about files of somebody else that stand where ours would go.
@@ -74,11 +77,21 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
-    /// Another process is changing the prefix.
-    #[error("another pybuild is changing the prefix {}", prefix.display())]
-    Busy {
-        /// The prefix.
-        prefix: PathBuf,
+    /// There is nothing to uninstall.
+    #[error("{what} is not installed in {}", place.display())]
+    NotInstalled {
+        /// What was to be uninstalled.
+        what: String,
+        /// The prefix, or the folder of all default prefixes.
+        place: PathBuf,
+        /// What is installed there.
+        installed: Vec<String>,
+    },
+    /// An installation whose record cannot be understood.
+    #[error("the record in {} is not one that this pybuild understands", folder.display())]
+    Record {
+        /// The record's folder.
+        folder: PathBuf,
     },
     /// Files of somebody else stand where ours would go.
     #[error(
@@ -116,6 +129,7 @@ impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Check(error) => error.exit_status(),
+            Self::NotInstalled { .. } => ExitStatus::Unresolvable,
             _ => ExitStatus::Failed,
         }
     }
@@ -132,10 +146,19 @@ impl Explain for Error {
             Self::Outside { .. } => {
                 "leave out the --configure-arg that names a folder outside the prefix".to_owned()
             }
+            Self::Prefix { source, .. } if LockError::is(source) => lock::HINT.to_owned(),
             Self::Unusable { .. } | Self::Prefix { .. } => {
                 "name another folder with --prefix, or run as a user who may write there".to_owned()
             }
-            Self::Busy { .. } => "wait for it to end, then run this again".to_owned(),
+            Self::NotInstalled { installed, .. } if installed.is_empty() => {
+                "name the version together with the --prefix that it is in, or the prefix itself".to_owned()
+            }
+            Self::NotInstalled { installed, .. } => {
+                format!("what is installed there: {}", installed.join(", "))
+            }
+            Self::Record { .. } => {
+                "nothing was changed; use the pybuild that installed it, or remove the folder by hand".to_owned()
+            }
             Self::InTheWay { .. } => {
                 "nothing was changed; name another --prefix, or let pybuild replace them with --overwrite".to_owned()
             }

@@ -12,17 +12,20 @@ use crate::resolve::version::PythonVersion;
 /// too, where the platform's own one has a space in its name and CPython's Makefile cannot have that.
 #[must_use]
 pub fn default_for(version: PythonVersion, environment: &Environment) -> Option<InstallPrefix> {
+    Some(InstallPrefix::new(
+        default_folder(environment)?.join(version.to_string()),
+    ))
+}
+
+/// The folder of all default prefixes.
+#[must_use]
+pub fn default_folder(environment: &Environment) -> Option<PathBuf> {
     let data = environment
         .variable_os("XDG_DATA_HOME")
         .map(PathBuf::from)
         .filter(|folder| folder.is_absolute())
         .or_else(|| Some(environment.home()?.join(".local/share")))?;
-    Some(InstallPrefix::new(
-        environment
-            .absolute(&data)
-            .join("pybuild/versions")
-            .join(version.to_string()),
-    ))
+    Some(environment.absolute(&data).join("pybuild/versions"))
 }
 
 /// Finds out, without changing anything, whether an interpreter can be put there.

@@ -1,6 +1,6 @@
 //! The record: what was built from what, with what, and when. No record: not installed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,8 @@ use crate::resolve::version::PythonVersion;
 
 /// The record of one installation, kept in `PREFIX/share/pybuild/VERSION/`.
 ///
-/// Beside `record.json` stand `files.json` (the [`Manifest`]), `build.log` and the patches.
+/// Beside `record.json` stand `files.json` (the [`Manifest`]), `folders.json` (see [`FOLDERS`]),
+/// `build.log` and the patches.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
     /// The pybuild that made it.
@@ -88,6 +89,9 @@ pub fn records() -> PathBuf {
 pub const RECORD: &str = "record.json";
 /// The manifest's name.
 pub const FILES: &str = "files.json";
+/// The name of the list of folders that pybuild made: they may go when they are empty. The empty path
+/// is the prefix itself.
+pub const FOLDERS: &str = "folders.json";
 /// The log's name.
 pub const LOG: &str = "build.log";
 
@@ -97,6 +101,62 @@ pub const LOG: &str = "build.log";
 pub fn find(prefix: &InstallPrefix, version: PythonVersion) -> Option<Record> {
     let record = read(&prefix.path().join(folder(version)))?;
     record.python().exists().then_some(record)
+}
+
+/// The record of `version` in the prefix, whatever became of the interpreter; `None` when there is none
+/// that this pybuild understands.
+#[must_use]
+pub fn read_in(prefix: &Path, version: PythonVersion) -> Option<Record> {
+    read(&prefix.join(folder(version)))
+}
+
+/// The versions that are installed in a prefix, sorted.
+///
+/// # Errors
+/// When the folder of the records cannot be read.
+pub fn installed(prefix: &Path) -> io::Result<Vec<PythonVersion>> {
+    let mut found: Vec<PythonVersion> = record_folders(prefix)?
+        .into_iter()
+        .filter(|name| prefix.join(records()).join(name).join(RECORD).exists())
+        .filter_map(|name| name.parse().ok())
+        .collect();
+    found.sort();
+    Ok(found)
+}
+
+/// The folders that pybuild made for the installation of that name in a prefix; none when it does not
+/// say.
+///
+/// # Errors
+/// When the list is there but cannot be read.
+pub fn made_folders(prefix: &Path, name: &str) -> io::Result<BTreeSet<PathBuf>> {
+    match fs_err::read(prefix.join(records()).join(name).join(FOLDERS)) {
+        Ok(text) => Ok(serde_json::from_slice(&text)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// What is in the folder of all records, sorted.
+fn record_folders(prefix: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs_err::read_dir(prefix.join(records())) {
+        Ok(entries) => entries,
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
 }
 
 fn read(folder: &Path) -> Option<Record> {
@@ -111,18 +171,9 @@ fn read(folder: &Path) -> Option<Record> {
 /// When a record is there but its manifest cannot be read.
 pub fn manifests(prefix: &Path) -> io::Result<Vec<(String, Manifest)>> {
     let mut found = Vec::new();
-    let entries = match fs_err::read_dir(prefix.join(records())) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        let entry = entry?;
-        match fs_err::read(entry.path().join(FILES)) {
-            Ok(text) => found.push((
-                entry.file_name().to_string_lossy().into_owned(),
-                serde_json::from_slice(&text)?,
-            )),
+    for name in record_folders(prefix)? {
+        match fs_err::read(prefix.join(records()).join(&name).join(FILES)) {
+            Ok(text) => found.push((name, serde_json::from_slice(&text)?)),
             // Something of somebody else's, whatever it is.
             Err(error)
                 if matches!(
@@ -132,7 +183,6 @@ pub fn manifests(prefix: &Path) -> io::Result<Vec<(String, Manifest)>> {
             Err(error) => return Err(error),
         }
     }
-    found.sort_by(|left, right| left.0.cmp(&right.0));
     Ok(found)
 }
 

@@ -6,6 +6,7 @@ use super::Error;
 use crate::build::{BuiltTree, Site, count_files};
 use crate::progress::Unit;
 use crate::resolve::plan::{InstallPrefix, Plan};
+use crate::seam::crash_point;
 
 /// A whole installation under a scratch DESTDIR, configured for its prefix; the prefix itself is
 /// untouched.
@@ -90,6 +91,7 @@ pub fn stage(
         python_name: format!("python{}", plan.python.short()),
         destdir,
     };
+    crash_point("stage.installed");
     if !staged.python().exists() {
         return Err(Error::NoInterpreter {
             path: staged.python(),
@@ -104,6 +106,7 @@ pub fn stage(
     site.runner
         .run("ensurepip", &seed, |_| {})
         .map_err(Error::Command)?;
+    crash_point("stage.seeded");
     only_below_prefix(&staged)?;
     phase.finish("into a scratch DESTDIR");
     Ok(staged)

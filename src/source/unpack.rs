@@ -10,6 +10,7 @@ use crate::error::{ExitStatus, Explain};
 use crate::fetch::{VerifiedArchive, VerifiedSource};
 use crate::progress::{Reporter, Unit};
 use crate::resolve::version::{PythonVersion, VersionRequest};
+use crate::seam::crash_point;
 
 /// An unpacked CPython source tree of the version that was asked for.
 #[derive(Debug)]
@@ -137,6 +138,7 @@ pub fn unpack(
         }
         VerifiedSource::Tree(path) => (copy_tree(path, &into, reporter)?, path.as_path()),
     };
+    crash_point("unpack.done");
     // What is made from what is told by times in CPython's Makefile, and a checkout's times are
     // arbitrary: with one time for all, nothing that the release brings is made again.
     set_times(&into, newest).map_err(UnpackError::Write)?;

@@ -13,6 +13,7 @@ mod wheels;
 
 // The tests.
 mod bad_input;
+mod concurrency;
 mod fetch;
 mod flow;
 mod hostile;
@@ -24,3 +25,4 @@ mod patch;
 mod prefix;
 mod real;
 mod signature;
+mod uninstall;

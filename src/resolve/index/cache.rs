@@ -32,9 +32,7 @@ pub(super) struct Kept<P = ProjectPage> {
 /// Keeps `page` as the answer of `address`, in place of an earlier one.
 pub(super) fn save(store: &Store, address: &Address, page: &ProjectPage) -> io::Result<()> {
     let folder = store.folder(FOLDER)?;
-    let mut scratch = tempfile::Builder::new()
-        .prefix(".scratch-")
-        .tempfile_in(&folder)?;
+    let mut scratch = store.scratch_file()?;
     let kept = Kept {
         format: FORMAT,
         address: address.clone(),

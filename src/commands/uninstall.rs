@@ -1,0 +1,249 @@
+//! `pybuild uninstall PREFIX|VERSION`: takes an installation away again.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::UninstallArguments;
+use crate::environment::Environment;
+use crate::error::Error;
+use crate::install::{self, Leaving, Recovered, prefix, record};
+use crate::output::Output;
+use crate::progress::{Reporter, Unit};
+use crate::resolve::version::{PythonVersion, VersionRequest};
+
+/// What is to be uninstalled.
+struct Wanted {
+    /// As it was typed.
+    typed: String,
+    request: Option<VersionRequest>,
+    place: Place,
+}
+
+/// Where that is.
+enum Place {
+    Prefix(PathBuf),
+    /// In any of the default prefixes, whose folder this is.
+    Default(PathBuf),
+}
+
+/// Uninstalls what the arguments name.
+///
+/// # Errors
+/// When it is not installed, or not one but several; when the prefix cannot be changed, and then it is
+/// as it was.
+pub fn run(
+    arguments: &UninstallArguments,
+    environment: &Environment,
+    reporter: &dyn Reporter,
+    output: Output,
+) -> Result<(), Error> {
+    let wanted = Wanted::of(arguments, environment)?;
+    if arguments.dry_run {
+        for prefix in wanted
+            .prefixes()
+            .iter()
+            .filter(|it| install::is_pending(it))
+        {
+            super::tell_pending(prefix, reporter);
+        }
+        let (prefix, version) = wanted.find()?;
+        let leaving = Leaving::of(&prefix, version)?;
+        let lines = leaving.removed.iter();
+        let lines = lines.map(|path| format!("{}\n", prefix.join(path).display()));
+        output
+            .result_bytes(lines.collect::<String>().as_bytes())
+            .map_err(Error::Output)?;
+        tell(&leaving, &prefix, reporter);
+        return Ok(());
+    }
+    let mut finished = false;
+    for prefix in wanted.prefixes() {
+        if let Recovered::Finished { removed } = install::recover(&prefix, reporter)? {
+            finished |= wanted.is_among(&removed);
+        }
+    }
+    let (prefix, version) = match wanted.find() {
+        // The run that was killed had done it.
+        Err(Error::Install(install::Error::NotInstalled { .. })) if finished => return Ok(()),
+        found => found?,
+    };
+    let phase = reporter.begin("uninstall", Unit::Steps, None);
+    let leaving = install::uninstall(&prefix, version, reporter)?;
+    phase.finish(&format!(
+        "CPython {version}: {} files in {}",
+        leaving.removed.len(),
+        prefix.display()
+    ));
+    tell(&leaving, &prefix, reporter);
+    Ok(())
+}
+
+impl Wanted {
+    /// What reads as a version is one; a folder of such a name is `./3.11`.
+    fn of(arguments: &UninstallArguments, environment: &Environment) -> Result<Self, Error> {
+        let typed = arguments.what.to_string_lossy().into_owned();
+        let request: Option<VersionRequest> = typed.parse().ok();
+        let request = request.filter(|request| *request != VersionRequest::Latest);
+        let place = match (&arguments.prefix, request) {
+            (Some(prefix), Some(_)) => Place::Prefix(environment.absolute(prefix)),
+            (Some(_), None) => {
+                return Err(Error::Usage {
+                    what: format!("`{typed}` is not a CPython version"),
+                    hint: "with --prefix, name the version that is to leave it".to_owned(),
+                });
+            }
+            (None, Some(_)) => Place::Default(prefix::default_folder(environment).ok_or_else(
+                || Error::Usage {
+                    what:
+                        "there is no data folder: neither HOME nor XDG_DATA_HOME is set".to_owned(),
+                    hint: "name the folder with --prefix".to_owned(),
+                },
+            )?),
+            (None, None) => Place::Prefix(environment.absolute(&arguments.what)),
+        };
+        Ok(Self {
+            typed,
+            request,
+            place,
+        })
+    }
+
+    /// The prefixes that may be meant, sorted.
+    fn prefixes(&self) -> Vec<PathBuf> {
+        match &self.place {
+            Place::Prefix(prefix) => vec![prefix.clone()],
+            Place::Default(folder) => {
+                // One whose removal was cut short is gone from here, and is asked for by its name.
+                let mut prefixes: Vec<PathBuf> = std::fs::read_dir(folder)
+                    .into_iter()
+                    .flatten()
+                    .flatten()
+                    .filter(|entry| {
+                        entry
+                            .file_name()
+                            .to_string_lossy()
+                            .parse()
+                            .is_ok_and(|version| self.admits(version))
+                    })
+                    .map(|entry| entry.path())
+                    .chain(match self.request {
+                        Some(VersionRequest::Exact(version)) => {
+                            Some(folder.join(version.to_string()))
+                        }
+                        _ => None,
+                    })
+                    .collect();
+                prefixes.sort();
+                prefixes.dedup();
+                prefixes
+            }
+        }
+    }
+
+    fn admits(&self, version: PythonVersion) -> bool {
+        self.request.is_none_or(|request| request.admits(version))
+    }
+
+    /// Whether these paths below a prefix are those of an installation that may be meant.
+    fn is_among(&self, paths: &[PathBuf]) -> bool {
+        paths.iter().any(|path| {
+            let folder = path.parent().filter(|_| path.ends_with(record::RECORD));
+            let version = folder.and_then(|folder| folder.file_name()?.to_str()?.parse().ok());
+            version.is_some_and(|version| self.admits(version))
+        })
+    }
+
+    /// The one installation that is meant.
+    fn find(&self) -> Result<(PathBuf, PythonVersion), Error> {
+        let mut found = Vec::new();
+        let mut others = Vec::new();
+        for prefix in self.prefixes() {
+            let installed =
+                record::installed(&prefix).map_err(|source| install::Error::Prefix {
+                    prefix: prefix.clone(),
+                    source,
+                })?;
+            for version in installed {
+                if self.admits(version) {
+                    found.push((prefix.clone(), version));
+                } else {
+                    others.push(version.to_string());
+                }
+            }
+        }
+        match (found.pop(), found.is_empty()) {
+            (Some(only), true) => Ok(only),
+            (Some(last), false) => {
+                found.push(last);
+                let names: Vec<String> = found
+                    .iter()
+                    .map(|(_, version)| version.to_string())
+                    .collect();
+                Err(Error::Usage {
+                    what: format!(
+                        "{} can mean any of several installations: {}",
+                        self.typed,
+                        names.join(", ")
+                    ),
+                    hint: match &self.place {
+                        Place::Prefix(prefix) => format!(
+                            "name one: `pybuild uninstall {} --prefix {}`",
+                            names[0],
+                            prefix.display()
+                        ),
+                        Place::Default(_) => format!("name one: `pybuild uninstall {}`", names[0]),
+                    },
+                })
+            }
+            (None, _) => Err(install::Error::NotInstalled {
+                what: match self.request {
+                    Some(request) => format!("CPython {request}"),
+                    None => "anything of pybuild's".to_owned(),
+                },
+                place: match &self.place {
+                    Place::Prefix(folder) | Place::Default(folder) => folder.clone(),
+                },
+                installed: others,
+            }
+            .into()),
+        }
+    }
+}
+
+/// What stays, and why.
+fn tell(leaving: &Leaving, prefix: &Path, reporter: &dyn Reporter) {
+    for path in &leaving.changed {
+        reporter.warn(&format!(
+            "{} was changed since it was installed, and stays",
+            prefix.join(path).display()
+        ));
+    }
+    for (path, target) in &leaving.turned {
+        reporter.note(&format!(
+            "{} points at {} of the installation that stays",
+            prefix.join(path).display(),
+            target.display()
+        ));
+    }
+    let turned = |path: &&PathBuf| !leaving.turned.iter().any(|(other, _)| other == *path);
+    let shared: Vec<String> = leaving
+        .shared
+        .iter()
+        .filter(turned)
+        .map(|path| path.display().to_string())
+        .collect();
+    if !shared.is_empty() {
+        reporter.note(&format!(
+            "another installation there lists these too, so they stay: {}",
+            shared.join(", ")
+        ));
+    }
+    if !leaving.packages.is_empty() {
+        let count = leaving.packages.len();
+        let plural = if count == 1 { "" } else { "s" };
+        reporter.note(&format!(
+            "{count} package{plural} in site-packages came later and stay{}: {}",
+            if count == 1 { "s" } else { "" },
+            leaving.packages.join(", ")
+        ));
+    }
+}

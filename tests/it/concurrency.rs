@@ -1,0 +1,163 @@
+//! Many processes at once: one store, one prefix or many, and locks that do not work.
+
+use std::ffi::OsString;
+use std::process::Stdio;
+
+use crate::context::snapshot;
+use crate::mini_cpython::VERSION;
+use crate::outcome::Outcome;
+use crate::python_org::ftp_path;
+use crate::scene::{LATEST_PIP, Scene};
+use crate::server::Answer;
+use crate::wheels::Wheel;
+
+const PROCESSES: usize = 8;
+
+/// A scene whose release comes from what stands in for python.org.
+fn online() -> Scene {
+    let mut scene = Scene::new();
+    let python_org = scene.server.url("/");
+    scene.context.set("PYBUILD_PYTHON_ORG", python_org);
+    let path = ftp_path(&scene.release, &scene.release.tgz_name());
+    scene.server.put(&path, Answer::bytes(scene.release.tgz()));
+    scene
+}
+
+fn arguments(scene: &Scene, prefix: &str) -> Vec<OsString> {
+    let digest = scene.release.sha256().to_string();
+    [
+        VERSION, "--sha256", &digest, "--pip", "latest", "--prefix", prefix,
+    ]
+    .map(OsString::from)
+    .to_vec()
+}
+
+/// Eight builds at once, each into the prefix that its number gives.
+fn at_once(scene: &Scene, prefix: impl Fn(usize) -> String) -> Vec<Outcome> {
+    let children: Vec<_> = (0..PROCESSES)
+        .map(|number| {
+            let mut command = scene.context.command(arguments(scene, &prefix(number)));
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.spawn().unwrap()
+        })
+        .collect();
+    let outputs = children
+        .into_iter()
+        .map(std::process::Child::wait_with_output);
+    outputs
+        .map(|output| Outcome::new(&output.unwrap(), &scene.context.path("")).success())
+        .collect()
+}
+
+#[track_caller]
+fn each_input_was_fetched_once(scene: &Scene) {
+    let wheel = Wheel::pip(LATEST_PIP).file_name();
+    let fetched = |ending: &str| {
+        let requests = scene.server.requests().into_iter();
+        requests
+            .filter(|request| request.target.ends_with(ending))
+            .count()
+    };
+    assert_eq!(fetched(&scene.release.tgz_name()), 1);
+    assert_eq!(fetched(&wheel), 1);
+}
+
+#[test]
+fn eight_builds_into_eight_prefixes_fetch_each_input_once() {
+    let scene = online();
+    at_once(&scene, |number| format!("p{number}"));
+    each_input_was_fetched_once(&scene);
+    for number in 0..PROCESSES {
+        let prefix = scene.context.path(&format!("work/p{number}"));
+        assert_eq!(scene.pip(&prefix), LATEST_PIP);
+    }
+    scene.assert_nothing_is_left_behind();
+}
+
+#[test]
+fn eight_builds_into_one_prefix_take_turns() {
+    let scene = online();
+    // Something of others in it, so that every commit goes through the journal.
+    scene.context.write("work/shared/bin/other", "theirs");
+    at_once(&scene, |_| "shared".to_owned());
+    each_input_was_fetched_once(&scene);
+    let prefix = scene.context.path("work/shared");
+    assert_eq!(scene.venv_pip(&prefix), LATEST_PIP);
+    let there = snapshot(&prefix);
+    assert!(!there.contains_key(".pybuild-transaction"), "{there:?}");
+    scene.context.run(["uninstall", "shared"]).success();
+    assert_eq!(
+        snapshot(&prefix).into_keys().collect::<Vec<_>>(),
+        ["", "bin", "bin/other"]
+    );
+    scene.assert_nothing_is_left_behind();
+}
+
+#[test]
+fn who_waits_says_for_whom_and_a_lock_of_the_dead_is_none() {
+    let scene = online();
+    let path = ftp_path(&scene.release, &scene.release.tgz_name());
+    let whole = Answer::bytes(scene.release.tgz());
+    scene.server.put(&path, whole.clone().stalling_after(1000));
+    let start = |prefix: &str| {
+        let mut command = scene.context.command(arguments(&scene, prefix));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let mut first = start("a");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while scene.server.requests_for(&path).is_empty() {
+        assert!(std::time::Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+    let mut second = start("b");
+    let mut said = String::new();
+    let mut lines = std::io::BufReader::new(second.stderr.take().unwrap());
+    while !said.contains("waiting for") {
+        let read = std::io::BufRead::read_line(&mut lines, &mut said).unwrap();
+        assert!(read > 0, "{said}");
+    }
+    let whom = if std::path::Path::new("/proc/locks").exists() {
+        format!(
+            "waiting for another pybuild (process {}) that fetches http",
+            first.id()
+        )
+    } else {
+        "waiting for another pybuild that fetches http".to_owned()
+    };
+    assert!(said.contains(&whom), "{said}");
+    scene.server.put(&path, whole);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    std::io::Read::read_to_string(&mut lines, &mut said).unwrap();
+    assert!(second.wait().unwrap().success(), "{said}");
+    assert_eq!(scene.pip(&scene.context.path("work/b")), LATEST_PIP);
+}
+
+#[test]
+fn locks_that_do_not_work_are_an_error_and_no_wait() {
+    // ENOLCK, EIO, EINTR without end, EOPNOTSUPP; the numbers of Linux.
+    for fault in ["37", "5", "4", "95"] {
+        let mut scene = online();
+        scene.context.set("PYBUILD_LOCK_FAULT", fault);
+        let outcome = scene.context.run(arguments(&scene, "new"));
+        assert!(outcome.code.is_some_and(|code| code > 0), "{outcome}");
+        outcome
+            .has_one_error_with_a_hint()
+            .says(["cannot be locked", "no working locks"]);
+        assert!(!scene.context.path("work/new").exists());
+
+        // And of a prefix, with what a killed pybuild left in it.
+        scene.context.unset("PYBUILD_LOCK_FAULT");
+        scene
+            .context
+            .write("work/new/.pybuild-transaction/lock", "");
+        let before = scene.context.snapshot("work/new");
+        scene.context.set("PYBUILD_LOCK_FAULT", fault);
+        let outcome = scene.context.run(["uninstall", "new"]).exits(1);
+        outcome
+            .has_one_error_with_a_hint()
+            .says(["lock cannot be locked", "no working locks"]);
+        assert_eq!(scene.context.snapshot("work/new"), before);
+    }
+}

@@ -1,0 +1,235 @@
+//! `pybuild uninstall`: exactly what was installed goes, and nothing else.
+
+use std::os::unix::fs::symlink;
+
+use crate::context::snapshot;
+use crate::mini_cpython::{BUNDLED_PIP, MiniCpython, VERSION};
+use crate::outcome::Outcome;
+use crate::scene::{LATEST_PIP, Scene};
+
+/// A scene with the usual release installed in the folder `usr-local`, which holds something of others'
+/// when `shared`; and what was there before.
+fn installed(shared: bool) -> (Scene, std::collections::BTreeMap<String, String>) {
+    let scene = Scene::new();
+    if shared {
+        for file in [
+            "bin/other",
+            "lib/python3.99/site-packages/own.pth",
+            "share/man/man1/other.1",
+            "share/pybuild/notes.txt",
+        ] {
+            scene.context.write(&format!("usr-local/{file}"), "theirs");
+        }
+        symlink("other", scene.context.path("usr-local/bin/link")).unwrap();
+        fs_err::create_dir_all(scene.context.path("usr-local/include")).unwrap();
+    }
+    let before = scene.context.snapshot("usr-local");
+    build(&scene, &["--pip", "latest"]).success();
+    (scene, before)
+}
+
+fn prefix(scene: &Scene) -> String {
+    scene.context.path("usr-local").display().to_string()
+}
+
+fn build(scene: &Scene, more: &[&str]) -> Outcome {
+    scene.build(&[&["--prefix", &prefix(scene)], more].concat())
+}
+
+#[test]
+fn exactly_what_was_installed_goes() {
+    for shared in [false, true] {
+        let (scene, before) = installed(shared);
+        // Over an earlier installation, too.
+        build(&scene, &["--pip", "23.3.2"]).success();
+        let there = scene.context.snapshot("usr-local");
+        let listed = scene
+            .context
+            .run(["uninstall", &prefix(&scene), "--dry-run"]);
+        let listed = listed.success();
+        assert!(listed.stdout.contains("bin/python3.99\n"), "{listed}");
+        assert!(listed.stdout.contains("record.json\n"), "{listed}");
+        assert_eq!(scene.context.snapshot("usr-local"), there);
+        let outcome = scene.context.run(["uninstall", &prefix(&scene)]).success();
+        outcome
+            .says(["uninstall CPython 3.99.1"])
+            .never_says("warning");
+        assert_eq!(
+            scene.context.snapshot("usr-local"),
+            before,
+            "shared: {shared}"
+        );
+        let again = scene.context.run(["uninstall", &prefix(&scene)]).exits(3);
+        again.has_one_error_with_a_hint();
+        assert_eq!(scene.context.snapshot("usr-local"), before);
+    }
+}
+
+#[test]
+fn a_version_in_the_default_prefix_goes_by_its_name() {
+    let scene = Scene::new();
+    scene.build(&[]).success();
+    let run = |arguments: &[&str]| scene.context.run(arguments);
+    run(&["uninstall", "3.98"])
+        .exits(3)
+        .has_one_error_with_a_hint();
+    run(&["uninstall", "3.98.1"])
+        .exits(3)
+        .has_one_error_with_a_hint();
+    run(&["uninstall", VERSION, "--prefix", "elsewhere"])
+        .exits(3)
+        .has_one_error_with_a_hint();
+    run(&["uninstall", "x", "--prefix", "elsewhere"])
+        .exits(2)
+        .has_one_error_with_a_hint();
+    assert!(!scene.context.path("work/elsewhere").exists());
+    assert!(scene.prefix().exists());
+    run(&["uninstall", "3.99"]).success();
+    assert!(!scene.prefix().exists());
+    // The folder of all versions is pybuild's, and has nothing in it.
+    let versions = scene.prefix().parent().unwrap().to_owned();
+    assert_eq!(fs_err::read_dir(versions).unwrap().count(), 0);
+}
+
+#[test]
+fn what_was_changed_since_stays_and_is_named() {
+    let (scene, _) = installed(false);
+    let root = scene.context.path("usr-local");
+    fs_err::write(root.join("lib/python3.99/os.py"), "sep = ':'\n").unwrap();
+    let link = root.join("bin/python3");
+    fs_err::remove_file(&link).unwrap();
+    symlink("/somewhere/else", &link).unwrap();
+    // Not a change of what it holds.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    fs_err::set_permissions(root.join("bin/python3.99"), mode).unwrap();
+    let own = root.join("share/pybuild").join(VERSION).join("own.txt");
+    fs_err::write(&own, "mine").unwrap();
+    let outcome = scene.context.run(["uninstall", &prefix(&scene)]).success();
+    outcome.says([
+        "lib/python3.99/os.py was changed",
+        "bin/python3 was changed",
+    ]);
+    let left = scene.context.snapshot("usr-local");
+    let files: Vec<_> = left
+        .iter()
+        .filter(|(_, content)| *content != "folder")
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(
+        files,
+        [
+            "bin/python3",
+            "lib/python3.99/os.py",
+            "share/pybuild/3.99.1/own.txt"
+        ]
+    );
+}
+
+#[test]
+fn what_python_compiled_of_what_goes_goes_too_and_later_packages_stay() {
+    let (scene, _) = installed(false);
+    let file = |name: &str| {
+        scene
+            .context
+            .write(&format!("usr-local/lib/python3.99/{name}"), "later")
+    };
+    file("__pycache__/os.cpython-399.pyc");
+    file("__pycache__/os.cpython-399.opt-1.pyc");
+    file("ensurepip/__pycache__/__init__.cpython-399.pyc");
+    let kept = [
+        file("__pycache__/mine.cpython-399.pyc"),
+        file("__pycache__/os.pypy-73.pyc"),
+        file("site-packages/requests/__init__.py"),
+        file("site-packages/requests-2.0.dist-info/RECORD"),
+    ];
+    // A newer pip in the place of the one that was installed.
+    let site = scene.context.path("usr-local/lib/python3.99/site-packages");
+    fs_err::remove_dir_all(site.join(format!("pip-{LATEST_PIP}.dist-info"))).unwrap();
+    fs_err::write(site.join("pip/__init__.py"), "__version__ = \"99\"\n").unwrap();
+    scene.context.write(
+        "usr-local/lib/python3.99/site-packages/pip-99.dist-info/RECORD",
+        "pip/__init__.py,,\n../../../bin/pip3,,\npip-99.dist-info/RECORD,,\n",
+    );
+    let outcome = scene.context.run(["uninstall", &prefix(&scene)]).success();
+    outcome
+        .says(["2 packages in site-packages came later and stay: pip 99, requests 2.0"])
+        .never_says("was changed");
+    for path in &kept {
+        assert!(path.exists(), "{}", path.display());
+    }
+    assert!(site.join("pip/__init__.py").exists());
+    assert!(scene.context.path("usr-local/bin/pip3").exists());
+    let left = scene.context.snapshot("usr-local");
+    let files = left.values().filter(|content| *content != "folder");
+    assert_eq!(files.count(), kept.len() + 3, "{left:?}");
+    assert!(
+        !scene
+            .context
+            .path("usr-local/lib/python3.99/ensurepip")
+            .exists()
+    );
+}
+
+#[test]
+fn of_two_installations_in_a_prefix_only_one_goes() {
+    let (scene, before) = installed(true);
+    let alone = scene.context.snapshot("usr-local");
+    let other = Scene {
+        release: MiniCpython::new("3.98.4"),
+        ..scene
+    };
+    other.release.write_tgz(&other.context.path("releases"));
+    build(&other, &[]).success();
+    let run = |arguments: &[&str]| other.context.run(arguments);
+    let asked = prefix(&other);
+    run(&["uninstall", &asked])
+        .exits(2)
+        .has_one_error_with_a_hint()
+        .says(["3.98.4, 3.99.1"]);
+    let root = other.context.path("usr-local");
+    assert_eq!(other.python(&root, &["-V"]), "Python 3.98.4");
+    run(&["uninstall", "3.98", "--prefix", &asked])
+        .success()
+        .says(["another installation there lists these too, so they stay: bin/pip3"]);
+    // The links are 3.99's again; the one script that both have stays what it was last.
+    let mut left = other.context.snapshot("usr-local");
+    assert_ne!(left["bin/pip3"], alone["bin/pip3"]);
+    left.insert("bin/pip3".into(), alone["bin/pip3"].clone());
+    assert_eq!(left, alone);
+    assert_eq!(other.python(&root, &["-V"]), format!("Python {VERSION}"));
+    assert_eq!(other.venv_pip(&root), LATEST_PIP);
+    fs_err::remove_file(root.join("bin/pip3")).unwrap();
+    run(&["uninstall", &asked]).success();
+    assert_eq!(other.context.snapshot("usr-local"), before);
+}
+
+#[test]
+fn a_hotpatched_interpreter_goes_with_what_was_kept_of_it() {
+    let scene = Scene::new();
+    let asked = prefix(&scene);
+    build(&scene, &[]).success();
+    scene
+        .context
+        .run(["hotpatch", &asked, "--pip", "latest", "--upgrade-installed"])
+        .success();
+    assert_eq!(scene.pip(&scene.context.path("usr-local")), LATEST_PIP);
+    assert_ne!(LATEST_PIP, BUNDLED_PIP);
+    let outcome = scene.context.run(["uninstall", &asked]).success();
+    outcome.never_says("warning");
+    assert_eq!(snapshot(&scene.context.path("usr-local")).len(), 0);
+}
+
+#[test]
+fn a_list_that_leads_out_of_the_prefix_is_refused() {
+    let (scene, _) = installed(false);
+    let outside = scene.context.write("outside", "theirs");
+    let folder = scene.context.path("usr-local/share/pybuild").join(VERSION);
+    let digest = pybuild::digest::Sha256::of(b"theirs");
+    let text = format!("{{\"../outside\": {{\"file\": [\"0644\", \"{digest}\"]}}}}");
+    fs_err::write(folder.join("files.json"), text).unwrap();
+    let before = scene.context.snapshot("usr-local");
+    let outcome = scene.context.run(["uninstall", &prefix(&scene)]).exits(1);
+    outcome.has_one_error_with_a_hint();
+    assert!(outside.exists());
+    assert_eq!(scene.context.snapshot("usr-local"), before);
+}
