@@ -14,6 +14,7 @@ mod wheels;
 // The tests.
 mod bad_input;
 mod concurrency;
+mod crash;
 mod fetch;
 mod flow;
 mod hostile;

@@ -1,0 +1,396 @@
+//! Death at any moment: the prefix is the old state or the new one after one more run, and nothing of
+//! what others have in it is touched.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use pybuild::install::{Item, Manifest};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::mini_cpython::VERSION;
+use crate::python_org::ftp_path;
+use crate::scene::{LATEST_PIP, Scene};
+use crate::server::Answer;
+
+/// Every point that a build passes. A number asks for a later passing.
+const BUILD_POINTS: [&str; 9] = [
+    "download.begun",
+    "download.part",
+    "store.copied",
+    "store.synced",
+    "store.renamed",
+    "unpack.done",
+    "stage.installed",
+    "stage.seeded",
+    "commit.papers",
+];
+
+/// Those of a commit by one rename.
+const RENAME_POINTS: [&str; 3] = ["replace.synced", "replace.renamed", "commit.done"];
+
+/// Those of a commit through the journal.
+const JOURNAL_POINTS: [&str; 16] = [
+    "commit.begun",
+    "commit.brought",
+    "commit.brought:9",
+    "commit.written",
+    "commit.journal",
+    "commit.folders",
+    "commit.aside",
+    "commit.aside:5",
+    "commit.placed",
+    "commit.placed:9",
+    "commit.all-placed",
+    "commit.renamed",
+    "tidy.folders",
+    // It is passed when a transaction is opened, too.
+    "tidy.old:2",
+    "tidy.discarded",
+    "commit.done",
+];
+
+/// What is in the prefix beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Absent,
+    Own,
+    Shared,
+}
+
+const KINDS: [Kind; 3] = [Kind::Absent, Kind::Own, Kind::Shared];
+
+/// The pip of what is there before, and of what is built.
+const OLD_PIP: &str = "23.3.2";
+const NEW_PIP: &str = LATEST_PIP;
+
+/// Content, mode and time of what others have in a prefix.
+type Theirs = BTreeMap<String, (String, u32, i64, i64)>;
+
+/// One world for many trials, each of which begins with the same prefix and an empty cache.
+struct Trial {
+    scene: Scene,
+    theirs: Theirs,
+}
+
+impl Trial {
+    fn new(kind: Kind) -> Self {
+        let mut scene = Scene::new();
+        let python_org = scene.server.url("/");
+        scene.context.set("PYBUILD_PYTHON_ORG", python_org);
+        let path = ftp_path(&scene.release, &scene.release.tgz_name());
+        scene.server.put(&path, Answer::bytes(scene.release.tgz()));
+        let mut trial = Self {
+            scene,
+            theirs: Theirs::new(),
+        };
+        if kind == Kind::Shared {
+            for file in [
+                "bin/other",
+                "lib/python3.99/site-packages/own.pth",
+                "share/man/man1/other.1",
+                "share/pybuild/notes.txt",
+            ] {
+                trial
+                    .scene
+                    .context
+                    .write(&format!("prefix/{file}"), "theirs");
+            }
+            symlink("other", trial.prefix().join("bin/link")).unwrap();
+            trial.theirs = trial.others();
+            assert_eq!(trial.theirs.len(), 5);
+        }
+        if kind != Kind::Absent {
+            trial.build(OLD_PIP, None).success();
+            trial.copy("prefix", "before");
+        }
+        trial.reset();
+        trial
+    }
+
+    /// Back to the beginning.
+    fn reset(&self) {
+        for folder in ["prefix", "cache"] {
+            drop(fs_err::remove_dir_all(self.scene.context.path(folder)));
+        }
+        if self.scene.context.path("before").exists() {
+            self.copy("before", "prefix");
+        }
+    }
+
+    /// A copy with modes, times and links.
+    fn copy(&self, from: &str, to: &str) {
+        let path = |name| self.scene.context.path(name);
+        let mut copy = std::process::Command::new("cp");
+        copy.arg("-a").args([path(from), path(to)]);
+        assert!(copy.status().unwrap().success());
+    }
+
+    fn prefix(&self) -> std::path::PathBuf {
+        self.scene.context.path("prefix")
+    }
+
+    fn arguments(&self, pip: &str) -> Vec<OsString> {
+        let digest = self.scene.release.sha256().to_string();
+        let prefix = self.prefix().display().to_string();
+        let arguments = [
+            VERSION, "--sha256", &digest, "--prefix", &prefix, "--pip", pip,
+        ];
+        arguments.map(OsString::from).to_vec()
+    }
+
+    fn command(&self, arguments: &[OsString], point: Option<&str>) -> std::process::Command {
+        let mut command = self.scene.context.command(arguments);
+        if let Some(point) = point {
+            command.env("PYBUILD_CRASH_AT", point);
+        }
+        command
+    }
+
+    fn build(&self, pip: &str, point: Option<&str>) -> crate::outcome::Outcome {
+        let mut command = self.command(&self.arguments(pip), point);
+        self.scene.context.outcome(&mut command)
+    }
+
+    fn uninstall(&self, point: Option<&str>) -> crate::outcome::Outcome {
+        let arguments = ["uninstall".into(), self.prefix().into_os_string()];
+        let mut command = self.command(&arguments, point);
+        self.scene.context.outcome(&mut command)
+    }
+
+    /// What the prefix holds that no manifest lists and that is in no record's folder.
+    fn others(&self) -> Theirs {
+        let ours = self.manifest();
+        let prefix = self.prefix();
+        walkdir::WalkDir::new(&prefix)
+            .into_iter()
+            .filter_map(Result::ok)
+            .filter(|entry| !entry.file_type().is_dir())
+            .filter_map(|entry| {
+                let path = entry.path().strip_prefix(&prefix).unwrap();
+                let record = Path::new("share/pybuild").join(VERSION);
+                if ours.as_ref().is_some_and(|ours| ours.contains(path)) || path.starts_with(record)
+                {
+                    return None;
+                }
+                let metadata = entry.path().symlink_metadata().unwrap();
+                let content = if metadata.is_symlink() {
+                    fs_err::read_link(entry.path())
+                        .unwrap()
+                        .display()
+                        .to_string()
+                } else {
+                    fs_err::read_to_string(entry.path()).unwrap()
+                };
+                let times = (metadata.mtime(), metadata.mtime_nsec());
+                let name = path.display().to_string();
+                Some((name, (content, metadata.mode(), times.0, times.1)))
+            })
+            .collect()
+    }
+
+    fn manifest(&self) -> Option<Manifest> {
+        let folder = self.prefix().join("share/pybuild").join(VERSION);
+        let text = fs_err::read(folder.join("files.json")).ok()?;
+        assert!(folder.join("record.json").exists());
+        Some(serde_json::from_slice(&text).unwrap())
+    }
+
+    /// Asserts that the prefix holds a whole installation, or none, and what others have in it; gives
+    /// its pip.
+    #[track_caller]
+    fn whole(&self, what: &str) -> Option<String> {
+        assert_eq!(self.others(), self.theirs, "{what}");
+        let manifest = self.manifest()?;
+        for (path, item) in manifest.items() {
+            let found = Item::at(&self.prefix().join(path)).unwrap();
+            assert_eq!(found.as_ref(), Some(item), "{what}: {}", path.display());
+        }
+        let record = self
+            .prefix()
+            .join("share/pybuild")
+            .join(VERSION)
+            .join("record.json");
+        let record: serde_json::Value =
+            serde_json::from_slice(&fs_err::read(record).unwrap()).unwrap();
+        let said = self
+            .scene
+            .python(&self.prefix(), &["-m", "pip", "--version"]);
+        let pip = record["checks"]["pip"].as_str().unwrap().to_owned();
+        assert!(said.starts_with(&format!("pip {pip} ")), "{what}: {said}");
+        Some(pip)
+    }
+
+    /// Asserts that nothing but what is meant to be there is in the cache, the prefix or beside it.
+    #[track_caller]
+    fn no_litter(&self, what: &str) {
+        let top = self.scene.context.path("");
+        let beside = walkdir::WalkDir::new(&top).max_depth(2).into_iter();
+        let left: Vec<_> = beside
+            .filter_map(Result::ok)
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(".pybuild"))
+            .collect();
+        assert!(left.is_empty(), "{what}: {left:?}");
+        self.scene.assert_nothing_is_left_behind();
+    }
+}
+
+/// Runs `work` for each of `all`, a thread and a world for each kind of prefix.
+fn for_each<T: Sync>(all: &[(Kind, T)], work: impl Fn(&Trial, Kind, &T) + Sync) {
+    std::thread::scope(|scope| {
+        for kind in KINDS {
+            let mut own = all.iter().filter(move |(of, _)| *of == kind).peekable();
+            let work = &work;
+            scope.spawn(move || {
+                if own.peek().is_none() {
+                    return;
+                }
+                let trial = Trial::new(kind);
+                for (_, one) in own {
+                    trial.reset();
+                    work(&trial, kind, one);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn killed_at_any_named_point_of_a_build_the_next_run_makes_it_whole() {
+    let mut all: Vec<(Kind, &str)> = Vec::new();
+    for kind in KINDS {
+        let commit: &[&str] = match kind {
+            Kind::Absent => &RENAME_POINTS,
+            _ => &JOURNAL_POINTS,
+        };
+        all.extend(
+            BUILD_POINTS
+                .iter()
+                .chain(commit)
+                .map(|point| (kind, *point)),
+        );
+    }
+    // Nothing of the usual release comes from a copied file.
+    all.retain(|(_, point)| *point != "store.copied");
+    assert_eq!(all.len(), 8 + 3 + 2 * (8 + 16));
+    for_each(&all, |trial, kind, point| {
+        let what = format!("{kind:?} {point}");
+        let outcome = trial.build(NEW_PIP, Some(point));
+        assert_eq!(outcome.code, None, "{what} was not passed: {outcome}");
+        // The same request, and with it the new state.
+        let outcome = trial.build(NEW_PIP, None).success();
+        assert_eq!(trial.whole(&what).as_deref(), Some(NEW_PIP), "{outcome}");
+        trial.no_litter(&what);
+        let changing = ["commit.journal", "commit.placed", "commit.renamed"];
+        if changing.contains(point) {
+            outcome.says(["an earlier pybuild was ended", "put in order"]);
+        }
+    });
+}
+
+#[test]
+fn killed_in_the_midst_of_a_commit_the_request_of_before_finds_the_old_state_or_the_new_one() {
+    let all = JOURNAL_POINTS.map(|point| (Kind::Shared, point));
+    for_each(&all, |trial, _, point| {
+        assert_eq!(trial.build(NEW_PIP, Some(point)).code, None, "{point}");
+        // A run that only looks changes nothing, and says that there is something.
+        let arguments = trial.arguments(OLD_PIP);
+        let before = trial.scene.context.snapshot("prefix");
+        let look = [arguments.as_slice(), &["--dry-run".into()]].concat();
+        let looked = trial.scene.context.run(look).success();
+        assert_eq!(trial.scene.context.snapshot("prefix"), before, "{point}");
+        let pending = trial.prefix().join(".pybuild-transaction").exists();
+        assert_eq!(
+            looked.stderr.contains("puts it in order"),
+            pending,
+            "{looked}"
+        );
+        // Any other command that is about the prefix does it, too.
+        let prefix = trial.prefix().into_os_string();
+        let other = ["uninstall".into(), "3.0".into(), "--prefix".into(), prefix];
+        trial.scene.context.run(other).exits(3);
+        let pip = trial.whole(point);
+        let new_from = JOURNAL_POINTS.iter().position(|it| *it == "commit.renamed");
+        let at = JOURNAL_POINTS.iter().position(|it| it == point);
+        let expected = if at < new_from { OLD_PIP } else { NEW_PIP };
+        assert_eq!(pip.as_deref(), Some(expected), "{point}");
+        assert!(!trial.prefix().join(".pybuild-transaction").exists());
+    });
+}
+
+#[test]
+fn killed_while_rolling_back_the_run_after_that_rolls_back() {
+    let all = ["rollback.put-back", "rollback.put-back:20", "rollback.done"];
+    for_each(
+        &all.map(|point| (Kind::Shared, point)),
+        |trial, _, point| {
+            assert_eq!(trial.build(NEW_PIP, Some("commit.all-placed")).code, None);
+            assert_eq!(trial.build(OLD_PIP, Some(point)).code, None, "{point}");
+            trial.build(OLD_PIP, None).success().says(["nothing to do"]);
+            assert_eq!(trial.whole(point).as_deref(), Some(OLD_PIP));
+        },
+    );
+}
+
+#[test]
+fn killed_at_any_named_point_of_an_uninstall_the_next_run_finishes_it() {
+    let mut all: Vec<(Kind, &str)> = Vec::new();
+    for kind in [Kind::Own, Kind::Shared] {
+        let points = JOURNAL_POINTS.iter().filter(|point| {
+            let adds = point.contains("brought") || point.contains("placed:");
+            !adds && **point != "commit.placed" && **point != "commit.done"
+        });
+        all.extend(points.map(|point| (kind, *point)));
+    }
+    // Where the prefix itself goes, it goes by a rename.
+    all.retain(|(kind, point)| {
+        !(*kind == Kind::Own && ["tidy.old:2", "tidy.discarded"].contains(point))
+    });
+    all.push((Kind::Own, "tidy.gone"));
+    for_each(&all, |trial, kind, point| {
+        let what = format!("{kind:?} {point}");
+        let outcome = trial.uninstall(Some(point));
+        assert_eq!(outcome.code, None, "{what} was not passed: {outcome}");
+        let outcome = trial.uninstall(None);
+        // What was finished but for its name in the parent folder is nowhere any more.
+        let code = if *point == "tidy.gone" || *point == "tidy.discarded" {
+            3
+        } else {
+            0
+        };
+        assert_eq!(outcome.code, Some(code), "{what}: {outcome}");
+        assert_eq!(trial.whole(&what), None);
+        assert_eq!(trial.prefix().exists(), kind == Kind::Shared, "{what}");
+        trial.no_litter(&what);
+    });
+}
+
+#[test]
+fn killed_at_a_hundred_random_moments_of_a_run_the_prefix_is_old_or_new() {
+    let kills = AtomicU32::new(0);
+    let all: Vec<(Kind, u64)> = (0..102).map(|n| (KINDS[n % 3], n as u64)).collect();
+    for_each(&all, |trial, kind, number| {
+        // Spread over a whole run (which takes longer where others run too), the same each time.
+        let share = (number * 2_654_435_761 % 1000) * 1_300;
+        let mut command = trial.command(&trial.arguments(NEW_PIP), None);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(share));
+        if child.try_wait().unwrap().is_none() {
+            let _ = kill_process(Pid::from_child(&child), Signal::KILL);
+            kills.fetch_add(1, Ordering::SeqCst);
+        }
+        child.wait().unwrap();
+        let what = format!("{kind:?} after {share} µs");
+        trial.build(NEW_PIP, None).success();
+        assert_eq!(trial.whole(&what).as_deref(), Some(NEW_PIP));
+        trial.no_litter(&what);
+    });
+    let kills = kills.into_inner();
+    assert!(kills > 30, "only {kills} of {} runs were killed", all.len());
+    eprintln!("{kills} runs killed");
+}
