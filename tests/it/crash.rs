@@ -323,6 +323,23 @@ fn killed_in_the_midst_of_a_commit_the_request_of_before_finds_the_old_state_or_
 }
 
 #[test]
+fn hotpatch_too_puts_in_order_what_was_cut_short() {
+    for_each(&[(Kind::Shared, "commit.all-placed")], |trial, _, point| {
+        // By then the folder of what was there before has half of the interpreter.
+        assert_eq!(trial.build(NEW_PIP, Some(point)).code, None);
+        let python = trial.prefix().join("bin/python3.99").into_os_string();
+        let arguments = ["hotpatch".into(), python, "--pip".into(), NEW_PIP.into()];
+        let outcome = trial.scene.context.run(arguments).success();
+        outcome.says([
+            "put in order: everything is as it was before",
+            "pip 23.3.2 → 24.0",
+        ]);
+        assert_eq!(trial.scene.pip(&trial.prefix()), OLD_PIP);
+        assert_eq!(trial.scene.venv_pip(&trial.prefix()), NEW_PIP);
+    });
+}
+
+#[test]
 fn killed_while_rolling_back_the_run_after_that_rolls_back() {
     let all = ["rollback.put-back", "rollback.put-back:20", "rollback.done"];
     for_each(
