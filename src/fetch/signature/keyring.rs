@@ -103,6 +103,18 @@ impl Keyring {
     }
 }
 
+#[cfg(test)]
+impl Keyring {
+    /// A keyring whose only key signs these series and no others, as a release manager's does.
+    pub(super) fn for_series(key: &[u8], series: &'static [(u32, u32)]) -> Self {
+        let key = read_keys(key).unwrap().remove(0);
+        Self(vec![TrustedKey {
+            series: Some(series),
+            ..TrustedKey::for_anything(key)
+        }])
+    }
+}
+
 impl TrustedKey {
     fn for_anything(key: SignedPublicKey) -> Self {
         let users = &key.details.users;

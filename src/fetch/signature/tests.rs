@@ -122,8 +122,20 @@ fn a_key_that_nobody_knows_proves_nothing() {
 
 #[test]
 fn a_release_managers_key_counts_for_its_own_series_only() {
-    // The fingerprint is what the embedded key would have; no such key can be made here, so the
-    // keyring is asked what it would say.
+    let (world, key) = (World::new(), Key::new("Alice"));
+    let file = SignatureFile::read(&key.sign(ARCHIVE).binary()).unwrap();
+    let ask = |series| {
+        let keyring = Keyring::for_series(&key.binary(), series);
+        let release = "3.13.5".parse().unwrap();
+        keyring.verify(&file, &world.archive(), release, At(5000).timestamp())
+    };
+    ask(&[(3, 12), (3, 13)]).unwrap();
+    let said = refused(ask(&[(3, 11), (3, 12)]));
+    assert!(
+        said.contains("who signs 3.11 and 3.12 and not 3.13.5"),
+        "{said}"
+    );
+
     let keyring = Keyring::with(&[]).unwrap();
     let mut signers = Vec::new();
     for key in keyring.keys() {
