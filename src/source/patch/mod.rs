@@ -20,6 +20,7 @@ use diffy::patch_set::{FileMode, FileOperation, FilePatch, ParseOptions, PatchKi
 pub use error::Error;
 
 use super::change::write_file;
+use crate::entry_name::EntryName;
 use trace::Trace;
 
 /// A patch, read and not yet applied.
@@ -174,7 +175,7 @@ impl Overlay<'_> {
             },
         };
         let is_new = to.is_some() && to != from;
-        if is_new && self.exists(&path) {
+        if is_new && (self.exists(&path) || self.is_in_the_way(&path)) {
             return Err(Error::Exists {
                 patch: name.clone(),
                 path,
@@ -255,6 +256,8 @@ impl Overlay<'_> {
             patch: name.clone(),
             path: path.to_owned(),
         };
+        // What the file system would refuse in the end is refused before anything is written.
+        EntryName::read(path.as_os_str().as_bytes()).map_err(|_| outside())?;
         let mut way = self.root.to_owned();
         for component in path.components() {
             let Component::Normal(step) = component else {
@@ -276,6 +279,20 @@ impl Overlay<'_> {
             Some(content) => content.is_some(),
             None => self.root.join(path).is_file(),
         }
+    }
+
+    /// Whether a file cannot be where a folder is, or below another file: nothing may be written then,
+    /// and what is found when files are written is found too late.
+    fn is_in_the_way(&self, path: &Path) -> bool {
+        let mut made = self.files.iter().filter(|(_, content)| content.is_some());
+        let is_below = path
+            .ancestors()
+            .skip(1)
+            .filter(|above| !above.as_os_str().is_empty())
+            .any(|above| self.exists(above));
+        is_below
+            || self.root.join(path).is_dir()
+            || made.any(|(other, _)| other != path && other.starts_with(path))
     }
 
     fn read(&self, name: &Label, path: &Path) -> Result<Content, Error> {

@@ -249,3 +249,24 @@ fn what_only_took_lines_out_can_be_undone_too() {
     let error = apply(root.path(), &patches).unwrap_err();
     assert!(matches!(error, Error::Undoes { .. }), "{error}");
 }
+
+/// Found by fuzzing: the first of two files was written before the second could not be.
+#[test]
+fn a_file_below_a_file_or_in_place_of_a_folder_is_refused_before_anything_is_written() {
+    let create = |path: &str| format!("--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+new\n");
+    for patches in [
+        [create("Lib/a"), create("Lib/a/b")],
+        [create("Lib/a/b"), create("Lib/a")],
+        [create("Lib/a"), create("Lib")],
+        [create("Lib/a"), create("Lib/x.py/b")],
+    ] {
+        let texts = patches.each_ref().map(String::as_str);
+        let error = refused(&texts);
+        assert!(matches!(error, Error::Exists { .. }), "{error}");
+        let error = refused(&[&patches.concat()]);
+        assert!(matches!(error, Error::Exists { .. }), "{error}");
+    }
+    let long = create(&"x".repeat(256));
+    let error = refused(&[&create("Lib/a"), &long]);
+    assert!(matches!(error, Error::Outside { .. }), "{error}");
+}
