@@ -61,7 +61,7 @@ fn stored(name: impl AsRef<[u8]>, content: &[u8]) -> Draft {
 
 fn deflated(name: &str, content: &[u8]) -> Draft {
     use std::io::Write as _;
-    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(content).unwrap();
     let packed = encoder.finish().unwrap();
     Draft {
