@@ -89,7 +89,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Header { .. } => {
-                "README.md, \"Compatibility patches\", shows the form; a plain diff without a header is \
+                "README.md, \"Patches of your own\", shows the form; a plain diff without a header is \
                  always applied"
                     .to_owned()
             }
