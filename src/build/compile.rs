@@ -36,6 +36,11 @@ impl BuiltTree {
     }
 }
 
+/// In this series `configure` takes the system's libmpdec, and none where there is none, unless it is
+/// told to take the copy that the release brings along. Debian 12 has no package of it, and `decimal`
+/// in Python alone is slow; so it is told, as all before took it by themselves.
+const FORGETS_ITS_LIBMPDEC: (u32, u32) = (3, 15);
+
 /// What `configure` is called with, in order. What the person adds comes last and so has its way; an
 /// assignment to one of `configure`'s own variables is not among them, but in the environment, where
 /// flags of patches and libraries can be added to it; nor is `--with-openssl` for a release that does
@@ -53,6 +58,10 @@ pub fn configure_arguments(plan: &Plan) -> Vec<String> {
         arguments.extend(["--enable-optimizations".to_owned(), "--with-lto".to_owned()]);
     }
     let given = plan.request.build.configure_args.iter();
+    let decides = |argument: &String| argument.contains("-system-libmpdec");
+    if plan.python.series() == FORGETS_ITS_LIBMPDEC && !given.clone().any(decides) {
+        arguments.push("--with-system-libmpdec=no".to_owned());
+    }
     arguments.extend(
         given
             .filter(|argument| !is_assignment(argument))

@@ -146,6 +146,23 @@ fn the_build_is_kept_from_the_network_and_the_record_says_so() {
 }
 
 #[test]
+fn the_one_series_that_forgets_its_own_libmpdec_is_reminded() {
+    let told = |version: &str, more: &[&str]| {
+        let scene = Scene::of(MiniCpython::new(version));
+        scene.build(&[&["--keep-build"], more].concat()).success();
+        let log = &scene
+            .context
+            .files_with("argument: --with-ensurepip=upgrade\n")[0];
+        fs_err::read_to_string(log).unwrap()
+    };
+    let reminder = "argument: --with-system-libmpdec=no\n";
+    assert!(told("3.15.99", &[]).contains(reminder));
+    assert!(!told("3.14.99", &[]).contains(reminder));
+    let own = told("3.15.99", &["--configure-arg", "--with-system-libmpdec"]);
+    assert!(!own.contains(reminder), "{own}");
+}
+
+#[test]
 fn root_can_have_the_build_run_as_somebody_else() {
     let scene = Scene::new();
     if !rustix::process::geteuid().is_root() {
