@@ -115,13 +115,16 @@ pub struct Http {
     proxies: Vec<Proxy>,
     certificates: Vec<reqwest::Certificate>,
     netrc: Option<netrc::Netrc>,
+    /// How long nothing may come.
+    patience: Duration,
 }
 
 impl Http {
     /// A client for this environment: proxies from `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
     /// `NO_PROXY` (in capitals or not), certificates from
     /// `PIP_CERT` (or `extra_certificates`, pip's `cert` setting), `SSL_CERT_FILE` and the system,
-    /// passwords from `NETRC` or `~/.netrc`.
+    /// passwords from `NETRC` or `~/.netrc`, seconds until a silent host is given up from
+    /// `PIP_DEFAULT_TIMEOUT`.
     ///
     /// # Errors
     /// [`HttpError::Certificates`] and [`HttpError::Proxy`].
@@ -142,6 +145,7 @@ impl Http {
             texts: OnceLock::new(),
             files: OnceLock::new(),
             netrc: read_netrc(environment),
+            patience: patience(environment),
         })
     }
 
@@ -170,7 +174,7 @@ impl Http {
     /// # Errors
     /// [`HttpError::Setup`], [`HttpError::Unreachable`] and [`HttpError::Status`].
     pub fn get(&self, address: &Address, accept: &str) -> Result<Response, HttpError> {
-        let client = self.client(&self.texts, client_builder)?;
+        let client = self.client(&self.texts, || client_builder(self.patience))?;
         self.send(client, address, |request| {
             request.header(header::ACCEPT, accept)
         })
@@ -182,7 +186,7 @@ impl Http {
     /// # Errors
     /// [`HttpError::Setup`], [`HttpError::Unreachable`] and [`HttpError::Status`].
     pub fn get_from(&self, address: &Address, offset: u64) -> Result<Response, HttpError> {
-        let client = self.client(&self.files, || client_builder().gzip(false))?;
+        let client = self.client(&self.files, || client_builder(self.patience).gzip(false))?;
         self.send(client, address, |request| {
             let request = request.header(header::ACCEPT_ENCODING, "identity");
             if offset == 0 {
@@ -243,14 +247,14 @@ impl Http {
     }
 }
 
-fn client_builder() -> ClientBuilder {
+fn client_builder(patience: Duration) -> ClientBuilder {
     // Fails only when a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
         .user_agent(concat!("pybuild/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT.min(patience))
         // The blocking client applies this to the answer's head and then to each read by itself.
-        .timeout(READ_TIMEOUT)
+        .timeout(patience)
         // The client would look for proxies in the process's own environment; what holds is what
         // the `Environment` says.
         .no_proxy()
@@ -265,6 +269,20 @@ fn client_builder() -> ClientBuilder {
                 attempt.follow()
             }
         }))
+}
+
+/// `PIP_DEFAULT_TIMEOUT`, as pip reads it: seconds, 0 for what pip calls no timeout, which here is a
+/// long one: a build host that hangs is worse than one that fails.
+fn patience(environment: &Environment) -> Duration {
+    const LONGEST: Duration = Duration::from_secs(600);
+    let seconds = environment.variable("PIP_DEFAULT_TIMEOUT");
+    match seconds.and_then(|text| text.trim().parse::<f64>().ok()) {
+        Some(seconds) if seconds > 0.0 => {
+            Duration::try_from_secs_f64(seconds).map_or(LONGEST, |wanted| wanted.min(LONGEST))
+        }
+        Some(_) => LONGEST,
+        None => READ_TIMEOUT,
+    }
 }
 
 /// The proxies that this environment names; the first that fits an address is taken.

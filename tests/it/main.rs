@@ -15,6 +15,7 @@ mod wheels;
 mod bad_input;
 mod concurrency;
 mod crash;
+mod faults;
 mod fetch;
 mod flow;
 mod hostile;

@@ -19,6 +19,7 @@ pub struct Answer {
     cut: Option<Cut>,
     ignores_ranges: bool,
     stalls_after: Option<usize>,
+    claims: Option<usize>,
     login: Option<(String, String)>,
 }
 
@@ -39,6 +40,7 @@ impl Answer {
             cut: None,
             ignores_ranges: false,
             stalls_after: None,
+            claims: None,
             login: None,
         }
     }
@@ -98,6 +100,18 @@ impl Answer {
     /// After this many bytes of the body nothing more comes, and the connection stays open.
     pub fn stalling_after(mut self, bytes: usize) -> Self {
         self.stalls_after = Some(bytes);
+        self
+    }
+
+    /// Of this media type instead.
+    pub fn of_type(mut self, media_type: &str) -> Self {
+        self.headers.retain(|(name, _)| name != "Content-Type");
+        self.with_header("Content-Type", media_type)
+    }
+
+    /// The body is said to be so long, whatever it is.
+    pub fn claiming(mut self, bytes: usize) -> Self {
+        self.claims = Some(bytes);
         self
     }
 
@@ -308,7 +322,8 @@ fn write_answer(
         }
         _ => {}
     }
-    let _ = write!(head, "Content-Length: {}\r\n\r\n", body.len());
+    let length = answer.claims.unwrap_or(body.len());
+    let _ = write!(head, "Content-Length: {length}\r\n\r\n");
     stream.write_all(head.as_bytes())?;
     if let Some(bytes) = answer.stalls_after.filter(|bytes| *bytes < body.len()) {
         stream.write_all(&body[..bytes])?;
