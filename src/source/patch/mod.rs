@@ -257,7 +257,12 @@ impl Overlay<'_> {
             path: path.to_owned(),
         };
         // What the file system would refuse in the end is refused before anything is written.
-        EntryName::read(path.as_os_str().as_bytes()).map_err(|_| outside())?;
+        let written = path.as_os_str().as_bytes();
+        EntryName::read(written).map_err(|_| outside())?;
+        // A name that only a folder can have; a path's parts do not show it.
+        if written.ends_with(b"/") || written.ends_with(b"/.") {
+            return Err(outside());
+        }
         let mut way = self.root.to_owned();
         for component in path.components() {
             let Component::Normal(step) = component else {
@@ -271,7 +276,7 @@ impl Overlay<'_> {
         if way == self.root {
             return Err(outside());
         }
-        Ok(path.to_owned())
+        Ok(path.components().collect())
     }
 
     fn exists(&self, path: &Path) -> bool {

@@ -270,3 +270,15 @@ fn a_file_below_a_file_or_in_place_of_a_folder_is_refused_before_anything_is_wri
     let error = refused(&[&create("Lib/a"), &long]);
     assert!(matches!(error, Error::Outside { .. }), "{error}");
 }
+
+#[test]
+fn a_file_is_not_given_a_folders_name() {
+    // What fuzzing found: folders were made for it before it could not be written.
+    for name in ["Lib/new/to.py/", "Lib/new/to.py/."] {
+        let rename = GIT.replace("rename to Lib/to.py", &format!("rename to {name}"));
+        assert!(
+            matches!(refused(&[&rename]), Error::Outside { .. }),
+            "{name}"
+        );
+    }
+}
