@@ -107,20 +107,12 @@ impl Question<'_> {
     /// What the host is, as far as compatibility patches ask; nothing is installed.
     ///
     /// # Errors
-    /// [`ToolchainError`] when nothing can be compiled.
-    pub fn facts(&self) -> Result<HostFacts, ToolchainError> {
-        let toolchain = Toolchain::find(self.caller, self.environment, self.scratch)?;
-        let prerequisites = Prerequisites::probe(
-            self.requirements,
-            &toolchain,
-            self.environment,
-            self.scratch,
-        )?;
-        let ready = Ready {
-            toolchain,
-            prerequisites,
-        };
-        Ok(ready.facts())
+    /// [`Error::Toolchain`] when nothing can be compiled.
+    pub fn facts(&self) -> Result<HostFacts, Error> {
+        match self.survey()? {
+            Survey::Complete(ready) => Ok(ready.facts()),
+            Survey::Tools { error, .. } => Err(error.into()),
+        }
     }
 
     /// The command that would install these on this host; `None` when that is not known.
