@@ -7,9 +7,10 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::shelf::{Item, KeptFile, Shelf, remove_if_there};
+use super::shelf::{Item, KeptFile, Shelf};
 use super::{Error, Target};
 use crate::digest::Sha256;
+use crate::durable::{remove_if_there, sync_folder};
 use crate::interrupt::uninterrupted;
 use crate::source::ensurepip::EnsurepipPatch;
 
@@ -361,9 +362,7 @@ pub(super) fn sweep(folders: &[PathBuf]) {
 /// Renames of different folders reach the disk in the order of these calls.
 fn sync_folders(folders: &mut BTreeSet<PathBuf>) -> Result<(), Error> {
     for folder in std::mem::take(folders) {
-        fs_err::File::open(&folder)
-            .and_then(|opened| opened.sync_all())
-            .map_err(Error::file(&folder))?;
+        sync_folder(&folder).map_err(Error::file(&folder))?;
     }
     Ok(())
 }

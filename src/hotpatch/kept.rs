@@ -338,7 +338,7 @@ impl<'r> Kept<'r> {
     fn forget(&mut self) -> Result<(), Error> {
         let folder = self.folder();
         let remove = || -> io::Result<()> {
-            super::shelf::remove_if_there(&folder.join(RECORD))?;
+            crate::durable::remove_if_there(&folder.join(RECORD))?;
             if folder.is_dir() {
                 fs_err::File::open(&folder)?.sync_all()?;
                 fs_err::remove_dir_all(&folder)?;

@@ -174,7 +174,7 @@ fn keep(file: &Path, folder: &Path, number: u32) -> io::Result<Item> {
         });
     }
     let copy = folder.join(number.to_string());
-    remove_if_there(&copy)?;
+    crate::durable::remove_if_there(&copy)?;
     link_or_copy(file, &copy)?;
     Ok(Item::File(KeptFile {
         kept: number,
@@ -194,13 +194,6 @@ fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
     }
     fs_err::copy(from, to)?;
     fs_err::File::open(to)?.sync_all()
-}
-
-pub(super) fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs_err::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

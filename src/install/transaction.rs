@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use crate::durable::{bring, remove_if_there, rename_to_nothing, sync_file_system, sync_folder};
 use crate::interrupt::{HeldFolder, uninterrupted};
 use crate::lock;
 use crate::progress::Reporter;
@@ -395,13 +396,6 @@ fn read_committed(prefix: &Path) -> io::Result<Option<Journal>> {
     }
 }
 
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs_err::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
 /// Removes a prefix that holds nothing any more but the transaction's folder; says whether it is gone.
 /// By one rename, so that no killed process leaves half of it under its own name.
 fn remove_prefix(prefix: &Path) -> io::Result<bool> {
@@ -471,60 +465,6 @@ fn sweep_beside(prefix: &Path) {
             }
         }
     }
-}
-
-/// Renames to a path where nothing stands. Where something has come to stand there in the last moment,
-/// that stays, as far as the file system can do this.
-fn rename_to_nothing(from: &Path, to: &Path) -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        use rustix::io::Errno;
-        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
-            Err(error) => {
-                let error = io::Error::from(error);
-                let text = format!("{} cannot be put in place: {error}", to.display());
-                return Err(io::Error::new(error.kind(), text));
-            }
-            Ok(()) => return Ok(()),
-        }
-    }
-    fs_err::rename(from, to)
-}
-
-/// Moves `from` to `to`, or copies it where they are on different file systems.
-pub(super) fn bring(from: &Path, to: &Path) -> io::Result<()> {
-    match std::fs::rename(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            if from.symlink_metadata()?.is_symlink() {
-                std::os::unix::fs::symlink(fs_err::read_link(from)?, to)
-            } else {
-                // The mode goes along; the owner is whoever runs this, as with `install`.
-                fs_err::copy(from, to).map(|_| ())
-            }
-        }
-        Err(_) => fs_err::rename(from, to),
-        Ok(()) => Ok(()),
-    }
-}
-
-pub(super) fn sync_file_system(path: &Path) -> io::Result<()> {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        let folder = fs_err::File::open(path)?;
-        rustix::fs::syncfs(&folder)?;
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    {
-        let _ = path;
-        rustix::fs::sync();
-    }
-    Ok(())
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    fs_err::File::open(path)?.sync_all()
 }
 
 fn prefix_error(prefix: &Path, source: io::Error) -> Error {
