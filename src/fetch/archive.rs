@@ -41,6 +41,26 @@ pub(super) struct Candidate {
     pub(super) signature: Option<GoodSignature>,
 }
 
+impl Candidate {
+    fn at_address(file: StoredFile, origin: &Origin, address: &Address) -> Self {
+        Self {
+            file,
+            origin: label(origin),
+            beside: Beside::Address(address.with_suffix(ENDING)),
+            signature: None,
+        }
+    }
+
+    fn at_path(file: StoredFile, path: &Path) -> Self {
+        Self {
+            file,
+            origin: path.display().to_string(),
+            beside: Beside::File(signature_beside(path)),
+            signature: None,
+        }
+    }
+}
+
 /// What asking one origin came to: a file, or all its answers.
 pub(super) type Found = Result<Candidate, Vec<Attempt>>;
 
@@ -143,12 +163,7 @@ impl Search<'_> {
             .copy_in(path, &self.digests())
             .map_err(|source| self.context.store_error(source))?;
         match copied {
-            Ok(file) => Ok(Ok(Candidate {
-                file,
-                origin: path.display().to_string(),
-                beside: Beside::File(signature_beside(path)),
-                signature: None,
-            })),
+            Ok(file) => Ok(Ok(Candidate::at_path(file, path))),
             Err(found) => Err(Error::WrongSource {
                 source_given: path.display().to_string(),
                 version: self.version.to_string(),
@@ -171,12 +186,7 @@ impl Search<'_> {
             return Ok(signed.map_err(|answer| vec![miss(origin, answer)]));
         }
         match self.download(address, None, phase) {
-            Ok(file) => Ok(Ok(Candidate {
-                file,
-                origin: label(origin),
-                beside: Beside::Address(address.with_suffix(ENDING)),
-                signature: None,
-            })),
+            Ok(file) => Ok(Ok(Candidate::at_address(file, origin, address))),
             Err(DownloadError::Store(source)) => Err(self.context.store_error(source)),
             Err(DownloadError::WrongDigest {
                 address,
@@ -231,12 +241,7 @@ impl Search<'_> {
         let copied = self.context.store.copy_in(path, &self.digests());
         let copied = copied.map_err(|source| self.context.store_error(source))?;
         Ok(match copied {
-            Ok(file) => Ok(Candidate {
-                file,
-                origin: path.display().to_string(),
-                beside: Beside::File(signature_beside(path)),
-                signature: None,
-            }),
+            Ok(file) => Ok(Candidate::at_path(file, path)),
             Err(found) => Err(Miss::WrongDigest {
                 name: name.to_owned(),
                 found,
@@ -316,12 +321,7 @@ impl Search<'_> {
         phase: &mut dyn Phase,
     ) -> Result<Result<Candidate, Miss>, Error> {
         match self.download(address, Some(expected), phase) {
-            Ok(file) => Ok(Ok(Candidate {
-                file,
-                origin: label(origin),
-                beside: Beside::Address(address.with_suffix(ENDING)),
-                signature: None,
-            })),
+            Ok(file) => Ok(Ok(Candidate::at_address(file, origin, address))),
             Err(DownloadError::Store(source)) => Err(self.context.store_error(source)),
             Err(error) => Ok(Err(error.into())),
         }
