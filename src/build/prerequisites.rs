@@ -97,6 +97,7 @@ impl Prerequisites {
     ) -> Result<Self, ToolchainError> {
         let prober = Prober {
             requirements,
+            release_flags: release_flags(requirements),
             pkg_config: toolchain
                 .pkg_config
                 .as_ref()
@@ -251,6 +252,8 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> 
 
 struct Prober<'a> {
     requirements: Requirements<'a>,
+    /// What every program is told of the release.
+    release_flags: Vec<String>,
     pkg_config: Option<&'a Path>,
     trial: Trial<'a>,
 }
@@ -351,13 +354,8 @@ impl Prober<'_> {
                 .iter()
                 .any(|start| word.starts_with(start))
         };
-        let Requirements { python, compat, .. } = self.requirements;
-        let mends = compat.patches_for(python).into_iter();
-        let mends = mends.map(|name| format!("-DMENDED_{}", name.replace(['-', '.'], "_")));
         let mut flags = Flags {
-            compile: std::iter::once(format!("-DPYTHON_HEX={}", hex(python)))
-                .chain(mends)
-                .collect(),
+            compile: self.release_flags.clone(),
             link: words.iter().filter(links).cloned().collect(),
         };
         flags
@@ -446,6 +444,16 @@ impl Prober<'_> {
         let words = answer.stdout.split_whitespace().map(ToOwned::to_owned);
         answer.status.success().then(|| words.collect())
     }
+}
+
+/// The macros that a [`Probe`]'s program may ask.
+fn release_flags(requirements: Requirements<'_>) -> Vec<String> {
+    let Requirements { python, compat, .. } = requirements;
+    let mends = compat.patches_for(python).into_iter();
+    let mends = mends.map(|name| format!("-DMENDED_{}", name.replace(['-', '.'], "_")));
+    std::iter::once(format!("-DPYTHON_HEX={}", hex(python)))
+        .chain(mends)
+        .collect()
 }
 
 /// `0x030B02` for 3.11.2.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{
     Prerequisites, Prober, Requirements, Standing, all_capabilities, canonical_name, hex,
-    in_parallel,
+    in_parallel, release_flags,
 };
 use crate::build::environment::BuildEnvironment;
 use crate::build::modules::{PROBES, Probe};
@@ -77,6 +77,7 @@ fn what_is_there_is_told_from_what_is_not() {
     let modules = policy(&[], &[]);
     let prober = Prober {
         requirements: requirements("3.11.2", &modules),
+        release_flags: release_flags(requirements("3.11.2", &modules)),
         pkg_config: None,
         trial: Trial {
             compiler: &toolchain.compiler.words,
@@ -182,6 +183,7 @@ fn flags_of_the_environment_are_used_and_passed_on() {
         let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
         let prober = Prober {
             requirements: requirements(python, &modules),
+            release_flags: release_flags(requirements(python, &modules)),
             pkg_config,
             trial: Trial {
                 compiler: &toolchain.compiler.words,
