@@ -93,6 +93,9 @@ pub enum HeaderError {
     /// There is no version that it could ever be for.
     #[error("its header names no range of CPython versions: `python` is empty")]
     NoRange,
+    /// A release is mended and wants mending.
+    #[error("its header says that {0} is mended, and that the patch is for it")]
+    MendedInRange(PythonVersion),
     /// It does nothing.
     #[error("it has neither a diff nor flags")]
     Empty,
@@ -116,6 +119,11 @@ impl Header {
             toml::from_str(text).map_err(|error| HeaderError::Toml(Box::new(error)))?;
         if header.python.is_empty() {
             return Err(HeaderError::NoRange);
+        }
+        if let Some(mended) = header.mended
+            && header.range_of(mended).is_some()
+        {
+            return Err(HeaderError::MendedInRange(mended));
         }
         if diff.trim_ascii().is_empty() && header.flags.values().all(Vec::is_empty) {
             return Err(HeaderError::Empty);
@@ -236,6 +244,8 @@ CFLAGS = ['-fwrapv', '-O2']
         assert!(broken("CFLAGS", "PATH").contains("unknown variant `PATH`"));
         let no_range = broken("['>=2.7.9,<2.8', '>=3.4,<3.7.4']", "[]");
         assert!(no_range.contains("names no range"), "{no_range}");
+        let both = broken("mended = '3.7.4'", "mended = '3.7.3'");
+        assert!(both.contains("3.7.3 is mended"), "{both}");
         let open = FULL.split("+++\n---").next().unwrap();
         assert!(matches!(
             Header::split(open.as_bytes()),
