@@ -32,6 +32,33 @@ impl Confinement {
         let starter: Vec<OsString> = [self.network.starter(), user].concat();
         command.started_by(&starter)
     }
+
+    /// Lets the user, if there is one, work in `folder` and all that is in it.
+    ///
+    /// # Errors
+    /// [`BuildUserError::Owner`] and [`BuildUserError::Shut`].
+    pub fn give(
+        &self,
+        folder: &Path,
+        environment: &BuildEnvironment,
+    ) -> Result<(), BuildUserError> {
+        match &self.user {
+            Some(user) => user.give(folder, environment),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives `folder` and all that is in it back to whoever runs pybuild, so that nobody else changes
+    /// what is about to be checked and installed.
+    ///
+    /// # Errors
+    /// [`BuildUserError::Owner`].
+    pub fn take_back(&self, folder: &Path) -> Result<(), BuildUserError> {
+        match &self.user {
+            Some(_) => give(folder, Uid::effective(), Gid::effective()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Why no build can be run as that user.
@@ -156,14 +183,7 @@ impl BuildUser {
     }
 
     /// Gives `folder` and all that is in it to the user, and proves that they can work there.
-    ///
-    /// # Errors
-    /// [`BuildUserError::Owner`] and [`BuildUserError::Shut`].
-    pub fn give(
-        &self,
-        folder: &Path,
-        environment: &BuildEnvironment,
-    ) -> Result<(), BuildUserError> {
+    fn give(&self, folder: &Path, environment: &BuildEnvironment) -> Result<(), BuildUserError> {
         give(folder, self.user, self.group)?;
         let trial = Command::new("/bin/sh", "/")
             .with_variables(environment.variables())
@@ -186,15 +206,7 @@ impl BuildUser {
     }
 }
 
-/// Gives `folder` and all that is in it back to whoever runs pybuild, so that nobody else changes
-/// what is about to be checked and installed.
-///
-/// # Errors
-/// [`BuildUserError::Owner`].
-pub fn take_back(folder: &Path) -> Result<(), BuildUserError> {
-    give(folder, Uid::effective(), Gid::effective())
-}
-
+/// Makes `folder` and all that is in it belong to `user`.
 fn give(folder: &Path, user: Uid, group: Gid) -> Result<(), BuildUserError> {
     for entry in walkdir::WalkDir::new(folder) {
         let (path, changed) = match entry {

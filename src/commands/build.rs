@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::session::{Session, SourceWish};
-use crate::build::confinement::{Confinement, take_back};
+use crate::build::confinement::Confinement;
 use crate::build::environment::BuildEnvironment;
 use crate::build::isolation::Isolation;
 use crate::build::prerequisites::Requirements;
@@ -19,7 +19,7 @@ use crate::install::{self, Installation, Papers, prefix, record};
 use crate::progress::Reporter;
 use crate::resolve;
 use crate::resolve::compat::{self, HostFacts};
-use crate::resolve::plan::{Draft, InstallPrefix, Plan, WheelLocation};
+use crate::resolve::plan::{Draft, InstallPrefix, PatchOrigin, Plan, WheelLocation};
 use crate::resolve::version::PythonVersion;
 use crate::scratch::{Scratch, SideFolder};
 use crate::settings::{BuildSettings, Mode, WhenInstalled, WhenMissing};
@@ -210,26 +210,11 @@ impl Workshop<'_> {
         let tree = source::apply_patches(tree, plan, &inputs, self.session.reporter)?;
         let patches = tree.patches().to_vec();
 
-        let network = Isolation::find(
-            self.settings.build_network,
-            self.session.environment,
-            &environment,
-            &scratch.made_folder("probe")?,
-        );
-        if let Isolation::Host { because } = &network {
-            self.session.reporter.detail(&format!(
-                "the build is not kept from the network: {because}"
-            ));
-        }
-        let confinement = Confinement {
-            network,
-            user: self.settings.build_user.clone(),
-        };
+        let confinement = self.confinement(scratch, &environment)?;
         let destdir = scratch.made_folder("destdir")?;
-        if let Some(user) = &confinement.user {
-            user.give(scratch.path(), &environment)
-                .map_err(build::Error::from)?;
-        }
+        confinement
+            .give(scratch.path(), &environment)
+            .map_err(build::Error::from)?;
         let site = Site {
             environment: &environment,
             confinement: &confinement,
@@ -241,9 +226,9 @@ impl Workshop<'_> {
         let tree = build::configure(tree, plan, &site)?;
         let tree = build::make(tree, plan, &site)?;
         let staged = install::stage(&tree, plan, destdir, &site)?;
-        if confinement.user.is_some() {
-            take_back(staged.destdir()).map_err(build::Error::from)?;
-        }
+        confinement
+            .take_back(staged.destdir())
+            .map_err(build::Error::from)?;
         let expected = expected_modules(&ready);
         let checked = install::check(staged, plan, &expected, &scratch.home()?, &site)
             .map_err(install::Error::from)?;
@@ -252,7 +237,7 @@ impl Workshop<'_> {
             pybuild: env!("CARGO_PKG_VERSION").to_owned(),
             finished: jiff::Timestamp::now(),
             plan: plan.clone(),
-            inputs: describe(&inputs),
+            inputs: describe(plan, &inputs),
             patches: patches.iter().map(|(name, _)| name.clone()).collect(),
             tools: ready.toolchain,
             environment: environment.taken_over().clone(),
@@ -272,6 +257,29 @@ impl Workshop<'_> {
             self.settings.in_the_way,
             self.session.reporter,
         )?)
+    }
+
+    /// What this host and the settings let the build's commands be confined by.
+    fn confinement(
+        &self,
+        scratch: &Scratch,
+        environment: &BuildEnvironment,
+    ) -> Result<Confinement, Error> {
+        let network = Isolation::find(
+            self.settings.build_network,
+            self.session.environment,
+            environment,
+            &scratch.made_folder("probe")?,
+        );
+        if let Isolation::Host { because } = &network {
+            self.session.reporter.detail(&format!(
+                "the build is not kept from the network: {because}"
+            ));
+        }
+        Ok(Confinement {
+            network,
+            user: self.settings.build_user.clone(),
+        })
     }
 
     fn prepare_host(
@@ -301,7 +309,8 @@ fn expected_modules(ready: &Ready) -> BTreeSet<String> {
     present.map(|module| module.module.clone()).collect()
 }
 
-fn describe(inputs: &VerifiedInputs) -> Vec<InputRecord> {
+/// What went in; a patch that is not for this release, by its own header, did not.
+fn describe(plan: &Plan, inputs: &VerifiedInputs) -> Vec<InputRecord> {
     let source = match inputs.source() {
         VerifiedSource::Archive(archive) => InputRecord {
             name: archive.name().to_owned(),
@@ -325,9 +334,11 @@ fn describe(inputs: &VerifiedInputs) -> Vec<InputRecord> {
         },
         proofs: Vec::new(),
     });
-    let patches = inputs.patches().iter().map(|patch| InputRecord {
-        name: patch.path().display().to_string(),
-        sha256: Some(crate::digest::Sha256::of(patch.content())),
+    let given = plan.patches.iter();
+    let given = given.filter(|patch| patch.origin == PatchOrigin::File);
+    let patches = given.map(|patch| InputRecord {
+        name: patch.name.clone(),
+        sha256: Some(patch.sha256),
         from: "--patch".to_owned(),
         proofs: Vec::new(),
     });
