@@ -211,6 +211,17 @@ impl SideFolder {
             Err(source) => Err(Error::Scratch { path, source }),
         }
     }
+
+    /// A folder in it that nobody else has, and that goes when it is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Scratch`] when it cannot be created.
+    pub fn fresh(&self) -> Result<tempfile::TempDir, Error> {
+        tempfile::tempdir_in(self.folder.path()).map_err(|source| Error::Scratch {
+            path: self.folder.path().to_owned(),
+            source,
+        })
+    }
 }
 
 /// The build folder.

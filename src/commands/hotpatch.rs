@@ -5,18 +5,16 @@ use std::path::Path;
 
 use super::session::Session;
 use crate::cli::HotpatchArguments;
-use crate::command::Runner;
 use crate::environment::Environment;
 use crate::error::{Error, Explain as _};
 use crate::hotpatch::{
     self, Arrangement, Expected, InstalledChange, Kept, KeptRecord, Proof, Target, processes_of,
 };
 use crate::install;
-use crate::interrupt::HeldFolder;
-use crate::lock::ScratchFolder;
 use crate::output::Output;
 use crate::progress::{Reporter, Unit};
 use crate::resolve::plan::{Pin, Pins};
+use crate::scratch::SideFolder;
 use crate::settings::hotpatch::{
     HotpatchSettings, InstalledPackages, Mode, ProofWish, RunningProcesses, Task,
 };
@@ -93,37 +91,6 @@ struct Job {
     arrangement: Arrangement,
 }
 
-/// The folder for the proof and for what is fetched, and the log of what runs there.
-struct Scratch {
-    folder: ScratchFolder,
-    runner: Runner,
-    _held: HeldFolder,
-}
-
-impl Scratch {
-    fn new(session: &Session<'_>) -> Result<Self, Error> {
-        let failed = |source| Error::Scratch {
-            path: session.store.root().to_owned(),
-            source,
-        };
-        let folder = session.store.scratch("hotpatch").map_err(failed)?;
-        let runner = Runner::with_log(folder.path().join("log")).map_err(hotpatch::Error::from)?;
-        Ok(Self {
-            _held: HeldFolder::new(folder.path().to_owned()),
-            folder,
-            runner,
-        })
-    }
-
-    /// A new folder in it.
-    fn made(&self) -> Result<tempfile::TempDir, Error> {
-        tempfile::tempdir_in(self.folder.path()).map_err(|source| Error::Scratch {
-            path: self.folder.path().to_owned(),
-            source,
-        })
-    }
-}
-
 impl Hotpatch<'_> {
     fn pin(&self, targets: Vec<Target>) -> Result<(), Error> {
         let Task::Pin {
@@ -137,7 +104,7 @@ impl Hotpatch<'_> {
             return Ok(());
         };
         let session = Session::new(index_url.clone(), *network, self.environment, self.reporter)?;
-        let scratch = Scratch::new(&session)?;
+        let scratch = SideFolder::new(&session.store, PHASE)?;
         let mut jobs = Vec::new();
         let several = targets.len() > 1;
         for target in targets {
@@ -146,7 +113,7 @@ impl Hotpatch<'_> {
                 self.reporter.note(&format!("{}:", name_of(&target)));
             }
             let pins = session.pins(target.version(), pip, setuptools)?;
-            let wheels = session.fetch_wheels(&pins, &scratch.runner)?;
+            let wheels = session.fetch_wheels(&pins, scratch.runner())?;
             let wish = Repin::of(&pins, |input| {
                 let wheel = wheels.iter().find(|wheel| wheel.input() == input);
                 wheel.map_or(Path::new(""), |wheel| wheel.path())
@@ -233,7 +200,7 @@ impl Hotpatch<'_> {
     }
 
     /// Changes one interpreter and proves it; puts everything back when that fails.
-    fn change(&self, kept: &mut Kept<'_>, job: &Job, scratch: &Scratch) -> Result<(), Error> {
+    fn change(&self, kept: &mut Kept<'_>, job: &Job, scratch: &SideFolder) -> Result<(), Error> {
         match self.change_and_prove(kept, job, scratch) {
             Ok(()) => {
                 kept.settle();
@@ -257,7 +224,7 @@ impl Hotpatch<'_> {
         &self,
         kept: &mut Kept<'_>,
         job: &Job,
-        scratch: &Scratch,
+        scratch: &SideFolder,
     ) -> Result<(), Error> {
         let target = &job.target;
         let phase = self.reporter.begin(PHASE, Unit::Steps, None);
@@ -269,7 +236,7 @@ impl Hotpatch<'_> {
             let outcome = difference(before.as_ref(), bundled(target).as_ref());
             phase.finish(&format!("{}: {outcome}", name_of(target)));
         }
-        let folder = scratch.made()?;
+        let folder = scratch.fresh()?;
         if self.settings.installed() == InstalledPackages::Upgrade {
             let phase = self.reporter.begin("install", Unit::Steps, None);
             let change = InstalledChange::make(
@@ -277,7 +244,7 @@ impl Hotpatch<'_> {
                 &job.pins,
                 folder.path(),
                 self.environment,
-                &scratch.runner,
+                scratch.runner(),
             )?;
             kept.install(&change, &job.pins)?;
             phase.finish(&format!("{} into site-packages", listed(&job.pins)));
@@ -294,7 +261,7 @@ impl Hotpatch<'_> {
                 target,
                 scratch: folder.path(),
                 environment: self.environment,
-                runner: &scratch.runner,
+                runner: scratch.runner(),
             };
             let pip = proof.ensurepip(&expected)?;
             let mut outcome = if target.version().series().0 >= 3 {
