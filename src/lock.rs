@@ -78,14 +78,34 @@ pub fn try_take(file: &File, path: &Path) -> io::Result<bool> {
 /// # Errors
 /// When it cannot be opened; [`LockError`].
 pub fn open_locked(path: &Path, what: &str, reporter: &dyn Reporter) -> io::Result<fs_err::File> {
-    let mut said = false;
-    loop {
-        let file = fs_err::OpenOptions::new()
+    let open = || {
+        fs_err::OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .open(path)?;
+            .open(path)
+    };
+    wait_for(path, open, what, reporter)
+}
+
+/// The same for a folder, which has to be there.
+///
+/// # Errors
+/// When it cannot be opened; [`LockError`], also where only files can be locked, as with NFS.
+pub fn lock_folder(path: &Path, what: &str, reporter: &dyn Reporter) -> io::Result<fs_err::File> {
+    wait_for(path, || fs_err::File::open(path), what, reporter)
+}
+
+fn wait_for(
+    path: &Path,
+    open: impl Fn() -> io::Result<fs_err::File>,
+    what: &str,
+    reporter: &dyn Reporter,
+) -> io::Result<fs_err::File> {
+    let mut said = false;
+    loop {
+        let file = open()?;
         if !try_take(file.file(), path)? {
             if !said {
                 let holder = holder_of(file.file())
@@ -97,7 +117,7 @@ pub fn open_locked(path: &Path, what: &str, reporter: &dyn Reporter) -> io::Resu
         } else if is_at(file.file(), path)? {
             return Ok(file);
         }
-        // Else whoever had the lock has renamed or deleted the file that it was on.
+        // Else whoever had the lock has renamed or deleted what it was on.
     }
 }
 

@@ -251,11 +251,13 @@ impl Workshop<'_> {
             patches,
             log: scratch.runner().log_path().to_owned(),
         };
+        let reporter = self.session.reporter;
+        let _turn = hotpatch::Turn::take_if_there(plan.prefix.path(), plan.python, reporter)?;
         Ok(install::commit(
             &checked,
             papers,
             self.settings.in_the_way,
-            self.session.reporter,
+            reporter,
         )?)
     }
 

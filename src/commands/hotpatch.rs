@@ -8,7 +8,8 @@ use crate::cli::HotpatchArguments;
 use crate::environment::Environment;
 use crate::error::{Error, Explain as _};
 use crate::hotpatch::{
-    self, Arrangement, Expected, InstalledChange, Kept, KeptRecord, Proof, Target, processes_of,
+    self, Arrangement, Expected, InstalledChange, Kept, KeptRecord, Proof, Target, Turn,
+    processes_of,
 };
 use crate::install;
 use crate::output::Output;
@@ -44,7 +45,7 @@ pub fn run(
         output,
     };
     match &settings.task {
-        Task::Undo => hotpatch.undo(targets),
+        Task::Undo => hotpatch.undo(&targets),
         Task::Pin { .. } => hotpatch.pin(targets),
     }
 }
@@ -66,10 +67,9 @@ fn find(
             }
         }
         let target = Target::find(given, environment)?;
-        if targets
-            .iter()
-            .all(|other| other.stdlib() != target.stdlib())
-        {
+        // Two names of one folder are one interpreter.
+        let folder = |target: &Target| target.stdlib().canonicalize().ok();
+        if targets.iter().all(|other| folder(other) != folder(&target)) {
             targets.push(target);
         }
     }
@@ -105,10 +105,14 @@ impl Hotpatch<'_> {
         };
         let session = Session::new(index_url.clone(), *network, self.environment, self.reporter)?;
         let scratch = SideFolder::new(&session.store, PHASE)?;
+        // Before anything is looked at that another process may be changing.
+        let opened = match self.settings.mode {
+            Mode::DryRun => Vec::new(),
+            Mode::Change => self.open(&targets)?,
+        };
         let mut jobs = Vec::new();
         let several = targets.len() > 1;
         for target in targets {
-            self.ensure_changeable(&target)?;
             if several {
                 self.reporter.note(&format!("{}:", name_of(&target)));
             }
@@ -135,20 +139,27 @@ impl Hotpatch<'_> {
             }
             return Ok(());
         }
-        let opened = jobs
-            .into_iter()
-            .map(|job| Ok((Kept::open(&job.target, self.reporter)?, job)))
-            .collect::<Result<Vec<_>, hotpatch::Error>>()?;
+        let opened = opened.into_iter().zip(jobs).collect();
         self.each(opened, |(mut kept, job)| {
             self.change(&mut kept, &job, &scratch)
         })
     }
 
+    /// What is kept of each interpreter, none of which another process changes until these are dropped.
+    fn open(&self, targets: &[Target]) -> Result<Vec<Kept<'_>>, Error> {
+        for target in targets {
+            self.ensure_changeable(target)?;
+        }
+        let turns = Turn::take_each(targets, self.reporter)?;
+        let mut opened = Vec::new();
+        for (target, turn) in targets.iter().zip(turns) {
+            opened.push(Kept::open(target, turn, self.reporter)?);
+        }
+        Ok(opened)
+    }
+
     /// What is refused before anything is fetched.
     fn ensure_changeable(&self, target: &Target) -> Result<(), Error> {
-        if self.settings.mode == Mode::DryRun {
-            return Ok(());
-        }
         if self.settings.installed() == InstalledPackages::Upgrade {
             target.ensure_packages_are_its_own()?;
         }
@@ -278,19 +289,16 @@ impl Hotpatch<'_> {
         Ok(())
     }
 
-    fn undo(&self, targets: Vec<Target>) -> Result<(), Error> {
+    fn undo(&self, targets: &[Target]) -> Result<(), Error> {
         if self.settings.mode == Mode::DryRun {
-            for target in &targets {
+            for target in targets {
                 self.show_undo(target)?;
             }
             return Ok(());
         }
-        let mut opened = Vec::new();
-        for target in targets {
-            self.ensure_changeable(&target)?;
-            let kept = Kept::open(&target, self.reporter)?;
+        let opened = self.open(targets)?;
+        for kept in &opened {
             kept.ensure_undoable()?;
-            opened.push(kept);
         }
         self.each(opened, |mut kept| {
             let name = name_of(kept.target());

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::UninstallArguments;
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::hotpatch::Turn;
 use crate::install::{self, Leaving, Recovered, prefix, record};
 use crate::output::Output;
 use crate::progress::{Reporter, Unit};
@@ -66,6 +67,7 @@ pub fn run(
         Err(Error::Install(install::Error::NotInstalled { .. })) if finished => return Ok(()),
         found => found?,
     };
+    let _turn = Turn::take_if_there(&prefix, version, reporter)?;
     let phase = reporter.begin("uninstall", Unit::Steps, None);
     let leaving = install::uninstall(&prefix, version, reporter)?;
     phase.finish(&format!(

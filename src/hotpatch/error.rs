@@ -7,6 +7,7 @@ use super::running::Process;
 use crate::command::CommandError;
 use crate::error::{ExitStatus, Explain};
 use crate::install;
+use crate::lock::{self, LockError};
 use crate::resolve::version::PythonVersion;
 
 /// Why an installed interpreter was not changed, or not put back.
@@ -90,12 +91,6 @@ pub enum Error {
         python: PathBuf,
         /// The file that says so.
         marker: PathBuf,
-    },
-    /// Another process is changing it.
-    #[error("another pybuild is changing {}", path.display())]
-    Busy {
-        /// The folder of `ensurepip`.
-        path: PathBuf,
     },
     /// A file cannot be read or written.
     #[error("{} cannot be worked on", path.display())]
@@ -256,7 +251,7 @@ impl Explain for Error {
             Self::ExternallyManaged { .. } => {
                 "leave out --upgrade-installed: ensurepip alone is brought up to date, and with it every new venv".to_owned()
             }
-            Self::Busy { .. } => "wait for it to end, then run this again".to_owned(),
+            Self::File { source, .. } if LockError::is(source) => lock::HINT.to_owned(),
             Self::File { .. } => {
                 "check the space and who may read and write there, then run this again".to_owned()
             }

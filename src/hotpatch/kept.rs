@@ -4,7 +4,6 @@
 //! it without a record is litter.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -15,10 +14,9 @@ use super::arrangement::{Arrangement, is_compiled, sweep};
 use super::installed::InstalledChange;
 use super::kept_record::{KeptRecord, RECORD, folder};
 use super::shelf::{Item, Shelf};
-use super::{Error, Target};
+use super::{Error, Target, Turn};
 use crate::digest::Sha256;
 use crate::install::{Manifest, record};
-use crate::lock;
 use crate::progress::Reporter;
 use crate::resolve::plan::Pins;
 
@@ -63,20 +61,17 @@ pub struct Kept<'r> {
     began: Option<KeptRecord>,
     /// What stood there when this run began to change it.
     before: Vec<(Part, Shelf)>,
-    _lock: File,
+    _turn: Turn,
 }
 
 impl<'r> Kept<'r> {
-    /// What is kept of this interpreter, after clearing away what a killed process left half done.
+    /// What is kept of this interpreter, whose `turn` it is, after clearing away what a killed process
+    /// left half done.
     ///
     /// # Errors
-    /// [`Error::Busy`]; when the record is not understood or not of this interpreter.
-    pub fn open(target: &Target, reporter: &'r dyn Reporter) -> Result<Self, Error> {
+    /// When the record is not understood or not of this interpreter.
+    pub fn open(target: &Target, turn: Turn, reporter: &'r dyn Reporter) -> Result<Self, Error> {
         let ensurepip = target.stdlib().join("ensurepip");
-        let lock = File::open(&ensurepip).map_err(Error::file(&ensurepip))?;
-        if !lock::try_take(&lock, &ensurepip).map_err(Error::file(&ensurepip))? {
-            return Err(Error::Busy { path: ensurepip });
-        }
         crate::install::recover(target.prefix(), reporter)?;
         let record = KeptRecord::of(target)?;
         let venv = target.stdlib().join("venv");
@@ -97,7 +92,7 @@ impl<'r> Kept<'r> {
             record,
             folders: folders.unwrap_or_default(),
             before: Vec::new(),
-            _lock: lock,
+            _turn: turn,
         };
         if kept.record.is_some() {
             kept.settle();

@@ -18,6 +18,7 @@ mod prove;
 mod running;
 mod shelf;
 mod target;
+mod turn;
 
 pub use arrangement::{Arrangement, Piece};
 pub use error::Error;
@@ -29,3 +30,4 @@ pub use prove::{Expected, Proof};
 pub use running::{Process, processes_of};
 pub use shelf::{Item, Shelf};
 pub use target::Target;
+pub use turn::Turn;

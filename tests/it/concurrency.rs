@@ -1,6 +1,7 @@
 //! Many processes at once: one store, one prefix or many, and locks that do not work.
 
 use std::ffi::OsString;
+use std::io::{BufRead, Read as _};
 use std::process::Stdio;
 
 use crate::context::snapshot;
@@ -111,12 +112,8 @@ fn who_waits_says_for_whom_and_a_lock_of_the_dead_is_none() {
         std::thread::yield_now();
     }
     let mut second = start("b");
-    let mut said = String::new();
     let mut lines = std::io::BufReader::new(second.stderr.take().unwrap());
-    while !said.contains("waiting for") {
-        let read = std::io::BufRead::read_line(&mut lines, &mut said).unwrap();
-        assert!(read > 0, "{said}");
-    }
+    let mut said = said_until(&mut lines, "waiting for");
     let whom = if std::path::Path::new("/proc/locks").exists() {
         format!(
             "waiting for another pybuild (process {}) that fetches http",
@@ -129,9 +126,71 @@ fn who_waits_says_for_whom_and_a_lock_of_the_dead_is_none() {
     scene.server.put(&path, whole);
     first.kill().unwrap();
     first.wait().unwrap();
-    std::io::Read::read_to_string(&mut lines, &mut said).unwrap();
+    lines.read_to_string(&mut said).unwrap();
     assert!(second.wait().unwrap().success(), "{said}");
     assert_eq!(scene.pip(&scene.context.path("work/b")), LATEST_PIP);
+}
+
+/// What a process says up to the line with this text.
+#[track_caller]
+fn said_until(lines: &mut impl BufRead, text: &str) -> String {
+    let mut said = String::new();
+    while !said.contains(text) {
+        let read = lines.read_line(&mut said).unwrap();
+        assert!(read > 0, "{said}");
+    }
+    said
+}
+
+#[test]
+fn who_changes_an_interpreter_is_waited_for_and_what_is_there_then_is_looked_at() {
+    let scene = Scene::new();
+    let prefix = scene.context.path("work/p").display().to_string();
+    let build = ["--prefix", &prefix, "--pip", "23.3.2", "--force"];
+    let hotpatch = |pip| ["hotpatch", &prefix, "--pip", pip, "--no-check"].map(OsString::from);
+    let commands = [
+        scene.arguments(&build),
+        hotpatch("24.0").to_vec(),
+        hotpatch("23.3.2").to_vec(),
+        ["uninstall", &prefix].map(OsString::from).to_vec(),
+    ];
+    // Together, and so that each is alone with the lock's holder too.
+    for together in [&commands[..3], &commands[1..3], &commands[3..]] {
+        scene.build(&["--prefix", &prefix]).success();
+        let ensurepip = scene.context.path("work/p/lib/python3.99/ensurepip");
+        let lock = std::fs::File::open(&ensurepip).unwrap();
+        lock.lock().unwrap();
+        let waiting: Vec<_> = together
+            .iter()
+            .map(|arguments| {
+                let mut command = scene.context.command(arguments);
+                command.stdout(Stdio::null()).stderr(Stdio::piped());
+                let mut child = command.spawn().unwrap();
+                let mut lines = std::io::BufReader::new(child.stderr.take().unwrap());
+                let said = said_until(&mut lines, "waiting for");
+                let whom = format!("that changes {}", ensurepip.display());
+                assert!(said.contains(&whom), "{said}");
+                (child, lines)
+            })
+            .collect();
+        drop(lock);
+        for (mut child, mut lines) in waiting {
+            let mut said = String::new();
+            lines.read_to_string(&mut said).unwrap();
+            assert!(child.wait().unwrap().success(), "{said}");
+        }
+        if together.len() == 1 {
+            assert!(!scene.context.path("work/p").exists());
+            continue;
+        }
+        // One pip, whichever came last, and not a mixture.
+        let bundled = fs_err::read_dir(ensurepip.join("_bundled")).unwrap();
+        assert_eq!(bundled.count(), 1);
+        let pip = scene.venv_pip(&scene.context.path("work/p"));
+        assert!(["23.3.2", "24.0"].contains(&pip.as_str()), "{pip}");
+        scene.context.run(["uninstall", &prefix]).success();
+    }
+    scene.assert_nothing_is_left_behind();
 }
 
 #[test]
