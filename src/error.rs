@@ -1,6 +1,7 @@
 //! What every step's error can say of itself: the exit code it leads to and what to do next.
 
 use crate::lock::{self, LockError};
+use crate::running::Running;
 use crate::{build, export, fetch, host, hotpatch, install, resolve, source};
 
 /// The process's exit code (the table is in README.md).
@@ -80,6 +81,9 @@ pub enum Error {
     /// See [`hotpatch::Error`].
     #[error(transparent)]
     Hotpatch(#[from] hotpatch::Error),
+    /// See [`Running`].
+    #[error(transparent)]
+    Running(#[from] Running),
     /// A file that the command line names is not there.
     #[error("{what} {} does not exist", path.display())]
     Missing {
@@ -134,6 +138,7 @@ impl Explain for Error {
             Self::Install(error) => error.exit_status(),
             Self::Export(error) => error.exit_status(),
             Self::Hotpatch(error) => error.exit_status(),
+            Self::Running(error) => error.exit_status(),
             Self::Missing { .. } | Self::Unreadable { .. } => ExitStatus::Input,
             Self::Scratch { .. } | Self::CurrentDirectory(_) | Self::Plan(_) | Self::Output(_) => {
                 ExitStatus::Failed
@@ -152,6 +157,7 @@ impl Explain for Error {
             Self::Install(error) => error.hint(),
             Self::Export(error) => error.hint(),
             Self::Hotpatch(error) => error.hint(),
+            Self::Running(error) => error.hint(),
             Self::Missing { .. } | Self::Unreadable { .. } => {
                 Some("check the path and who may read it".to_owned())
             }

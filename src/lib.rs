@@ -30,6 +30,7 @@ mod lock;
 pub mod output;
 pub mod progress;
 pub mod resolve;
+pub mod running;
 mod scratch;
 mod seam;
 pub mod settings;

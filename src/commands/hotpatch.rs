@@ -9,16 +9,13 @@ use crate::environment::Environment;
 use crate::error::{Error, Explain as _};
 use crate::hotpatch::{
     self, Arrangement, Expected, InstalledChange, Kept, KeptRecord, Proof, Target, Turn,
-    processes_of,
 };
 use crate::install;
 use crate::output::Output;
 use crate::progress::{Reporter, Unit};
 use crate::resolve::plan::{Pin, Pins};
 use crate::scratch::SideFolder;
-use crate::settings::hotpatch::{
-    HotpatchSettings, InstalledPackages, Mode, ProofWish, RunningProcesses, Task,
-};
+use crate::settings::hotpatch::{HotpatchSettings, InstalledPackages, Mode, ProofWish, Task};
 use crate::source;
 use crate::source::ensurepip::{Bundled, EnsurepipPatch, Repin, Stdlib, repin};
 
@@ -164,16 +161,7 @@ impl Hotpatch<'_> {
             target.ensure_packages_are_its_own()?;
         }
         target.ensure_writable()?;
-        if self.settings.running == RunningProcesses::Refuse {
-            let processes = processes_of(target.python());
-            if !processes.is_empty() {
-                return Err(hotpatch::Error::Running {
-                    python: target.python().to_owned(),
-                    processes,
-                }
-                .into());
-            }
-        }
+        self.settings.running.judge(target.python())?;
         Ok(())
     }
 

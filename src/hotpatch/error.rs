@@ -3,7 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::running::Process;
 use crate::command::CommandError;
 use crate::error::{ExitStatus, Explain};
 use crate::install;
@@ -75,14 +74,6 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: io::Error,
-    },
-    /// Processes run the interpreter now.
-    #[error("{} is running: {}", python.display(), listed(processes))]
-    Running {
-        /// The interpreter.
-        python: PathBuf,
-        /// The processes.
-        processes: Vec<Process>,
     },
     /// PEP 668: its site-packages belong to somebody else.
     #[error("the packages of {} are managed by something else: {} is there", python.display(), marker.display())]
@@ -191,19 +182,6 @@ fn shown(paths: &[PathBuf]) -> String {
     shown.join(", ")
 }
 
-fn listed(processes: &[Process]) -> String {
-    const MOST: usize = 5;
-    let mut shown: Vec<String> = processes
-        .iter()
-        .take(MOST)
-        .map(ToString::to_string)
-        .collect();
-    if processes.len() > MOST {
-        shown.push(format!("and {} more", processes.len() - MOST));
-    }
-    shown.join(", ")
-}
-
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {
@@ -244,9 +222,6 @@ impl Explain for Error {
             }
             Self::ReadOnly { .. } => {
                 "run as a user who may write there, or on a copy of the interpreter".to_owned()
-            }
-            Self::Running { .. } => {
-                "end these processes first; --even-if-running does it all the same, and what imported ensurepip before will look for wheels that are gone".to_owned()
             }
             Self::ExternallyManaged { .. } => {
                 "leave out --upgrade-installed: ensurepip alone is brought up to date, and with it every new venv".to_owned()

@@ -9,6 +9,7 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::fetch::Network;
 use crate::resolve::pins::PinRequest;
+use crate::running::WhenRunning;
 
 /// What is to be done to which interpreters.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub struct HotpatchSettings {
     /// What is to be done to them.
     pub task: Task,
     /// What to do about processes that run them.
-    pub running: RunningProcesses,
+    pub running: WhenRunning,
     /// Whether anything is done at all.
     pub mode: Mode,
 }
@@ -63,15 +64,6 @@ pub enum ProofWish {
     Skip,
 }
 
-/// What to do about processes that run the interpreter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunningProcesses {
-    /// Nothing is changed while there are any.
-    Refuse,
-    /// `--even-if-running`.
-    Ignore,
-}
-
 /// Whether anything is done at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -114,8 +106,8 @@ impl HotpatchSettings {
             task,
             running: choose(
                 arguments.even_if_running,
-                RunningProcesses::Ignore,
-                RunningProcesses::Refuse,
+                WhenRunning::Ignore,
+                WhenRunning::Refuse,
             ),
             mode: choose(arguments.dry_run, Mode::DryRun, Mode::Change),
         })

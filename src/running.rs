@@ -1,15 +1,77 @@
 //! Who runs an interpreter just now, as far as this process may know.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use crate::error::{ExitStatus, Explain};
+
+/// What to do about processes that run an interpreter which is to be changed or taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenRunning {
+    /// Nothing is changed while there are any.
+    Refuse,
+    /// `--even-if-running`.
+    Ignore,
+}
+
+impl WhenRunning {
+    /// Whether this interpreter may be changed now.
+    ///
+    /// # Errors
+    /// [`Running`].
+    pub fn judge(self, interpreter: &Path) -> Result<(), Running> {
+        let processes = match self {
+            Self::Refuse => processes_of(interpreter),
+            Self::Ignore => Vec::new(),
+        };
+        if processes.is_empty() {
+            return Ok(());
+        }
+        Err(Running {
+            interpreter: interpreter.to_owned(),
+            processes,
+        })
+    }
+}
+
+/// Processes run the interpreter now.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is running: {}", interpreter.display(), listed(processes))]
+pub struct Running {
+    interpreter: PathBuf,
+    processes: Vec<Process>,
+}
+
+impl Explain for Running {
+    fn exit_status(&self) -> ExitStatus {
+        ExitStatus::Failed
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("end these processes first; --even-if-running does it all the same, and they will not find what they have not read yet".to_owned())
+    }
+}
+
+fn listed(processes: &[Process]) -> String {
+    const MOST: usize = 5;
+    let mut shown: Vec<String> = processes
+        .iter()
+        .take(MOST)
+        .map(ToString::to_string)
+        .collect();
+    if processes.len() > MOST {
+        shown.push(format!("and {} more", processes.len() - MOST));
+    }
+    shown.join(", ")
+}
 
 /// A process that runs the interpreter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Process {
+struct Process {
     /// Its id.
-    pub id: u32,
+    id: u32,
     /// Its command line, as far as it is shown.
-    pub command: String,
+    command: String,
 }
 
 impl std::fmt::Display for Process {
@@ -20,8 +82,7 @@ impl std::fmt::Display for Process {
 
 /// The processes whose program is this file, virtual environments of it included, by process id.
 /// Where there is no `/proc` (proc(5)), nothing is known and nothing is found.
-#[must_use]
-pub fn processes_of(interpreter: &Path) -> Vec<Process> {
+fn processes_of(interpreter: &Path) -> Vec<Process> {
     let Ok(file) = interpreter.metadata() else {
         return Vec::new();
     };
