@@ -105,6 +105,10 @@ pub struct UninstallArguments {
     #[arg(long, value_name = "DIR")]
     pub prefix: Option<PathBuf>,
 
+    /// Take it away although processes are running it
+    #[arg(long)]
+    pub even_if_running: bool,
+
     /// Print the files that would go, and do nothing
     #[arg(long, help_heading = "Output")]
     pub dry_run: bool,

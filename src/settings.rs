@@ -194,7 +194,7 @@ impl BuildSettings {
     }
 }
 
-fn choose<T>(flag: bool, set: T, unset: T) -> T {
+pub(crate) fn choose<T>(flag: bool, set: T, unset: T) -> T {
     if flag { set } else { unset }
 }
 

@@ -10,6 +10,8 @@ use crate::install::{self, Leaving, Recovered, prefix, record};
 use crate::output::Output;
 use crate::progress::{Reporter, Unit};
 use crate::resolve::version::{PythonVersion, VersionRequest};
+use crate::running::WhenRunning;
+use crate::settings::choose;
 
 /// What is to be uninstalled.
 struct Wanted {
@@ -67,6 +69,10 @@ pub fn run(
         Err(Error::Install(install::Error::NotInstalled { .. })) if finished => return Ok(()),
         found => found?,
     };
+    if let Some(record) = record::read_in(&prefix, version) {
+        let flag = arguments.even_if_running;
+        choose(flag, WhenRunning::Ignore, WhenRunning::Refuse).judge(&record.python())?;
+    }
     let _turn = Turn::take_if_there(&prefix, version, reporter)?;
     let phase = reporter.begin("uninstall", Unit::Steps, None);
     let leaving = install::uninstall(&prefix, version, reporter)?;

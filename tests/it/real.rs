@@ -1,8 +1,9 @@
 //! One real CPython, built once from what the product's own origins give: the only test that needs
 //! the network, and that only where no folder of releases lies beside the checkout.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// The release that is built.
 const VERSION: &str = "3.11.2";
@@ -26,14 +27,19 @@ fn said(command: &mut Command) -> String {
 /// The program with the caller's environment, but its own home and prefix. The cache lies in
 /// `target/`, so that a release is fetched once and not with every run of the tests.
 fn pybuild(dir: &Path) -> Command {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
     let mut command = Command::new(env!("CARGO_BIN_EXE_pybuild"));
     command
         .current_dir(dir)
         .env("HOME", dir)
-        .env(
-            "PYBUILD_CACHE_DIR",
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"),
-        )
+        .env("PYBUILD_CACHE_DIR", cache);
+    command
+}
+
+/// The program, told to build the release.
+fn build(dir: &Path) -> Command {
+    let mut command = pybuild(dir);
+    command
         .args([
             VERSION,
             "--pip",
@@ -92,7 +98,7 @@ fn a_real_cpython_gives_every_venv_the_pip_that_was_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let prefix = dir.path().join("prefix");
     let python = prefix.join("bin/python3.11");
-    let result = said_in_little_memory(&mut pybuild(dir.path()), dir.path());
+    let result = said_in_little_memory(&mut build(dir.path()), dir.path());
     assert_eq!(result, python.display().to_string());
     let run = |arguments: &[&str]| {
         let mut command = Command::new(&python);
@@ -135,6 +141,40 @@ fn a_real_cpython_gives_every_venv_the_pip_that_was_asked_for() {
 
     // The second run finds the record.
     let started = std::time::Instant::now();
-    said(&mut pybuild(dir.path()));
+    said(&mut build(dir.path()));
     assert!(started.elapsed() < std::time::Duration::from_secs(5));
+
+    what_runs_is_left_alone(dir.path(), &python);
+    said(pybuild(dir.path()).arg("uninstall").arg(&prefix));
+    // What the venv and the imports above compiled went too.
+    assert!(!prefix.exists());
+}
+
+/// An interpreter that a process runs, in a venv, is neither hotpatched nor taken away.
+fn what_runs_is_left_alone(dir: &Path, python: &Path) {
+    let mut running = Command::new(dir.join("venv/bin/python"))
+        .args(["-c", "print('here', flush=True); input()"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let mut lines = BufReader::new(running.stdout.take().unwrap());
+    lines.read_line(&mut said).unwrap();
+    assert_eq!(said, "here\n");
+    let prefix = dir.join("prefix");
+    let refused = [
+        vec!["uninstall", prefix.to_str().unwrap()],
+        vec!["hotpatch", python.to_str().unwrap(), "--pip", "24.0"],
+    ];
+    for arguments in refused {
+        let output = pybuild(dir).args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let process = format!("python3.11 is running: process {}", running.id());
+        assert!(said.contains(&process), "{said}");
+        assert!(said.contains("--even-if-running"), "{said}");
+    }
+    running.kill().unwrap();
+    running.wait().unwrap();
 }

@@ -92,6 +92,34 @@ fn a_version_in_the_default_prefix_goes_by_its_name() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn an_interpreter_that_a_process_runs_stays_unless_it_is_to_go_all_the_same() {
+    let (scene, _) = installed(false);
+    // The miniature's interpreter is a script, and what runs then is the shell.
+    let program = scene.context.path("usr-local/bin/python3.99");
+    fs_err::remove_file(&program).unwrap();
+    fs_err::copy("/bin/sleep", &program).unwrap();
+    let mut running = std::process::Command::new(&program)
+        .arg("60")
+        .spawn()
+        .unwrap();
+    let before = scene.context.snapshot("usr-local");
+    let uninstall = |more: &[&str]| {
+        let prefix = prefix(&scene);
+        let arguments = ["uninstall", prefix.as_str()].into_iter();
+        scene.context.run(arguments.chain(more.iter().copied()))
+    };
+    let outcome = uninstall(&[]).exits(1).has_one_error_with_a_hint();
+    let process = format!("python3.99 is running: process {}", running.id());
+    outcome.says([process.as_str(), "--even-if-running"]);
+    assert_eq!(scene.context.snapshot("usr-local"), before);
+    uninstall(&["--even-if-running"]).success();
+    assert_eq!(running.try_wait().unwrap(), None);
+    running.kill().unwrap();
+    running.wait().unwrap();
+}
+
+#[test]
 fn what_was_changed_since_stays_and_is_named() {
     let (scene, _) = installed(false);
     let root = scene.context.path("usr-local");
