@@ -26,6 +26,7 @@ pub mod host;
 pub mod hotpatch;
 pub mod install;
 mod interrupt;
+mod ledger;
 mod lock;
 pub mod output;
 pub mod progress;

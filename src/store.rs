@@ -16,6 +16,9 @@ const LONG_AGO: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How the names of files begin that are of no use to anybody but the process that writes them.
 const COPY: &str = "copy-";
 
+/// The folder for notes of what is being changed.
+const NOTES: &str = "changes";
+
 /// The folder that everything downloaded lives in: `PYBUILD_CACHE_DIR`, else the platform's cache folder.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -148,6 +151,20 @@ impl Store {
         self.folder("partial")
     }
 
+    /// The folder for notes of what is being changed, created when it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be created; the error names it.
+    pub fn notes(&self) -> io::Result<PathBuf> {
+        self.folder(NOTES)
+    }
+
+    /// The same, whether it is there or not.
+    #[must_use]
+    pub fn notes_if_there(&self) -> PathBuf {
+        self.root.join(NOTES)
+    }
+
     /// A folder of the cache for one purpose, created when it is not there.
     ///
     /// # Errors
@@ -174,14 +191,14 @@ impl Store {
         lock::scratch_file(&self.partial_dir()?, COPY)
     }
 
-    /// Deletes what killed processes left half done, and downloads that nobody went on with for long.
-    /// What cannot be deleted stays.
+    /// Deletes what killed processes left half done, downloads that nobody went on with for long, and
+    /// notes of hosts that are gone. What cannot be deleted stays.
     pub fn sweep(&self) {
         lock::sweep_folders(&self.root.join("scratch"), "", |_| {});
         lock::sweep_files(&self.root.join("partial"), |name, size| {
             name.starts_with(COPY) || size == 0
         });
-        for folder in ["partial", "scratch"] {
+        for folder in ["partial", "scratch", NOTES] {
             let entries = std::fs::read_dir(self.root.join(folder));
             for entry in entries.into_iter().flatten().flatten() {
                 let age = entry

@@ -16,6 +16,7 @@ use crate::host::readiness::{Question, Ready, Remedy};
 use crate::hotpatch;
 use crate::install::record::{InputRecord, Record};
 use crate::install::{self, Installation, Papers, prefix, record};
+use crate::ledger::{self, Ledger};
 use crate::progress::Reporter;
 use crate::resolve;
 use crate::resolve::compat::{self, HostFacts};
@@ -62,13 +63,14 @@ pub fn run(
     let prefix = prefix_for(settings, release.version, environment)?;
     if settings.mode == Mode::Build {
         prefix::ensure_usable(&prefix)?;
-        install::recover(prefix.path(), reporter)?;
+        ledger::recover(prefix.path(), environment, reporter)?;
+        Ledger::of(&session.store).settle(environment, reporter);
         session.store.sweep();
         Scratch::sweep(settings, &session.store);
         if let Some(record) = already_there(settings, &prefix, release.version, reporter) {
             return Ok(Outcome::AlreadyThere(Box::new(record)));
         }
-    } else if install::is_pending(prefix.path()) {
+    } else {
         super::tell_pending(prefix.path(), reporter);
     }
     let pins = session.pins(release.version, &request.pip, &request.setuptools)?;
@@ -252,6 +254,7 @@ impl Workshop<'_> {
             log: scratch.runner().log_path().to_owned(),
         };
         let reporter = self.session.reporter;
+        let _noted = Ledger::of(&self.session.store).enter(plan.prefix.path(), reporter);
         let _turn = hotpatch::Turn::take_if_there(plan.prefix.path(), plan.python, reporter)?;
         Ok(install::commit(
             &checked,

@@ -10,7 +10,7 @@ use crate::error::{Error, Explain as _};
 use crate::hotpatch::{
     self, Arrangement, Expected, InstalledChange, Kept, KeptRecord, Proof, Target, Turn,
 };
-use crate::install;
+use crate::ledger::{self, Entry, Ledger};
 use crate::output::Output;
 use crate::progress::{Reporter, Unit};
 use crate::resolve::plan::{Pin, Pins};
@@ -18,6 +18,7 @@ use crate::scratch::SideFolder;
 use crate::settings::hotpatch::{HotpatchSettings, InstalledPackages, Mode, ProofWish, Task};
 use crate::source;
 use crate::source::ensurepip::{Bundled, EnsurepipPatch, Repin, Stdlib, repin};
+use crate::store::Store;
 
 /// The title of the phases that change something.
 const PHASE: &str = "hotpatch";
@@ -34,6 +35,9 @@ pub fn run(
     output: Output,
 ) -> Result<(), Error> {
     let settings = HotpatchSettings::new(arguments, environment)?;
+    if settings.mode == Mode::Change {
+        Ledger::of(&Store::of(environment)).settle(environment, reporter);
+    }
     let targets = find(&settings, environment, reporter)?;
     let hotpatch = Hotpatch {
         settings: &settings,
@@ -57,10 +61,9 @@ fn find(
     for given in &settings.targets {
         // First: without this, the interpreter may be away just now.
         for prefix in Target::prefixes_meant(given, environment) {
-            if settings.mode == Mode::DryRun && install::is_pending(&prefix) {
-                super::tell_pending(&prefix, reporter);
-            } else if settings.mode == Mode::Change {
-                install::recover(&prefix, reporter)?;
+            match settings.mode {
+                Mode::DryRun => super::tell_pending(&prefix, reporter),
+                Mode::Change => drop(ledger::recover(&prefix, environment, reporter)?),
             }
         }
         let target = Target::find(given, environment)?;
@@ -103,6 +106,7 @@ impl Hotpatch<'_> {
         let session = Session::new(index_url.clone(), *network, self.environment, self.reporter)?;
         let scratch = SideFolder::new(&session.store, PHASE)?;
         // Before anything is looked at that another process may be changing.
+        let _noted = self.note(&session.store, &targets);
         let opened = match self.settings.mode {
             Mode::DryRun => Vec::new(),
             Mode::Change => self.open(&targets)?,
@@ -140,6 +144,17 @@ impl Hotpatch<'_> {
         self.each(opened, |(mut kept, job)| {
             self.change(&mut kept, &job, &scratch)
         })
+    }
+
+    /// Notes which prefixes are about to be changed.
+    fn note(&self, store: &Store, targets: &[Target]) -> Vec<Entry> {
+        match self.settings.mode {
+            Mode::DryRun => Vec::new(),
+            Mode::Change => targets
+                .iter()
+                .map(|target| Ledger::of(store).enter(target.prefix(), self.reporter))
+                .collect(),
+        }
     }
 
     /// What is kept of each interpreter, none of which another process changes until these are dropped.
@@ -200,9 +215,9 @@ impl Hotpatch<'_> {
 
     /// Changes one interpreter and proves it; puts everything back when that fails.
     fn change(&self, kept: &mut Kept<'_>, job: &Job, scratch: &SideFolder) -> Result<(), Error> {
-        match self.change_and_prove(kept, job, scratch) {
+        let done = self.change_and_prove(kept, job, scratch);
+        match done.and_then(|()| Ok(kept.settle()?)) {
             Ok(()) => {
-                kept.settle();
                 let python = job.target.python().display();
                 self.output.result(&python.to_string());
                 Ok(())
@@ -284,6 +299,8 @@ impl Hotpatch<'_> {
             }
             return Ok(());
         }
+        let store = Store::of(self.environment);
+        let _noted = self.note(&store, targets);
         let opened = self.open(targets)?;
         for kept in &opened {
             kept.ensure_undoable()?;

@@ -6,8 +6,13 @@ pub mod patch;
 pub mod session;
 pub mod uninstall;
 
-/// What a command says that changes nothing and finds what a killed one left.
+use crate::ledger::is_left_half_done;
+
+/// What a command that changes nothing says when it finds what a killed one left.
 fn tell_pending(prefix: &std::path::Path, reporter: &dyn crate::progress::Reporter) {
+    if !is_left_half_done(prefix) {
+        return;
+    }
     reporter.warn(&format!(
         "a pybuild is changing {0}, or was ended while it did; if so, the next one that changes {0} puts it in order",
         prefix.display()

@@ -8,6 +8,7 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::export::{self, DIFF, Export};
 use crate::fetch::{VerifiedSource, VerifiedWheel};
+use crate::ledger::Ledger;
 use crate::output::Output;
 use crate::progress::{Reporter, Unit};
 use crate::resolve::plan::{Pin, Pins, Source, SourceLocation};
@@ -34,6 +35,7 @@ pub fn run(
         environment,
         reporter,
     )?;
+    Ledger::of(&session.store).settle(environment, reporter);
     let (python, source) = origin(&settings.target, &session)?;
     let pins = session.pins(python, &settings.pip, &settings.setuptools)?;
     let folder = SideFolder::new(&session.store, "patch")?;

@@ -7,11 +7,13 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::hotpatch::Turn;
 use crate::install::{self, Leaving, Recovered, prefix, record};
+use crate::ledger::{self, Ledger};
 use crate::output::Output;
 use crate::progress::{Reporter, Unit};
 use crate::resolve::version::{PythonVersion, VersionRequest};
 use crate::running::WhenRunning;
 use crate::settings::choose;
+use crate::store::Store;
 
 /// What is to be uninstalled.
 struct Wanted {
@@ -41,12 +43,8 @@ pub fn run(
 ) -> Result<(), Error> {
     let wanted = Wanted::of(arguments, environment)?;
     if arguments.dry_run {
-        for prefix in wanted
-            .prefixes()
-            .iter()
-            .filter(|it| install::is_pending(it))
-        {
-            super::tell_pending(prefix, reporter);
+        for prefix in wanted.prefixes() {
+            super::tell_pending(&prefix, reporter);
         }
         let (prefix, version) = wanted.find()?;
         let leaving = Leaving::of(&prefix, version)?;
@@ -60,10 +58,13 @@ pub fn run(
     }
     let mut finished = false;
     for prefix in wanted.prefixes() {
-        if let Recovered::Finished { removed } = install::recover(&prefix, reporter)? {
+        if let Recovered::Finished { removed } = ledger::recover(&prefix, environment, reporter)? {
             finished |= wanted.is_among(&removed);
         }
     }
+    let store = Store::of(environment);
+    let ledger = Ledger::of(&store);
+    ledger.settle(environment, reporter);
     let (prefix, version) = match wanted.find() {
         // The run that was killed had done it.
         Err(Error::Install(install::Error::NotInstalled { .. })) if finished => return Ok(()),
@@ -73,6 +74,7 @@ pub fn run(
         let flag = arguments.even_if_running;
         choose(flag, WhenRunning::Ignore, WhenRunning::Refuse).judge(&record.python())?;
     }
+    let _noted = ledger.enter(&prefix, reporter);
     let _turn = Turn::take_if_there(&prefix, version, reporter)?;
     let phase = reporter.begin("uninstall", Unit::Steps, None);
     let leaving = install::uninstall(&prefix, version, reporter)?;

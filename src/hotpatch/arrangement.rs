@@ -12,6 +12,7 @@ use super::{Error, Target};
 use crate::digest::Sha256;
 use crate::durable::{remove_if_there, sync_folder};
 use crate::interrupt::uninterrupted;
+use crate::seam::crash_point;
 use crate::source::ensurepip::EnsurepipPatch;
 
 /// What every file that is about to be renamed into place is called until then.
@@ -161,13 +162,16 @@ impl Arrangement {
             }
         }
         sync_folders(&mut folders)?;
+        crash_point("hotpatch.wheels");
         for (path, piece) in order(is_text) {
             place(&path, piece).map_err(Error::file(&path))?;
+            crash_point("hotpatch.text");
             folders.extend(path.parent().map(Path::to_owned));
         }
         sync_folders(&mut folders)?;
         let texts: Vec<PathBuf> = order(is_text).map(|(path, _)| path).collect();
         self.compiled(prefix, &texts)?;
+        crash_point("hotpatch.compiled");
         for (path, piece) in order(is_compiled) {
             place(&path, piece).map_err(Error::file(&path))?;
         }
@@ -177,7 +181,9 @@ impl Arrangement {
                 folders.extend(path.parent().map(Path::to_owned));
             }
         }
-        sync_folders(&mut folders)
+        sync_folders(&mut folders)?;
+        crash_point("hotpatch.arranged");
+        Ok(())
     }
 
     /// Removes what was compiled from these texts and is not to stand there. Python goes by a text's
@@ -308,6 +314,7 @@ fn place(path: &Path, piece: &Piece) -> io::Result<()> {
         }
         Piece::Link(to) => std::os::unix::fs::symlink(to, &scratch)?,
     }
+    crash_point("hotpatch.written");
     fs_err::rename(&scratch, path)
 }
 

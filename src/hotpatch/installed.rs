@@ -13,6 +13,7 @@ use super::kept::{Kept, OUT};
 use super::shelf::{Item, Shelf};
 use super::{Error, Target};
 use crate::command::Runner;
+use crate::durable::remove_if_there;
 use crate::environment::Environment;
 use crate::install::Transaction;
 use crate::progress::Reporter;
@@ -168,6 +169,10 @@ impl Kept<'_> {
         let projects = projects_on(stood);
         let old = files_of(&target, &projects)?;
         let out = self.made_folder(OUT)?;
+        // What a killed process left there is the kept files themselves, under other names.
+        for entry in fs_err::read_dir(&out).map_err(Error::file(&out))?.flatten() {
+            remove_if_there(&entry.path()).map_err(Error::file(&out))?;
+        }
         let change = InstalledChange::back_to(stood, old, &out)?;
         change.swap(&target, self.reporter())?;
         let _ = fs_err::remove_dir_all(out);

@@ -12,26 +12,21 @@ use jiff::Timestamp;
 
 use super::arrangement::{Arrangement, is_compiled, sweep};
 use super::installed::InstalledChange;
-use super::kept_record::{KeptRecord, RECORD, folder};
+use super::kept_record::{KeptRecord, Part, RECORD, UnderWay, folder};
 use super::shelf::{Item, Shelf};
 use super::{Error, Target, Turn};
 use crate::digest::Sha256;
+use crate::durable::remove_if_there;
 use crate::install::{Manifest, record};
 use crate::progress::Reporter;
 use crate::resolve::plan::Pins;
+use crate::seam::crash_point;
 
 const ORIGINALS: &str = "originals";
 /// What stood there when the run began that is under way.
 const BEFORE: &str = "before";
 /// What is about to be moved back into site-packages.
 pub(super) const OUT: &str = "out";
-
-/// Which part of an interpreter a path belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Ensurepip,
-    Installed,
-}
 
 impl Part {
     /// The folder of what was kept of it the first time.
@@ -94,12 +89,40 @@ impl<'r> Kept<'r> {
             before: Vec::new(),
             _turn: turn,
         };
-        if kept.record.is_some() {
-            kept.settle();
-        } else if kept.folder().exists() {
-            kept.forget()?;
+        match kept.record.as_ref().map(|record| record.under_way.clone()) {
+            Some(Some(under_way)) => kept.finish(under_way)?,
+            Some(None) => kept.sweep(),
+            None if kept.folder().exists() => kept.forget()?,
+            None => {}
         }
         Ok(kept)
+    }
+
+    /// Brings to an end what a killed process was at.
+    fn finish(&mut self, under_way: UnderWay) -> Result<(), Error> {
+        let outcome = match under_way {
+            UnderWay::Change { before, record } => {
+                for (part, items) in before {
+                    let folder = self.folder().join(part.before());
+                    self.before.push((part, Shelf::new(folder, items)));
+                }
+                self.began = record.map(|record| *record);
+                self.roll_back()?;
+                "everything is as it was before"
+            }
+            UnderWay::Undo => {
+                self.undo()?;
+                "the hotpatch is undone"
+            }
+            // Nothing that an interpreter is made of.
+            UnderWay::Sweep => return self.settle(),
+            UnderWay::Forget => return self.forget(),
+        };
+        self.reporter.warn(&format!(
+            "an earlier pybuild was ended while it hotpatched {}; what it left was put in order: {outcome}",
+            self.target.prefix().display()
+        ));
+        Ok(())
     }
 
     /// The record, if the interpreter was hotpatched.
@@ -178,6 +201,13 @@ impl<'r> Kept<'r> {
         env!("CARGO_PKG_VERSION").clone_into(&mut record.pybuild);
         record.changed = Timestamp::now();
         record.pins = pins.clone();
+        let before = self.before.iter();
+        record.under_way = Some(UnderWay::Change {
+            before: before
+                .map(|(part, shelf)| (*part, shelf.items().clone()))
+                .collect(),
+            record: self.began.clone().map(Box::new),
+        });
         self.folders.dedup();
         record.folders.clone_from(&self.folders);
         self.write(record)
@@ -208,11 +238,9 @@ impl<'r> Kept<'r> {
             }
         }
         match self.began.clone() {
-            Some(record) => self.write(record)?,
-            None => return self.forget(),
+            Some(record) => self.settle_with(record),
+            None => self.forget(),
         }
-        self.settle();
-        Ok(())
     }
 
     /// Puts back what stood there before the first time, and forgets it.
@@ -221,6 +249,9 @@ impl<'r> Kept<'r> {
     /// When something cannot be written; then this can be done again.
     pub fn undo(&mut self) -> Result<(), Error> {
         self.ensure_undoable()?;
+        if let Some(record) = self.record.clone() {
+            self.write(record.with_under_way(Some(UnderWay::Undo)))?;
+        }
         let installed = self.shelf(Part::Installed);
         self.put_installed_back(&installed)?;
         let originals = Arrangement::of_shelf(&self.shelf(Part::Ensurepip));
@@ -299,7 +330,11 @@ impl<'r> Kept<'r> {
         let write = || -> io::Result<()> {
             record::write_json(&scratch, &record)?;
             // What is kept must be on the disk before the record says so, and both before a change.
-            for folder in [ORIGINALS, "originals/ensurepip", "originals/installed"] {
+            let parts = [Part::Ensurepip, Part::Installed];
+            let parts = parts
+                .iter()
+                .flat_map(|part| [part.originals(), part.before()]);
+            for folder in parts.chain([ORIGINALS, BEFORE]) {
                 match fs_err::File::open(self.folder().join(folder)) {
                     Ok(opened) => opened.sync_all()?,
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -311,13 +346,34 @@ impl<'r> Kept<'r> {
             fs_err::File::open(self.folder())?.sync_all()
         };
         write().map_err(Error::file(&path))?;
+        crash_point("hotpatch.recorded");
         self.record = Some(record);
         Ok(())
     }
 
+    /// Ends a change that is made and proved: from now on only `--undo` goes back.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn settle(&mut self) -> Result<(), Error> {
+        let record = self.record.clone();
+        match record.filter(|record| record.under_way.is_some()) {
+            Some(record) => self.settle_with(record),
+            None => Ok(()),
+        }
+    }
+
+    /// From now on this record holds, and what it does not list goes.
+    fn settle_with(&mut self, record: KeptRecord) -> Result<(), Error> {
+        self.write(record.clone().with_under_way(Some(UnderWay::Sweep)))?;
+        self.sweep();
+        crash_point("hotpatch.swept");
+        self.write(record.with_under_way(None))
+    }
+
     /// Clears away what no record speaks of: what a run kept for going back, and what one that was
     /// killed or undone kept besides. What cannot be removed stays until the next time.
-    pub fn settle(&self) {
+    fn sweep(&self) {
         for litter in [BEFORE, OUT] {
             let _ = fs_err::remove_dir_all(self.folder().join(litter));
         }
@@ -326,19 +382,29 @@ impl<'r> Kept<'r> {
         }
     }
 
-    /// Removes everything that was kept, the record first.
+    /// Removes everything that was kept; the record last, which says what there is to remove.
     ///
     /// # Errors
     /// When it cannot be removed.
     fn forget(&mut self) -> Result<(), Error> {
         let folder = self.folder();
+        if let Some(record) = self.record.clone() {
+            self.write(record.with_under_way(Some(UnderWay::Forget)))?;
+        }
         let remove = || -> io::Result<()> {
-            crate::durable::remove_if_there(&folder.join(RECORD))?;
-            if folder.is_dir() {
-                fs_err::File::open(&folder)?.sync_all()?;
-                fs_err::remove_dir_all(&folder)?;
+            for litter in [BEFORE, OUT, ORIGINALS] {
+                match fs_err::remove_dir_all(folder.join(litter)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
             }
-            Ok(())
+            crash_point("hotpatch.cleared");
+            remove_if_there(&folder.join(RECORD))?;
+            crash_point("hotpatch.forgotten");
+            match fs_err::remove_dir_all(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            }
         };
         remove().map_err(Error::file(&folder))?;
         self.record = None;

@@ -17,13 +17,26 @@ use crate::resolve::version::PythonVersion;
 /// The format of the record; raised when an older pybuild could not undo what a new one did.
 const FORMAT: u32 = 1;
 
+/// The folder of all that was kept, among the records of installations.
+const HOTPATCH: &str = "hotpatch";
+
 /// The record's name.
 pub(super) const RECORD: &str = "hotpatch.json";
+
 /// The folder of what was kept, relative to the prefix. It is the series' own: two interpreters of
 /// different series can share a prefix.
 #[must_use]
 pub fn folder(version: PythonVersion) -> PathBuf {
-    record::records().join("hotpatch").join(version.short())
+    record::records().join(HOTPATCH).join(version.short())
+}
+
+/// The folders of what was kept of any interpreter in a prefix, sorted.
+pub(super) fn folders(prefix: &Path) -> Vec<PathBuf> {
+    let all = prefix.join(record::records()).join(HOTPATCH);
+    let entries = std::fs::read_dir(all).into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    folders.sort();
+    folders
 }
 
 /// Whether the interpreter of that series in a prefix was hotpatched.
@@ -52,6 +65,36 @@ pub struct KeptRecord {
     pub(super) written: BTreeMap<PathBuf, Vec<Sha256>>,
     /// Folders that were not there before.
     pub(super) folders: Vec<PathBuf>,
+    /// What a process is doing, or was when it was killed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) under_way: Option<UnderWay>,
+}
+
+/// What has to be brought to an end when a process was killed over it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "task", rename_all = "kebab-case")]
+pub(super) enum UnderWay {
+    /// A change, which is to be taken back.
+    Change {
+        /// What stood there when it began.
+        before: Vec<(Part, BTreeMap<PathBuf, Item>)>,
+        /// The record at that time.
+        record: Option<Box<KeptRecord>>,
+    },
+    /// An undo, which is to be done again.
+    Undo,
+    /// Nothing but the clearing away of what the record does not list.
+    Sweep,
+    /// Nothing but the clearing away of all that was kept.
+    Forget,
+}
+
+/// Which part of an interpreter a path belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Part {
+    Ensurepip,
+    Installed,
 }
 
 impl KeptRecord {
@@ -67,7 +110,14 @@ impl KeptRecord {
             installed: BTreeMap::new(),
             written: BTreeMap::new(),
             folders: Vec::new(),
+            under_way: None,
         }
+    }
+
+    /// The same record, of something else under way.
+    pub(super) fn with_under_way(mut self, under_way: Option<UnderWay>) -> Self {
+        self.under_way = under_way;
+        self
     }
 
     /// The record of a target; `None` when it is not hotpatched.
@@ -75,7 +125,23 @@ impl KeptRecord {
     /// # Errors
     /// When there is one that is not understood, or of another release.
     pub fn of(target: &Target) -> Result<Option<Self>, Error> {
-        let path = target.prefix().join(folder(target.version())).join(RECORD);
+        let folder = target.prefix().join(folder(target.version()));
+        let Some(record) = Self::read_in(&folder)? else {
+            return Ok(None);
+        };
+        if record.python != target.version() {
+            return Err(Error::Replaced {
+                prefix: target.prefix().to_owned(),
+                found: target.version(),
+                hotpatched: record.python,
+            });
+        }
+        Ok(Some(record))
+    }
+
+    /// The record in a folder of what was kept; `None` when there is none.
+    pub(super) fn read_in(folder: &Path) -> Result<Option<Self>, Error> {
+        let path = folder.join(RECORD);
         let text = match fs_err::read(&path) {
             Ok(text) => text,
             Err(error)
@@ -94,13 +160,6 @@ impl KeptRecord {
         })?;
         if record.format != FORMAT {
             return Err(Error::Record { path, source: None });
-        }
-        if record.python != target.version() {
-            return Err(Error::Replaced {
-                prefix: target.prefix().to_owned(),
-                found: target.version(),
-                hotpatched: record.python,
-            });
         }
         Ok(Some(record))
     }

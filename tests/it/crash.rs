@@ -228,6 +228,13 @@ impl Trial {
     /// Asserts that nothing but what is meant to be there is in the cache, the prefix or beside it.
     #[track_caller]
     fn no_litter(&self, what: &str) {
+        self.no_litter_at_prefix(what);
+        self.scene.assert_nothing_is_left_behind();
+    }
+
+    /// The same, but for the cache.
+    #[track_caller]
+    fn no_litter_at_prefix(&self, what: &str) {
         let top = self.scene.context.path("");
         let beside = walkdir::WalkDir::new(&top).max_depth(2).into_iter();
         let left: Vec<_> = beside
@@ -235,7 +242,6 @@ impl Trial {
             .filter(|entry| entry.file_name().to_string_lossy().starts_with(".pybuild"))
             .collect();
         assert!(left.is_empty(), "{what}: {left:?}");
-        self.scene.assert_nothing_is_left_behind();
     }
 }
 
@@ -320,6 +326,80 @@ fn killed_in_the_midst_of_a_commit_the_request_of_before_finds_the_old_state_or_
         assert_eq!(pip.as_deref(), Some(expected), "{point}");
         assert!(!trial.prefix().join(".pybuild-transaction").exists());
     });
+}
+
+#[test]
+fn a_command_about_something_else_puts_in_order_what_was_left_anywhere() {
+    // Before the point nothing was changed, at it the prefix is neither, and after it there is litter.
+    let points = [
+        "ledger.noted",
+        "commit.begun",
+        "commit.placed",
+        "commit.renamed",
+    ];
+    for_each(
+        &points.map(|point| (Kind::Shared, point)),
+        |trial, _, point| {
+            let context = &trial.scene.context;
+            let elsewhere = ["uninstall", "3.0", "--prefix", "nowhere"];
+            assert_eq!(trial.build(NEW_PIP, Some(point)).code, None, "{point}");
+            // The cache is shared with another host, which has a prefix of that name too.
+            let notes = context.snapshot("cache/changes").into_keys();
+            let name = notes.last().unwrap();
+            let ours = context.path("cache/changes").join(&name);
+            let text = fs_err::read_to_string(&ours).unwrap();
+            let theirs = text.replacen("\"host\":\"", "\"host\":\"not-", 1);
+            assert_ne!(text, theirs);
+            fs_err::write(&ours, &theirs).unwrap();
+            let before = context.snapshot("prefix");
+            context.run(elsewhere).exits(3).never_says("put in order");
+            assert_eq!(context.snapshot("prefix"), before, "{point}");
+            assert!(ours.exists());
+            fs_err::write(&ours, &text).unwrap();
+
+            let outcome = context.run(elsewhere).exits(3);
+            let changed = ["commit.placed", "commit.renamed"].contains(point);
+            assert_eq!(
+                outcome.stderr.contains("put in order"),
+                changed,
+                "{outcome}"
+            );
+            let pip = if point == &"commit.renamed" {
+                NEW_PIP
+            } else {
+                OLD_PIP
+            };
+            assert_eq!(trial.whole(point).as_deref(), Some(pip), "{outcome}");
+            trial.no_litter_at_prefix(point);
+            assert!(!ours.exists());
+        },
+    );
+}
+
+#[test]
+fn what_cannot_be_put_in_order_is_told_until_it_can_and_keeps_nobody_from_other_work() {
+    let trial = Trial::new(Kind::Shared);
+    let context = &trial.scene.context;
+    assert_eq!(trial.build(NEW_PIP, Some("commit.placed:9")).code, None);
+    let journal = trial.prefix().join(".pybuild-transaction/journal.json");
+    let aside = context.path("journal");
+    fs_err::rename(&journal, &aside).unwrap();
+    fs_err::create_dir(&journal).unwrap();
+    for _ in 0..2 {
+        let outcome = trial
+            .scene
+            .build(&["--prefix", "other", "--force"])
+            .success();
+        outcome.says(["what it left cannot be put in order", "journal.json"]);
+    }
+    fs_err::remove_dir(&journal).unwrap();
+    fs_err::rename(&aside, &journal).unwrap();
+    let outcome = trial
+        .scene
+        .build(&["--prefix", "other", "--force"])
+        .success();
+    outcome.says(["put in order: everything is as it was before"]);
+    assert_eq!(trial.whole("").as_deref(), Some(OLD_PIP));
 }
 
 #[test]

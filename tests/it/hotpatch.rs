@@ -353,6 +353,129 @@ fn the_record_of_an_installation_of_pybuilds_own_follows() {
     assert!(!wheel(&prefix, "pip", "24.0").exists());
 }
 
+/// Every point that a hotpatch passes, and whether the change holds when it is killed there. A number
+/// asks for a later passing.
+const POINTS: [(&str, bool); 13] = [
+    ("ledger.noted", false),
+    ("hotpatch.recorded", false),
+    ("hotpatch.written", false),
+    ("hotpatch.written:3", false),
+    ("hotpatch.wheels", false),
+    ("hotpatch.text", false),
+    ("hotpatch.compiled", false),
+    ("hotpatch.arranged", false),
+    // Of site-packages.
+    ("hotpatch.recorded:2", false),
+    ("commit.placed", false),
+    ("commit.renamed", false),
+    ("hotpatch.recorded:3", true),
+    ("hotpatch.swept", true),
+];
+
+/// Those of an undo; from the second on it is done.
+const UNDO_POINTS: [(&str, bool); 9] = [
+    ("ledger.noted", false),
+    ("hotpatch.recorded", true),
+    ("commit.placed", true),
+    ("hotpatch.wheels", true),
+    ("hotpatch.text", true),
+    ("hotpatch.arranged", true),
+    ("hotpatch.recorded:2", true),
+    ("hotpatch.cleared", true),
+    ("hotpatch.forgotten", true),
+];
+
+#[test]
+fn killed_at_any_named_point_the_next_command_leaves_the_old_state_or_the_new_one() {
+    let scene = Scene::of(MiniCpython::new("3.11.99").with_setuptools());
+    let original = foreign(&scene, "original");
+    let prefix = scene.context.path("installed");
+    let copy = |from: &Path, to: &Path| {
+        drop(fs_err::remove_dir_all(to));
+        let mut copy = std::process::Command::new("cp");
+        assert!(copy.arg("-a").args([from, to]).status().unwrap().success());
+    };
+    // The miniature's interpreter knows its prefix by where it is.
+    copy(&original, &prefix);
+    let first: &[&str] = &["--pip", "23.3.2", "--upgrade-installed"];
+    let second: &[&str] = &[
+        "--pip",
+        "24.0",
+        "--setuptools",
+        "68.0.0",
+        "--upgrade-installed",
+        "--no-check",
+    ];
+    let hotpatched = scene.context.path("hotpatched");
+    hotpatch(&scene, &prefix, first).success();
+    copy(&prefix, &hotpatched);
+
+    let shown = prefix.display().to_string();
+    // About something else.
+    let elsewhere = ["uninstall", "3.0", "--prefix", "nowhere"];
+    let kills = std::cell::Cell::new(0);
+    let killed = |arguments: &[&str], point: &str| {
+        let mut command = scene.context.command(arguments);
+        let command = command.env("PYBUILD_CRASH_AT", point);
+        let outcome = scene.context.outcome(command);
+        assert_eq!(outcome.code, None, "{point} was not passed: {outcome}");
+        scene.venv_pip(&prefix);
+        kills.set(kills.get() + 1);
+    };
+    for (before, task) in [
+        (&original, second),
+        (&hotpatched, second),
+        (&hotpatched, &["--undo"]),
+    ] {
+        let is_undo = task == ["--undo"];
+        let points: &[(&str, bool)] = if is_undo { &UNDO_POINTS } else { &POINTS };
+        for (point, done) in points {
+            copy(before, &prefix);
+            let old = state(&prefix);
+            killed(&[&["hotpatch", &shown], task].concat(), point);
+            let outcome = scene.context.run(elsewhere).exits(3);
+            let what = format!("{task:?} {point}: {outcome}");
+            if is_undo && *done {
+                let original = state(&original);
+                assert_unchanged(&prefix, &original, &what);
+            } else if *done {
+                names_only_what_is_there(&prefix);
+                assert_eq!(scene.venv_pip(&prefix), "24.0", "{what}");
+                assert_eq!(scene.pip(&prefix), "24.0", "{what}");
+                let wheels = fs_err::read_dir(stdlib(&prefix).join("ensurepip/_bundled"));
+                assert_eq!(wheels.unwrap().count(), 2, "{what}");
+                let kept = prefix.join("share/pybuild/hotpatch/3.11");
+                let names = fs_err::read_dir(kept).unwrap().flatten();
+                let mut names: Vec<_> = names.map(|entry| entry.file_name()).collect();
+                names.sort();
+                assert_eq!(names, ["hotpatch.json", "originals"], "{what}");
+            } else {
+                assert_unchanged(&prefix, &old, &what);
+            }
+            let left = scene.context.snapshot("cache/changes");
+            assert!(left.len() <= 1, "{what}{left:?}");
+        }
+    }
+    // Killed while that is put in order, too.
+    for point in [
+        "commit.placed",
+        "hotpatch.wheels",
+        "hotpatch.text",
+        "hotpatch.arranged",
+        "hotpatch.recorded",
+        "hotpatch.swept",
+    ] {
+        copy(&hotpatched, &prefix);
+        let old = state(&prefix);
+        let last = "hotpatch.recorded:2";
+        killed(&[&["hotpatch", &shown], second].concat(), last);
+        killed(&elsewhere, point);
+        let outcome = scene.context.run(elsewhere).exits(3);
+        assert_unchanged(&prefix, &old, &format!("{point}: {outcome}"));
+    }
+    eprintln!("{} hotpatches killed", kills.get());
+}
+
 #[test]
 fn a_venv_can_be_made_whenever_it_is_killed() {
     const KILLS: u32 = 100;

@@ -114,7 +114,13 @@ impl Scene {
             let sound = content == "folder" || name == content;
             assert!(sound, "{name} holds {content}");
         }
-        for folder in ["cache/partial", "cache/build", "cache/scratch", "tmp"] {
+        for folder in [
+            "cache/partial",
+            "cache/build",
+            "cache/scratch",
+            "cache/changes",
+            "tmp",
+        ] {
             let left = self.context.snapshot(folder);
             let names: Vec<_> = left.keys().skip(1).take(5).collect();
             assert!(names.is_empty(), "left in {folder}: {names:?} …");

@@ -1,0 +1,176 @@
+//! Which prefixes are being changed: a note of each in the cache folder, held by the process that
+//! changes it. By the notes of the dead, any later command finds what they left half done, whatever
+//! prefix it is about itself.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+
+use crate::durable::sync_folder;
+use crate::environment::Environment;
+use crate::error::{Error, chain};
+use crate::install::Recovered;
+use crate::lock;
+use crate::progress::Reporter;
+use crate::seam::crash_point;
+use crate::store::Store;
+use crate::{hotpatch, install};
+
+/// The notes in one cache folder.
+#[derive(Debug, Clone, Copy)]
+pub struct Ledger<'a> {
+    store: &'a Store,
+}
+
+/// A prefix that this process is changing, until this is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Entry {
+    prefix: PathBuf,
+    note: Option<NamedTempFile>,
+}
+
+/// What a note says.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    /// A cache folder may be shared by hosts and containers, each of which has prefixes of its own.
+    host: String,
+    prefix: PathBuf,
+}
+
+/// A note whose process is gone.
+struct Left {
+    prefix: PathBuf,
+    path: PathBuf,
+    /// Its lock, so that no other process sees to the same thing.
+    _lock: fs_err::File,
+}
+
+impl<'a> Ledger<'a> {
+    /// The notes in this cache folder.
+    #[must_use]
+    pub fn of(store: &'a Store) -> Self {
+        Self { store }
+    }
+
+    /// Notes that this process is about to change `prefix`. Where no note can be made, what a killed
+    /// process leaves is found by the next command that is about the prefix.
+    pub fn enter(self, prefix: &Path, reporter: &dyn Reporter) -> Entry {
+        let note = self.write(prefix).map_err(|error| {
+            let (prefix, error) = (prefix.display(), chain(&error));
+            reporter.detail(&format!("no note can be made of {prefix}: {error}"));
+        });
+        crash_point("ledger.noted");
+        Entry {
+            prefix: prefix.to_owned(),
+            note: note.ok(),
+        }
+    }
+
+    fn write(self, prefix: &Path) -> io::Result<NamedTempFile> {
+        let folder = self.store.notes()?;
+        let mut file = lock::scratch_file(&folder, "prefix-")?;
+        let note = Note {
+            host: this_host(),
+            prefix: prefix.to_owned(),
+        };
+        file.write_all(&serde_json::to_vec(&note)?)?;
+        file.as_file().sync_all()?;
+        sync_folder(&folder)?;
+        Ok(file)
+    }
+
+    /// Puts in order what killed processes left in any prefix. What cannot be put in order is told, and
+    /// is tried again by the next command.
+    pub fn settle(self, environment: &Environment, reporter: &dyn Reporter) {
+        for left in self.left() {
+            match recover(&left.prefix, environment, reporter) {
+                Ok(_) => drop(fs_err::remove_file(&left.path)),
+                Err(error) => reporter.warn(&format!(
+                    "an earlier pybuild was ended while it changed {}, and what it left cannot be put in order: {}",
+                    left.prefix.display(),
+                    chain(&error)
+                )),
+            }
+        }
+    }
+
+    /// The notes of this host's dead, but for those of prefixes that somebody else is at work on.
+    fn left(self) -> Vec<Left> {
+        let mut left = Vec::new();
+        let mut busy = BTreeSet::new();
+        let folder = self.store.notes_if_there();
+        let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
+        paths.sort();
+        for path in paths {
+            let opened = fs_err::OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(&path);
+            let Ok(mut file) = opened else { continue };
+            let Ok(free) = lock::try_take(file.file(), &path) else {
+                continue;
+            };
+            let mut text = String::new();
+            let read = file.read_to_string(&mut text).ok();
+            let note = read.and_then(|_| serde_json::from_str::<Note>(&text).ok());
+            match note.filter(|note| note.host == this_host()) {
+                Some(Note { prefix, .. }) if free => left.push(Left {
+                    prefix,
+                    path,
+                    _lock: file,
+                }),
+                Some(Note { prefix, .. }) => drop(busy.insert(prefix)),
+                // Killed before it had changed anything. What another pybuild wrote there stays.
+                None if free && text.is_empty() => drop(fs_err::remove_file(&path)),
+                None => {}
+            }
+        }
+        left.retain(|left| !busy.contains(&left.prefix));
+        left
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let note = self.note.take();
+        if let Some(note) = note.filter(|_| is_left_half_done(&self.prefix)) {
+            // It could neither be finished nor undone; the next command tries again.
+            let _ = note.keep();
+        }
+    }
+}
+
+/// Whether a process changes this prefix, or was killed while it did.
+#[must_use]
+pub fn is_left_half_done(prefix: &Path) -> bool {
+    install::is_pending(prefix) || hotpatch::is_under_way(prefix)
+}
+
+/// Puts in order what a killed process left in `prefix`, and says so. Waits for one that is at work
+/// there.
+///
+/// # Errors
+/// When something cannot be read or written; the next command can try again.
+pub fn recover(
+    prefix: &Path,
+    environment: &Environment,
+    reporter: &dyn Reporter,
+) -> Result<Recovered, Error> {
+    let recovered = install::recover(prefix, reporter)?;
+    hotpatch::recover(prefix, environment, reporter)?;
+    Ok(recovered)
+}
+
+fn this_host() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().into_owned()
+}
