@@ -16,6 +16,7 @@ use xshell::Shell;
 
 use excerpt::Excerpt;
 
+use crate::disk;
 use crate::interrupt::{HeldChild, Place};
 
 /// A program to run, with nothing inherited: what it sees of the environment stands here.
@@ -237,6 +238,8 @@ pub enum CommandError {
         status: ExitStatus,
         /// The lines of its output that matter: from the first error on.
         lines: Vec<String>,
+        /// What the disk refused it, where it says so.
+        source: Option<io::Error>,
     },
     /// The log cannot be written.
     #[error("the log {} cannot be written", path.display())]
@@ -249,6 +252,17 @@ pub enum CommandError {
     /// The current directory is gone.
     #[error("the current directory cannot be used")]
     Shell(#[source] Box<xshell::Error>),
+}
+
+impl CommandError {
+    /// What else can be done when the disk refused it something, as [`disk::Refusal::hint`] wants it.
+    #[must_use]
+    pub fn instead(&self) -> &'static str {
+        match self {
+            Self::Log { .. } => "name another folder with PYBUILD_CACHE_DIR",
+            _ => "name another folder with --build-dir",
+        }
+    }
 }
 
 fn excerpt(lines: &[String]) -> String {
@@ -347,6 +361,7 @@ impl Runner {
         Err(CommandError::Failed {
             command: command.to_string(),
             status,
+            source: disk::cause(important.refusal(), &command.dir),
             lines: important.lines(),
         })
     }

@@ -1,5 +1,6 @@
 //! What every step's error can say of itself: the exit code it leads to and what to do next.
 
+use crate::disk;
 use crate::lock::{self, LockError};
 use crate::running::Running;
 use crate::{build, export, fetch, host, hotpatch, install, resolve, source};
@@ -162,9 +163,15 @@ impl Explain for Error {
                 Some("check the path and who may read it".to_owned())
             }
             Self::Scratch { source, .. } if LockError::is(source) => Some(lock::HINT.to_owned()),
-            Self::Scratch { .. } => Some(
-                "see that it can be written and has room, or name another: PYBUILD_CACHE_DIR for the cache, --build-dir for the build".to_owned(),
-            ),
+            Self::Scratch { .. } => {
+                let instead =
+                    "name another: PYBUILD_CACHE_DIR for the cache, --build-dir for the build";
+                disk::hint(self, instead).or_else(|| {
+                    Some(format!(
+                        "see that it can be written and has room, or {instead}"
+                    ))
+                })
+            }
             Self::Plan(_) | Self::Output(_) => None,
             Self::CurrentDirectory(_) => Some("change to a folder that exists".to_owned()),
             Self::Usage { hint, .. } => Some(hint.clone()),

@@ -16,6 +16,7 @@ pub mod cli;
 pub mod command;
 pub mod commands;
 pub mod digest;
+mod disk;
 mod durable;
 mod entry_name;
 pub mod environment;

@@ -1,7 +1,6 @@
 //! The cache folder: a content-addressed store of inputs, what is half downloaded, and index answers.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -131,7 +130,7 @@ impl Store {
         accepted: &[Sha256],
     ) -> io::Result<Result<StoredFile, Sha256>> {
         let mut scratch = self.scratch_file()?;
-        let sha256 = copy_hashed(&mut fs_err::File::open(from)?, scratch.as_file_mut())?;
+        let sha256 = copy_hashed(&mut fs_err::File::open(from)?, &mut scratch)?;
         if !accepted.contains(&sha256) {
             return Ok(Err(sha256));
         }
@@ -218,7 +217,7 @@ impl Store {
     }
 }
 
-fn copy_hashed(from: &mut impl io::Read, to: &mut File) -> io::Result<Sha256> {
+fn copy_hashed(from: &mut impl io::Read, to: &mut impl io::Write) -> io::Result<Sha256> {
     let mut hasher = Hasher::default();
     let mut buffer = vec![0; 1 << 16];
     loop {

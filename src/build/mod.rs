@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 pub use compile::{BuiltTree, ConfiguredTree, configure, configure_arguments, count_files, make};
 
 use crate::command::{Command, CommandError, Runner};
+use crate::disk;
 use crate::error::{ExitStatus, Explain};
 use crate::progress::Reporter;
 use confinement::{BuildUserError, Confinement};
@@ -103,6 +104,11 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         if let Self::User(error) = self {
             return error.hint();
+        }
+        if let Self::Command(error) = self
+            && let Some(hint) = disk::hint(error, error.instead())
+        {
+            return Some(hint);
         }
         Some(
             "the log has the whole output; --keep-build keeps the tree to look around in"

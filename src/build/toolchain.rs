@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::environment::BuildEnvironment;
 use super::trial::{Cause, Flags, Refusal, Trial};
 use crate::command::{Command, CommandError};
+use crate::disk;
 use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain};
 use crate::host::packages::Capability;
@@ -102,7 +103,10 @@ impl ToolchainError {
 
 impl Explain for ToolchainError {
     fn exit_status(&self) -> ExitStatus {
-        ExitStatus::Prerequisite
+        match self {
+            Self::Folder { .. } => ExitStatus::Failed,
+            _ => ExitStatus::Prerequisite,
+        }
     }
 
     fn hint(&self) -> Option<String> {
@@ -127,7 +131,8 @@ impl Explain for ToolchainError {
                     .to_owned()
             }
             Self::Folder { .. } => {
-                "name another folder with `--build-dir DIR` or PYBUILD_BUILD_DIR".to_owned()
+                let instead = "name another folder with `--build-dir DIR` or PYBUILD_BUILD_DIR";
+                disk::hint(self, instead).unwrap_or_else(|| instead.to_owned())
             }
         })
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::environment::BuildEnvironment;
 use crate::command::{Command, CommandError};
+use crate::disk;
 
 /// Where and with what tiny programs are compiled.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +33,7 @@ pub(super) enum Refusal {
     Compiler(Complaint),
     /// The compiler cannot be started.
     NotStarted(CommandError),
-    /// The source cannot be written.
+    /// The source or the program cannot be written.
     Folder(std::io::Error),
 }
 
@@ -60,10 +61,13 @@ impl Trial<'_> {
         if answer.status.success() && program.exists() {
             return Ok(program);
         }
-        Err(Refusal::Compiler(Complaint::of(&format!(
-            "{}\n{}",
-            answer.stderr, answer.stdout
-        ))))
+        let said = format!("{}\n{}", answer.stderr, answer.stdout);
+        // What a full disk does to a compiler says nothing of what this host has.
+        let told = disk::Refusal::told_in(&said);
+        Err(match disk::cause(told, self.folder) {
+            Some(source) => Refusal::Folder(source),
+            None => Refusal::Compiler(Complaint::of(&said)),
+        })
     }
 
     /// The compiler with nothing but its own arguments.

@@ -2,12 +2,15 @@
 
 use std::collections::VecDeque;
 
+use crate::disk::Refusal;
+
 /// Keeps the lines of an output that matter when the command fails: from the first error on, or
 /// the last ones when none looks like an error.
 #[derive(Default)]
 pub(super) struct Excerpt {
     from_first_error: Vec<String>,
     last: VecDeque<String>,
+    refusal: Option<Refusal>,
 }
 
 impl Excerpt {
@@ -18,6 +21,7 @@ impl Excerpt {
         if line.trim().is_empty() {
             return;
         }
+        self.refusal = self.refusal.or_else(|| Refusal::told_in(line));
         let line: String = line.chars().take(300).collect();
         if (!self.from_first_error.is_empty() && self.from_first_error.len() < Self::LINES)
             || (self.from_first_error.is_empty() && looks_like_an_error(&line))
@@ -28,6 +32,12 @@ impl Excerpt {
             self.last.pop_front();
         }
         self.last.push_back(line);
+    }
+
+    /// What the disk refused, by any line: a disk that is full makes many a program stumble over
+    /// something else first.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        self.refusal
     }
 
     /// The lines that matter.

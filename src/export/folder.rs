@@ -32,13 +32,39 @@ impl Placed {
 /// # Errors
 /// When the folder or a file in it cannot be written.
 pub fn write_folder(export: &Export, folder: &Path) -> Result<Placed, Error> {
+    let made = !folder.exists();
     fs_err::create_dir_all(folder).map_err(|source| Error::Write {
         path: folder.to_owned(),
         source,
     })?;
+    let mut new = Vec::new();
+    let written = write_files(export, folder, &mut new);
+    if written.is_err() {
+        // A part of it is of no use to anybody.
+        for path in new {
+            let _ = fs_err::remove_file(path);
+        }
+        if made {
+            let _ = fs_err::remove_dir(folder);
+        }
+    }
+    written
+}
+
+/// Lists in `new` what was not there before.
+fn write_files(export: &Export, folder: &Path, new: &mut Vec<PathBuf>) -> Result<Placed, Error> {
     let mut files = BTreeMap::new();
+    let mut write = |name: &str, content: &[u8]| {
+        let path = folder.join(name);
+        let is_new = !path.exists();
+        write_file(&path, content)?;
+        if is_new {
+            new.push(path);
+        }
+        Ok(())
+    };
     let mut put = |name: String, content: &[u8]| {
-        write_file(&folder.join(&name), content)?;
+        write(&name, content)?;
         files.insert(name, Sha256::of(content));
         Ok(())
     };
@@ -51,6 +77,6 @@ pub fn write_folder(export: &Export, folder: &Path) -> Result<Placed, Error> {
     for (name, sha256) in &files {
         sums.extend([&sha256.to_string(), "  ", name, "\n"]);
     }
-    write_file(&folder.join(SUMS), sums.as_bytes())?;
+    write(SUMS, sums.as_bytes())?;
     Ok(Placed { files })
 }

@@ -16,6 +16,7 @@ pub use write::write_file;
 
 use crate::cli::PatchProgram;
 use crate::digest::Sha256;
+use crate::disk;
 use crate::error::{ExitStatus, Explain};
 use crate::source::change::FileChange;
 use crate::source::ensurepip::{AddedWheel, EnsurepipPatch};
@@ -70,6 +71,9 @@ impl Explain for Error {
     }
 
     fn hint(&self) -> Option<String> {
+        if let Some(hint) = disk::hint(self, "name another place with -o") {
+            return Some(hint);
+        }
         let hint = match self {
             Self::Read { .. } => "check who may read it, and that nothing else is changing it",
             Self::Changed { .. } => "run the same command again: what is not sound is fetched anew",

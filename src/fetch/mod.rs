@@ -31,6 +31,7 @@ pub use verified::{
 use crate::address::Address;
 use crate::command::Runner;
 use crate::digest::Sha256;
+use crate::disk;
 use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain};
 use crate::lock::LockError;
@@ -165,11 +166,12 @@ pub enum Error {
 const CACHE_HINT: &str =
     "check the space and the permissions there, or name another folder with PYBUILD_CACHE_DIR";
 
-fn cache_hint(error: &io::Error) -> &'static str {
+fn cache_hint(error: &io::Error) -> String {
     if LockError::is(error) {
-        "the file system there has no working locks, as it happens with NFS: name a folder on a local disk with PYBUILD_CACHE_DIR"
+        "the file system there has no working locks, as it happens with NFS: name a folder on a local disk with PYBUILD_CACHE_DIR".to_owned()
     } else {
-        CACHE_HINT
+        disk::hint(error, "name another folder with PYBUILD_CACHE_DIR")
+            .unwrap_or_else(|| CACHE_HINT.to_owned())
     }
 }
 
@@ -193,9 +195,9 @@ impl Explain for Error {
             Self::NotCompressed { .. } => "give the digest of the release's .tgz or .tar.xz",
             Self::NoTree { .. } | Self::Unreadable { .. } => "check the path and who may read it",
             Self::Changed { .. } => "run the same command again to take it as it is now",
-            Self::Store { source, .. } => cache_hint(source),
+            Self::Store { source, .. } => return Some(cache_hint(source)),
             Self::Wheel { source, .. } => match &**source {
-                DownloadError::Store(source) => cache_hint(source),
+                DownloadError::Store(source) => return Some(cache_hint(source)),
                 DownloadError::WrongDigest { .. } => {
                     "the index and the file do not agree: try again later, or another index with `--index-url`"
                 }

@@ -158,7 +158,10 @@ impl Missing {
 
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
-        ExitStatus::Prerequisite
+        match self {
+            Self::Toolchain(error) => error.exit_status(),
+            _ => ExitStatus::Prerequisite,
+        }
     }
 
     fn hint(&self) -> Option<String> {

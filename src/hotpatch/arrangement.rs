@@ -274,11 +274,20 @@ fn place(path: &Path, piece: &Piece) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let scratch = path.with_file_name(format!("{SCRATCH}{name}"));
     remove_if_there(&scratch)?;
+    let placed = place_by(&scratch, path, piece);
+    if placed.is_err() {
+        // On a full disk, half a wheel takes the room that putting everything back may need.
+        let _ = remove_if_there(&scratch);
+    }
+    placed
+}
+
+fn place_by(scratch: &Path, path: &Path, piece: &Piece) -> io::Result<()> {
     match piece {
         Piece::Nothing => return remove_if_there(path),
         Piece::Text(text) => {
             let before = fs_err::metadata(path)?;
-            write(&scratch, text.as_bytes(), &before)?;
+            write(scratch, text.as_bytes(), &before)?;
             // Compiled files go by whole seconds.
             let second = |time: SystemTime| {
                 let since = time.duration_since(SystemTime::UNIX_EPOCH);
@@ -287,7 +296,7 @@ fn place(path: &Path, piece: &Piece) -> io::Result<()> {
             let earlier = before.modified()?;
             if second(earlier) == second(SystemTime::now()) {
                 let times = FileTimes::new().set_modified(earlier + Duration::from_secs(1));
-                fs_err::File::open(&scratch)?.file().set_times(times)?;
+                fs_err::File::open(scratch)?.file().set_times(times)?;
             }
         }
         Piece::Wheel { from, sha256, like } => {
@@ -298,7 +307,7 @@ fn place(path: &Path, piece: &Piece) -> io::Result<()> {
                     from.display()
                 )));
             }
-            write(&scratch, &content, &fs_err::metadata(like)?)?;
+            write(scratch, &content, &fs_err::metadata(like)?)?;
         }
         Piece::Kept { file, copy } => {
             if let (Ok(there), Ok(kept)) = (fs_err::symlink_metadata(path), fs_err::metadata(copy))
@@ -310,12 +319,12 @@ fn place(path: &Path, piece: &Piece) -> io::Result<()> {
             if let Some(folder) = path.parent() {
                 ensure_folder(folder)?;
             }
-            file.restore(copy, &scratch)?;
+            file.restore(copy, scratch)?;
         }
-        Piece::Link(to) => std::os::unix::fs::symlink(to, &scratch)?,
+        Piece::Link(to) => std::os::unix::fs::symlink(to, scratch)?,
     }
     crash_point("hotpatch.written");
-    fs_err::rename(&scratch, path)
+    fs_err::rename(scratch, path)
 }
 
 fn write(scratch: &Path, content: &[u8], like: &std::fs::Metadata) -> io::Result<()> {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::command::CommandError;
+use crate::disk;
 use crate::error::{ExitStatus, Explain};
 use crate::install;
 use crate::lock::{self, LockError};
@@ -200,6 +201,9 @@ impl Explain for Error {
     }
 
     fn hint(&self) -> Option<String> {
+        if let Some(hint) = disk::hint(self, "move the interpreter to another disk") {
+            return Some(hint);
+        }
         Some(match self {
             Self::NotThere { .. } => "name an interpreter, or the folder that has it in bin".to_owned(),
             Self::NoInterpreter { .. } => {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::stage::StagedInstall;
 use crate::build::Site;
 use crate::command::{Answer, Command, CommandError};
+use crate::disk::{self, Refusal};
 use crate::error::{ExitStatus, Explain};
 use crate::progress::Unit;
 use crate::resolve::plan::{Pin, Plan};
@@ -75,6 +76,8 @@ pub enum CheckError {
         status: std::process::ExitStatus,
         /// The last line that it printed.
         last_line: String,
+        /// What the disk refused it, where it says so.
+        source: Option<std::io::Error>,
     },
     /// It is not what was asked for.
     #[error("{what} is {found}, not {wanted}")]
@@ -115,10 +118,21 @@ fn list(modules: &BTreeMap<String, String>) -> String {
 
 impl Explain for CheckError {
     fn exit_status(&self) -> ExitStatus {
-        ExitStatus::Check
+        // A full disk says nothing of what was built.
+        match Refusal::behind(self) {
+            Some(_) => ExitStatus::Failed,
+            None => ExitStatus::Check,
+        }
     }
 
     fn hint(&self) -> Option<String> {
+        let instead = match self {
+            Self::NotRun { source, .. } => source.instead(),
+            _ => "name another folder with --build-dir",
+        };
+        if let Some(hint) = disk::hint(self, instead) {
+            return Some(hint);
+        }
         Some(match self {
             Self::Modules { modules } => format!(
                 "the log tells why they were not built; `--allow-missing {}` installs without",
@@ -336,6 +350,7 @@ impl Checks<'_> {
                 what,
                 status,
                 last_line: last.unwrap_or("it printed nothing").to_owned(),
+                source: disk::cause(Refusal::told_in(&stderr), self.staged.destdir()),
             });
         }
         // Python 2.7 prints its version on standard error.

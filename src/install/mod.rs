@@ -20,6 +20,7 @@ pub use transaction::{Recovered, Transaction, is_pending, recover};
 pub use uninstall::{Leaving, uninstall};
 
 use crate::command::CommandError;
+use crate::disk::{self, Refusal};
 use crate::error::{ExitStatus, Explain};
 use crate::lock::{self, LockError};
 use crate::resolve::plan::InstallPrefix;
@@ -137,6 +138,16 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Check(error) => return error.hint(),
+            Self::Prefix { source, .. } if LockError::is(source) => lock::HINT.to_owned(),
+            Self::Prefix { .. } | Self::Unusable { .. } if Refusal::behind(self).is_some() => {
+                return disk::hint(self, "let a build go elsewhere with --prefix");
+            }
+            Self::Command(error) if Refusal::behind(error).is_some() => {
+                return disk::hint(error, error.instead());
+            }
+            Self::Staging(error) if Refusal::behind(error).is_some() => {
+                return disk::hint(error, "name another folder with --build-dir");
+            }
             Self::Command(_) | Self::NoInterpreter { .. } => {
                 "the log has the whole output; --keep-build keeps the tree to look around in".to_owned()
             }
@@ -146,7 +157,6 @@ impl Explain for Error {
             Self::Outside { .. } => {
                 "leave out the --configure-arg that names a folder outside the prefix".to_owned()
             }
-            Self::Prefix { source, .. } if LockError::is(source) => lock::HINT.to_owned(),
             Self::Unusable { .. } | Self::Prefix { .. } => {
                 "name another folder with --prefix, or run as a user who may write there".to_owned()
             }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::archive::unpack_archive;
+use crate::disk;
 use crate::error::{ExitStatus, Explain};
 use crate::fetch::{VerifiedArchive, VerifiedSource};
 use crate::progress::{Reporter, Unit};
@@ -105,9 +106,9 @@ impl Explain for UnpackError {
             Self::Archive { .. } | Self::Entry { .. } => {
                 "the file had the digest that was asked for, so the digest is of a bad file: look at where it came from".to_owned()
             }
-            Self::Write(_) => {
+            Self::Write(_) => disk::hint(self, "name another build folder with --build-dir").unwrap_or_else(|| {
                 "see that the build folder has some 600 MB free, or name another with --build-dir".to_owned()
-            }
+            }),
             Self::Read { .. } => "see that the folder and all in it can be read".to_owned(),
             Self::NotCPython { .. } => {
                 "--source takes a release file, its address, or the folder that holds `configure`; a folder of release files is a --mirror".to_owned()

@@ -9,12 +9,14 @@ mod python_org;
 mod scene;
 mod server;
 mod signer;
+mod small_disk;
 mod wheels;
 
 // The tests.
 mod bad_input;
 mod concurrency;
 mod crash;
+mod disk;
 mod faults;
 mod fetch;
 mod flow;

@@ -218,7 +218,7 @@ impl Search<'_> {
             let mut copy = tempfile::Builder::new()
                 .prefix("copy-")
                 .tempfile_in(store.partial_dir()?)?;
-            std::io::copy(&mut fs_err::File::open(path)?, copy.as_file_mut())?;
+            std::io::copy(&mut fs_err::File::open(path)?, &mut copy)?;
             Ok(copy.into_temp_path())
         };
         let copy = copy().map_err(|error| self.store(error))?;

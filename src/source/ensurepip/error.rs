@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::super::change::ChangeError;
 use super::super::{sbom, wheel};
 use crate::digest::Sha256;
+use crate::disk;
 use crate::error::{ExitStatus, Explain};
 
 /// Why an `ensurepip` cannot be made to bundle the planned wheels.
@@ -106,6 +107,8 @@ impl Explain for Error {
             Self::PipRemoved | Self::NoSetuptools { .. } | Self::NeedsOthers { .. } => {
                 ExitStatus::Unresolvable
             }
+            // The inputs are what they should be.
+            _ if disk::Refusal::behind(self).is_some() => ExitStatus::Failed,
             _ => ExitStatus::Input,
         }
     }
@@ -136,7 +139,9 @@ impl Explain for Error {
             }
             Self::Wheel(error) => return error.hint(),
             Self::File { .. } | Self::Change(_) | Self::WheelChanged { .. } => {
-                "check that the tree is whole, may be written, and is used by nothing else".to_owned()
+                disk::hint(self, "work elsewhere: --build-dir names the folder of a build, PYBUILD_CACHE_DIR that of a patch").unwrap_or_else(|| {
+                    "check that the tree is whole, may be written, and is used by nothing else".to_owned()
+                })
             }
         })
     }

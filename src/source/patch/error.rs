@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::Label;
+use crate::disk;
 use crate::error::{ExitStatus, Explain};
 
 /// Why a patch was not applied. Nothing was written, but for [`Error::Write`].
@@ -113,7 +114,10 @@ pub enum Error {
 
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
-        ExitStatus::Input
+        match self {
+            Self::Write { .. } => ExitStatus::Failed,
+            _ => ExitStatus::Input,
+        }
     }
 
     fn hint(&self) -> Option<String> {
@@ -154,7 +158,14 @@ impl Explain for Error {
                     "paths in a patch are relative to the source tree, behind one folder such as \
                      `a/` and `b/`"
                 }
-                Self::Write { .. } => "check that there is room, and that the tree may be written",
+                Self::Write { .. } => {
+                    let instead = "name another build folder with --build-dir";
+                    return disk::hint(self, instead).or_else(|| {
+                        Some(
+                            "check that there is room, and that the tree may be written".to_owned(),
+                        )
+                    });
+                }
             }
             .to_owned(),
         )

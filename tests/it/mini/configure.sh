@@ -7,7 +7,7 @@ prefix=/usr/local ensurepip=upgrade shared=no
     echo "network: $(readlink /proc/self/ns/net)"
     for argument in "$@"; do echo "argument: $argument"; done
     env | LC_ALL=C sort | sed 's/^/environment: /'
-} >configure.log
+} >configure.log || exit 1
 while [ $# -gt 0 ]; do
     case $1 in
     --prefix=*) prefix=${1#--prefix=} ;;
@@ -26,8 +26,8 @@ for thing in build host CC cpp grep egrep sed mkdir strip ar readelf stdint.h st
 done
 @CONFIGURE_FAULT@
 sed -e "s|@prefix@|$prefix|g" -e "s|@ENSUREPIP@|$ensurepip|g" -e "s|@SHARED@|$shared|g" \
-    -e "s|@CC@|${CC:-cc}|g" Makefile.pre.in >Makefile
+    -e "s|@CC@|${CC:-cc}|g" Makefile.pre.in >Makefile || exit 1
 echo 'configure: creating ./config.status'
-printf '#!/bin/sh\nexit 0\n' >config.status
+printf '#!/bin/sh\nexit 0\n' >config.status || exit 1
 chmod +x config.status
 echo 'creating Makefile'

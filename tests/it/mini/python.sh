@@ -63,15 +63,16 @@ bootstrap() {
     for project in $(projects); do
         wanted=$(version_of "$project")
         bundled "$project" "$wanted"
-        mkdir -p "$1/$project" "$1/$project-$wanted.dist-info" "$2"
-        echo "__version__ = \"$wanted\"" >"$1/$project/__init__.py"
+        # As with a real one, what cannot be written is the end.
+        mkdir -p "$1/$project" "$1/$project-$wanted.dist-info" "$2" || exit 1
+        echo "__version__ = \"$wanted\"" >"$1/$project/__init__.py" || exit 1
         printf 'Metadata-Version: 2.1\nName: %s\nVersion: %s\n' "$project" "$wanted" \
-            >"$1/$project-$wanted.dist-info/METADATA"
+            >"$1/$project-$wanted.dist-info/METADATA" || exit 1
         printf '%s,,\n' "$project/__init__.py" "$project-$wanted.dist-info/METADATA" \
-            "$project-$wanted.dist-info/RECORD" >"$1/$project-$wanted.dist-info/RECORD"
+            "$project-$wanted.dist-info/RECORD" >"$1/$project-$wanted.dist-info/RECORD" || exit 1
     done
     for script in pip3 "pip$short"; do
-        printf '#!/bin/sh\nexec "%s" -m pip "$@"\n' "$3" >"$2/$script"
+        printf '#!/bin/sh\nexec "%s" -m pip "$@"\n' "$3" >"$2/$script" || exit 1
         chmod 755 "$2/$script"
     done
     echo "Successfully installed pip-$(pinned PIP)"
@@ -112,14 +113,14 @@ run_venv() {
     done
     mkdir -p "$dir/bin" "$dir/lib/python$short/site-packages"
     dir=$(cd "$dir" && pwd)
-    printf 'home = %s\nversion = %s\n' "$bin" "$(version)" >"$dir/pyvenv.cfg"
+    printf 'home = %s\nversion = %s\n' "$bin" "$(version)" >"$dir/pyvenv.cfg" || exit 1
     for name in python python3 "python$short"; do
-        printf '#!/bin/sh\nMINI_VENV="%s" exec "%s" "$@"\n' "$dir" "$me" >"$dir/bin/$name"
+        printf '#!/bin/sh\nMINI_VENV="%s" exec "%s" "$@"\n' "$dir" "$me" >"$dir/bin/$name" || exit 1
         chmod 755 "$dir/bin/$name"
     done
     if [ $with_pip = yes ]; then
         bootstrap "$dir/lib/python$short/site-packages" "$dir/bin" "$dir/bin/python" >/dev/null
-        cp "$dir/bin/pip3" "$dir/bin/pip"
+        cp "$dir/bin/pip3" "$dir/bin/pip" || exit 1
         @VENV_FAULT@
     fi
 }
