@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::command::Runner;
+use crate::command::{CommandError, Runner};
 use crate::error::{Error, Explain as _};
 use crate::install::Installation;
 use crate::interrupt::HeldFolder;
@@ -15,7 +15,10 @@ use crate::lock::{self, ScratchFolder};
 use crate::progress::Reporter;
 use crate::resolve::version::PythonVersion;
 use crate::settings::{BuildSettings, BuildTree};
-use crate::store::Store;
+use crate::store::{Store, may_not_be_written};
+
+/// The folder of logs.
+const LOGS: &str = "logs";
 
 /// The folder that one build works in. It is gone when the build ends, unless it is to be kept.
 pub struct Scratch {
@@ -52,10 +55,9 @@ impl Scratch {
         let new = || {
             fs_err::create_dir_all(&base)?;
             let folder = ScratchFolder::new(&base, &format!("{python}-"))?;
-            let logs = store.folder("logs")?;
-            Ok((folder, logs))
+            Ok(folder)
         };
-        let (folder, logs) = new().map_err(|source| Error::Scratch {
+        let folder = new().map_err(|source| Error::Scratch {
             path: base.clone(),
             source,
         })?;
@@ -64,7 +66,7 @@ impl Scratch {
             Timestamp::now().strftime("%Y%m%dT%H%M%S"),
             std::process::id()
         );
-        let runner = Runner::with_log(logs.join(name)).map_err(crate::build::Error::Command)?;
+        let runner = new_log(store, &base, &name)?;
         let held = (settings.build_tree == BuildTree::Remove)
             .then(|| HeldFolder::new(folder.path().to_owned()));
         Ok(Self {
@@ -222,6 +224,24 @@ impl SideFolder {
             source,
         })
     }
+}
+
+/// A log in the store; where that may not be written, in the build folder.
+fn new_log(store: &Store, base: &Path, name: &str) -> Result<Runner, Error> {
+    let in_folder = |folder: PathBuf| {
+        let log = fs_err::create_dir_all(&folder).map_err(|source| CommandError::Log {
+            path: folder.clone(),
+            source,
+        });
+        log.and_then(|()| Runner::with_log(folder.join(name)))
+    };
+    let runner = match in_folder(store.root().join(LOGS)) {
+        Err(CommandError::Log { source, .. }) if may_not_be_written(&source) => {
+            in_folder(base.join(LOGS))
+        }
+        runner => runner,
+    };
+    Ok(runner.map_err(crate::build::Error::Command)?)
 }
 
 /// The build folder.

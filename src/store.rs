@@ -1,4 +1,20 @@
 //! The cache folder: a content-addressed store of inputs, what is half downloaded, and index answers.
+//!
+//! | folder | what is in it |
+//! | --- | --- |
+//! | `sha256/` | inputs, each under its digest; read-only |
+//! | `index-2/` | what indexes answered, for `--offline` |
+//! | `signatures/` | signatures of archives, `NAME.SHA256.asc` |
+//! | `partial/` | `*.part`: downloads under way; `copy-*`, `signature-*`: about to be renamed |
+//! | `scratch/`, `build/` | folders of running processes, each with a locked file `in-use` |
+//! | `logs/`, `locks/` | logs of builds that failed; what one process at a time may do |
+//!
+//! Several versions of pybuild may share one cache folder, newer and older ones at the same time. The rule
+//! that makes this safe: what a name in this table means never changes. What gets another format gets
+//! another name too, such as `index-3/`, and what has a name that is not known here is left alone. Content
+//! under its digest and signatures have no format of pybuild's own.
+//!
+//! A store that may not be written, baked into an image or mounted read-only, gives what is in it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +30,8 @@ const LONG_AGO: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// How the names of files begin that are of no use to anybody but the process that writes them.
 const COPY: &str = "copy-";
+/// The same of signatures.
+pub const SIGNATURE: &str = "signature-";
 
 /// The folder for notes of what is being changed.
 const NOTES: &str = "changes";
@@ -29,6 +47,25 @@ pub struct Store {
 pub struct StoredFile {
     path: PathBuf,
     sha256: Sha256,
+}
+
+/// Why what is in the store under a digest is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum Spoilt {
+    /// Its content is another one.
+    #[error("{} in the store is damaged: it no longer has the digest that it is named by", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It cannot be read.
+    #[error("{} in the store cannot be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
 }
 
 impl StoredFile {
@@ -81,21 +118,17 @@ impl Store {
         &self.root
     }
 
-    /// The file with this digest, if it is there and still has it. One that no longer has it is
-    /// thrown away.
+    /// The file with this digest, if it is there and still has it.
     ///
     /// # Errors
-    /// When a file is there but cannot be read or thrown away; the error names it.
-    pub fn get(&self, sha256: Sha256) -> io::Result<Option<StoredFile>> {
+    /// [`Spoilt`] when what is there is of no use. [`Store::adopt`] takes its place where it can.
+    pub fn get(&self, sha256: Sha256) -> Result<Option<StoredFile>, Spoilt> {
         let path = self.path_of(sha256);
-        match Sha256::of_file(&path) {
+        match ensure_regular(&path).and_then(|()| Sha256::of_file(&path)) {
             Ok(found) if found == sha256 => Ok(Some(StoredFile { path, sha256 })),
-            Ok(_) => {
-                fs_err::remove_file(&path)?;
-                Ok(None)
-            }
+            Ok(_) => Err(Spoilt::Damaged { path }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            Err(source) => Err(Spoilt::Unreadable { path, source }),
         }
     }
 
@@ -120,6 +153,7 @@ impl Store {
     }
 
     /// Copies a local file in, hashing it on the way. What arrives is `expected` or it is thrown away.
+    /// In a store that may not be written, it is enough that it is there already.
     ///
     /// # Errors
     /// The outer error when reading or writing fails; the inner one is the digest that was found
@@ -129,7 +163,20 @@ impl Store {
         from: &Path,
         accepted: &[Sha256],
     ) -> io::Result<Result<StoredFile, Sha256>> {
-        let mut scratch = self.scratch_file()?;
+        let mut scratch = match self.scratch_file() {
+            Ok(scratch) => scratch,
+            Err(error) if may_not_be_written(&error) => {
+                let sha256 = Sha256::of_file(from)?;
+                if !accepted.contains(&sha256) {
+                    return Ok(Err(sha256));
+                }
+                return match self.get(sha256) {
+                    Ok(Some(file)) => Ok(Ok(file)),
+                    _ => Err(error),
+                };
+            }
+            Err(error) => return Err(error),
+        };
         let sha256 = copy_hashed(&mut fs_err::File::open(from)?, &mut scratch)?;
         if !accepted.contains(&sha256) {
             return Ok(Err(sha256));
@@ -195,11 +242,14 @@ impl Store {
     pub fn sweep(&self) {
         lock::sweep_folders(&self.root.join("scratch"), "", |_| {});
         lock::sweep_files(&self.root.join("partial"), |name, size| {
-            name.starts_with(COPY) || size == 0
+            name.starts_with(COPY) || (size == 0 && is_known(name))
         });
         for folder in ["partial", "scratch", NOTES] {
             let entries = std::fs::read_dir(self.root.join(folder));
             for entry in entries.into_iter().flatten().flatten() {
+                if folder == "partial" && !is_known(&entry.file_name().to_string_lossy()) {
+                    continue;
+                }
                 let age = entry
                     .metadata()
                     .and_then(|metadata| metadata.modified())
@@ -215,6 +265,33 @@ impl Store {
     fn path_of(&self, sha256: Sha256) -> PathBuf {
         self.root.join("sha256").join(sha256.to_string())
     }
+}
+
+/// Whether a file in `partial` is one that this pybuild could have made.
+fn is_known(name: &str) -> bool {
+    Path::new(name).extension() == Some("part".as_ref())
+        || name.starts_with(COPY)
+        || name.starts_with(SIGNATURE)
+}
+
+/// Whether it is the store's owner, or how it is mounted, that keeps this process from writing.
+#[must_use]
+pub fn may_not_be_written(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied
+    )
+}
+
+/// Refuses what is no file: opening a pipe would wait for somebody to write to it.
+///
+/// # Errors
+/// When nothing is there, or something else than a file.
+pub fn ensure_regular(path: &Path) -> io::Result<()> {
+    if fs_err::metadata(path)?.is_file() {
+        return Ok(());
+    }
+    Err(io::Error::other("it is not a regular file"))
 }
 
 fn copy_hashed(from: &mut impl io::Read, to: &mut impl io::Write) -> io::Result<Sha256> {
@@ -236,11 +313,11 @@ mod tests {
     use std::fs::FileTimes;
     use std::time::{Duration, SystemTime};
 
-    use super::Store;
+    use super::{Spoilt, Store};
     use crate::digest::Sha256;
 
     #[test]
-    fn a_file_that_was_changed_is_thrown_away() {
+    fn what_is_spoilt_is_not_given_and_can_be_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::at(dir.path().join("cache"));
         let original = dir.path().join("file");
@@ -263,22 +340,40 @@ mod tests {
 
         fs_err::remove_file(stored.path()).unwrap();
         fs_err::write(stored.path(), "contents").unwrap();
-        assert!(store.get(digest).unwrap().is_none());
-        assert!(!stored.path().exists());
+        assert!(matches!(store.get(digest), Err(Spoilt::Damaged { .. })));
+        store.copy_in(&original, &[digest]).unwrap().unwrap();
+        assert!(store.get(digest).unwrap().is_some());
+
+        fs_err::remove_file(stored.path()).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            stored.path(),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RWXU,
+            0,
+        )
+        .unwrap();
+        assert!(matches!(store.get(digest), Err(Spoilt::Unreadable { .. })));
+        store.copy_in(&original, &[digest]).unwrap().unwrap();
+        assert!(store.get(digest).unwrap().is_some());
     }
 
     #[test]
     fn only_what_was_left_long_ago_is_swept() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::at(dir.path().to_owned());
-        let new = store.partial_dir().unwrap().join("new");
-        let old = store.partial_dir().unwrap().join("old");
+        let new = store.partial_dir().unwrap().join("new.part");
+        let old = store.partial_dir().unwrap().join("old.part");
+        let unknown = store.partial_dir().unwrap().join("old");
         fs_err::write(&new, "half").unwrap();
-        let file = std::fs::File::create(&old).unwrap();
         let month_ago = SystemTime::now() - Duration::from_secs(30 * 24 * 3600);
-        file.set_times(FileTimes::new().set_modified(month_ago))
-            .unwrap();
+        for path in [&old, &unknown] {
+            let file = std::fs::File::create(path).unwrap();
+            file.set_times(FileTimes::new().set_modified(month_ago))
+                .unwrap();
+        }
         store.sweep();
         assert!(new.exists() && !old.exists());
+        assert!(unknown.exists(), "another version's business");
     }
 }

@@ -130,7 +130,7 @@ impl Download<'_> {
         .map_err(DownloadError::Store)?;
         // Whoever held the lock before may have finished it.
         for digest in self.digests() {
-            if let Some(file) = context.store.get(*digest).map_err(DownloadError::Store)? {
+            if let Ok(Some(file)) = context.store.get(*digest) {
                 let _ = partial.restart();
                 return Ok(file);
             }

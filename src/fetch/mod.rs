@@ -326,7 +326,7 @@ fn read_patch(input: &PatchFile) -> Result<VerifiedPatch, Error> {
 fn fetch_wheel(wheel: &WheelInput, context: &FetchContext<'_>) -> Result<VerifiedWheel, Error> {
     let mut phase = context.reporter.begin(PHASE, Unit::Bytes, None);
     phase.set_current(&wheel.file_name);
-    let (file, origin) = match context.look_up(&[wheel.sha256])? {
+    let (file, origin) = match context.look_up(&[wheel.sha256]) {
         Some(file) => (file, "the store".to_owned()),
         None => match &wheel.location {
             WheelLocation::Path(path) => (
@@ -376,18 +376,18 @@ fn download_wheel(
 }
 
 impl FetchContext<'_> {
-    /// The first of these that the store has.
-    fn look_up(&self, accepted: &[Sha256]) -> Result<Option<StoredFile>, Error> {
-        for digest in accepted {
-            if let Some(file) = self
-                .store
-                .get(*digest)
-                .map_err(|source| self.store_error(source))?
-            {
-                return Ok(Some(file));
-            }
-        }
-        Ok(None)
+    /// The first of these that the store has. Of what is spoilt there the person is warned; it is as if
+    /// it were not there.
+    fn look_up(&self, accepted: &[Sha256]) -> Option<StoredFile> {
+        accepted
+            .iter()
+            .find_map(|digest| match self.store.get(*digest) {
+                Ok(found) => found,
+                Err(spoilt) => {
+                    self.reporter.warn(&crate::error::chain(&spoilt));
+                    None
+                }
+            })
     }
 
     /// A file that the plan names with its digest.

@@ -29,4 +29,5 @@ mod patch;
 mod prefix;
 mod real;
 mod signature;
+mod store;
 mod uninstall;

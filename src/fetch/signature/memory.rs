@@ -7,7 +7,10 @@ use std::path::PathBuf;
 
 use super::{ENDING, read_small};
 use crate::digest::Sha256;
-use crate::store::Store;
+use crate::progress::Reporter;
+use crate::store::{self, Store};
+
+const FOLDER: &str = "signatures";
 
 /// The signatures of the archives that were called `name`.
 pub(super) struct Memory<'a> {
@@ -20,40 +23,65 @@ impl<'a> Memory<'a> {
         Self { store, name }
     }
 
-    fn path(&self, sha256: Sha256) -> io::Result<PathBuf> {
-        let folder = self.store.folder("signatures")?;
-        Ok(folder.join(format!("{}.{sha256}{ENDING}", self.name)))
+    fn path(&self, sha256: Sha256) -> PathBuf {
+        let folder = self.store.root().join(FOLDER);
+        folder.join(format!("{}.{sha256}{ENDING}", self.name))
     }
 
-    /// Keeps the signature of the archive with this digest.
+    /// Keeps the signature of the archive with this digest. A store that may not be written has to do
+    /// without.
     pub(super) fn keep(&self, sha256: Sha256, signature: &[u8]) -> io::Result<()> {
+        match self.write(sha256, signature) {
+            Err(error) if !store::may_not_be_written(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&self, sha256: Sha256, signature: &[u8]) -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt as _;
+        self.store.folder(FOLDER)?;
         let mut file = tempfile::Builder::new()
-            .prefix("signature-")
+            .prefix(store::SIGNATURE)
             .tempfile_in(self.store.partial_dir()?)?;
         file.write_all(signature)?;
+        // As readable as the inputs are, for whoever shares the store.
+        let mode = std::fs::Permissions::from_mode(0o644);
+        file.as_file().set_permissions(mode)?;
         file.as_file().sync_all()?;
-        file.persist(self.path(sha256)?)
+        file.persist(self.path(sha256))
             .map_err(|error| error.error)?;
         Ok(())
     }
 
-    /// The signature of the archive with this digest.
-    pub(super) fn of(&self, sha256: Sha256) -> io::Result<Option<Vec<u8>>> {
-        read_small(&self.path(sha256)?)
+    /// The signature of the archive with this digest. Of one that cannot be read the person is warned; it
+    /// is as if it were not there.
+    pub(super) fn of(&self, sha256: Sha256, reporter: &dyn Reporter) -> Option<Vec<u8>> {
+        let path = self.path(sha256);
+        match store::ensure_regular(&path).and_then(|()| read_small(&path)) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                let path = path.display();
+                reporter.warn(&format!("{path} in the store cannot be read: {error}"));
+                None
+            }
+        }
     }
 
-    /// Throws that signature away.
-    pub(super) fn forget(&self, sha256: Sha256) -> io::Result<()> {
-        match fs_err::remove_file(self.path(sha256)?) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+    /// Throws that signature away. Where that cannot be done it stays, and is judged anew each time.
+    pub(super) fn forget(&self, sha256: Sha256) {
+        let _ = fs_err::remove_file(self.path(sha256));
     }
 
     /// The digests of the archives whose signatures are kept, sorted.
     pub(super) fn digests(&self) -> io::Result<Vec<Sha256>> {
         let mut digests = Vec::new();
-        for entry in fs_err::read_dir(self.store.folder("signatures")?)? {
+        let entries = match fs_err::read_dir(self.store.root().join(FOLDER)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(digests),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
             let file_name = entry?.file_name();
             let digest = file_name.to_str().and_then(|file_name| {
                 let rest = file_name.strip_prefix(self.name)?.strip_prefix('.')?;

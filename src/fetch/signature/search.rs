@@ -129,13 +129,13 @@ impl Search<'_> {
             },
             Beside::Store | Beside::Packaged(None) => {}
         }
-        let kept = memory.of(sha256).map_err(|error| self.store(error))?;
+        let kept = memory.of(sha256, self.context.reporter);
         if let Some(bytes) = kept {
             let from = "in the store".to_owned();
             match self.judge(&Statement { bytes, from }, candidate.file.path()) {
                 Ok(good) => return Ok(good),
                 // It was good once; the disk or the keys have changed.
-                Err(_) => memory.forget(sha256).map_err(|error| self.store(error))?,
+                Err(_) => memory.forget(sha256),
             }
         }
         for origin in self.origins {
@@ -184,20 +184,20 @@ impl Search<'_> {
             signature,
         };
         if !self.accepted.is_empty() {
-            let file = self.context.look_up(&self.digests())?;
+            let file = self.context.look_up(&self.digests());
             return Ok(file.map(|file| candidate(file, None)));
         }
         for name in self.names() {
             let memory = Memory::new(self.context.store, &name);
             for sha256 in memory.digests().map_err(|error| self.store(error))? {
-                let kept = memory.of(sha256).map_err(|error| self.store(error))?;
-                let (Some(bytes), Some(file)) = (kept, self.context.look_up(&[sha256])?) else {
+                let kept = memory.of(sha256, self.context.reporter);
+                let (Some(bytes), Some(file)) = (kept, self.context.look_up(&[sha256])) else {
                     continue;
                 };
                 let from = "in the store".to_owned();
                 match self.judge(&Statement { bytes, from }, file.path()) {
                     Ok(good) => return Ok(Some(candidate(file, Some(good)))),
-                    Err(_) => memory.forget(sha256).map_err(|error| self.store(error))?,
+                    Err(_) => memory.forget(sha256),
                 }
             }
         }

@@ -1,6 +1,11 @@
-//! Earlier answers of indexes, for `--offline`: one file an address, in the store's folder `index`.
+//! Earlier answers of indexes, for `--offline`: one file an address, in a folder of the store whose name
+//! says the format.
+//!
+//! A file is one line with the digest of all that follows, and then JSON: what a failing disk made of an
+//! answer must not be taken for one.
 
-use std::io;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,12 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::page::ProjectPage;
 use crate::address::Address;
 use crate::digest::Sha256;
-use crate::store::Store;
+use crate::store::{self, Store};
 
-const FOLDER: &str = "index";
-
-/// Raised when the shape of what is kept changes; what has another number is not there.
-const FORMAT: u32 = 1;
+/// Another format gets another folder, so that older and newer pybuilds do not read each other's answers
+/// (see [`crate::store`]). `index` was the first.
+const FOLDER: &str = "index-2";
 
 /// What an index answered.
 ///
@@ -21,7 +25,6 @@ const FORMAT: u32 = 1;
 /// passwords, and those of a page that was read are left out when it is written.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Kept<P = ProjectPage> {
-    format: u32,
     /// The address that was asked.
     address: Address,
     /// When.
@@ -31,28 +34,59 @@ pub(super) struct Kept<P = ProjectPage> {
 
 /// Keeps `page` as the answer of `address`, in place of an earlier one.
 pub(super) fn save(store: &Store, address: &Address, page: &ProjectPage) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
     let folder = store.folder(FOLDER)?;
     let mut scratch = store.scratch_file()?;
     let kept = Kept {
-        format: FORMAT,
         address: address.clone(),
         asked: Timestamp::now(),
         page,
     };
-    let mut writer = io::BufWriter::new(scratch.as_file_mut());
-    serde_json::to_writer(&mut writer, &kept)?;
-    writer.into_inner()?.sync_all()?;
+    let text = serde_json::to_vec(&kept)?;
+    scratch.write_all(format!("{}\n", Sha256::of(&text)).as_bytes())?;
+    scratch.write_all(&text)?;
+    // As readable as the inputs are, for whoever shares the store.
+    let mode = std::fs::Permissions::from_mode(0o644);
+    scratch.as_file().set_permissions(mode)?;
+    scratch.as_file().sync_all()?;
     scratch.persist(folder.join(name(address)))?;
     Ok(())
 }
 
-/// The last answer of `address`. One that cannot be read is like none.
-pub(super) fn load(store: &Store, address: &Address) -> Option<Kept> {
+/// An answer that is kept and of no use.
+#[derive(Debug)]
+pub(super) struct Spoilt {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub source: io::Error,
+}
+
+/// The last answer of `address`.
+pub(super) fn load(store: &Store, address: &Address) -> Result<Option<Kept>, Spoilt> {
     let path = store.root().join(FOLDER).join(name(address));
-    let file = fs_err::File::open(path).ok()?;
-    let kept: Kept = serde_json::from_reader(io::BufReader::new(file)).ok()?;
+    match read(&path, address) {
+        Ok(kept) => Ok(Some(kept)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Spoilt { path, source }),
+    }
+}
+
+fn read(path: &Path, address: &Address) -> io::Result<Kept> {
+    store::ensure_regular(path)?;
+    let bytes = fs_err::read(path)?;
+    let end = bytes.iter().position(|byte| *byte == b'\n');
+    let (line, text) = bytes.split_at(end.unwrap_or(bytes.len()));
+    let text = text.get(1..).unwrap_or_default();
+    if line != Sha256::of(text).to_string().as_bytes() {
+        return Err(io::Error::other("it is damaged"));
+    }
+    let kept: Kept = serde_json::from_slice(text)?;
     // What an address is shown as is what it was kept under.
-    (kept.format == FORMAT && kept.address.to_string() == address.to_string()).then_some(kept)
+    if kept.address.to_string() != address.to_string() {
+        return Err(io::Error::other("it is the answer of another address"));
+    }
+    Ok(kept)
 }
 
 /// The name holds the address without its password, so that another password finds the same.

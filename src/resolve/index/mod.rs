@@ -99,6 +99,19 @@ pub enum IndexError {
         /// The address that would have been asked.
         address: Address,
     },
+    /// `--offline`, and the earlier answer that is kept cannot be used.
+    #[error(
+        "the package index may not be asked about {project} (--offline), and its earlier answer {} cannot be used",
+        path.display()
+    )]
+    Spoilt {
+        /// The project.
+        project: String,
+        /// The file in the store.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
 }
 
 /// Why an answer is not a page of an index.
@@ -147,7 +160,7 @@ impl Explain for IndexError {
             Self::File { .. } => "a package index in a folder has a page PROJECT/index.html for \
                                   each project"
                 .to_owned(),
-            Self::NotKept { project, .. } => {
+            Self::NotKept { project, .. } | Self::Spoilt { project, .. } => {
                 format!("run once without --offline, or give the path of a {project} wheel")
             }
         })
@@ -201,8 +214,16 @@ impl<'a> Index<'a> {
             return self.read_local(&project, &address, &folder);
         }
         if self.network == Network::Offline {
-            let Some(kept) = cache::load(self.store, &address) else {
-                return Err(IndexError::NotKept { project, address });
+            let kept = match cache::load(self.store, &address) {
+                Ok(Some(kept)) => kept,
+                Ok(None) => return Err(IndexError::NotKept { project, address }),
+                Err(cache::Spoilt { path, source }) => {
+                    return Err(IndexError::Spoilt {
+                        project,
+                        path,
+                        source,
+                    });
+                }
             };
             reporter.detail(&format!(
                 "{address}: the answer of {} is used",

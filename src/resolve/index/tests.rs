@@ -249,14 +249,20 @@ fn offline_the_last_answer_counts() {
     }
     assert_eq!(server.asked().len(), 2);
     // One file an address, and nothing half-written beside it.
-    let folder = bench.store.folder("index").unwrap();
+    let folder = bench.store.folder("index-2").unwrap();
     let files: Vec<_> = fs_err::read_dir(&folder).unwrap().collect();
     assert_eq!(files.len(), 1);
-    fs_err::write(files[0].as_ref().unwrap().path(), "{").unwrap();
-    assert!(matches!(
-        page(Network::Offline),
-        Err(IndexError::NotKept { .. })
-    ));
+    let file = files[0].as_ref().unwrap().path();
+    let whole = fs_err::read(&file).unwrap();
+    let garbled = [&whole[..whole.len() - 9], b"x", &whole[whole.len() - 8..]].concat();
+    for spoilt in [&whole[..whole.len() / 2], &whole[..10], b"", &garbled] {
+        fs_err::write(&file, spoilt).unwrap();
+        let error = page(Network::Offline).unwrap_err();
+        assert!(matches!(error, IndexError::Spoilt { .. }), "{error:?}");
+        assert!(said(&error).contains("without --offline"));
+    }
+    page(Network::Online).unwrap();
+    page(Network::Offline).unwrap();
 }
 
 #[test]
