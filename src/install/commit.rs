@@ -202,10 +202,7 @@ impl Merge<'_> {
         let (root, record, manifest) = (self.root, self.record, self.manifest);
         let prefix = record.plan.prefix.path();
         let mut transaction = Transaction::begin(prefix, self.reporter)?;
-        let unreadable = |source| Error::Prefix {
-            prefix: prefix.to_owned(),
-            source,
-        };
+        let unreadable = |source| Error::of_records(prefix, source);
         let earlier = record::manifests(prefix).map_err(unreadable)?;
         let made_before = made_before(prefix, &earlier).map_err(unreadable)?;
         let mut packages = package_folders(manifest);

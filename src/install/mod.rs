@@ -2,6 +2,7 @@
 
 mod check;
 mod commit;
+mod journal;
 mod manifest;
 pub mod prefix;
 pub mod record;
@@ -106,6 +107,22 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// What came of reading the records in a prefix.
+    fn of_records(prefix: &std::path::Path, source: std::io::Error) -> Self {
+        let inner = source.get_ref();
+        match inner.and_then(|error| error.downcast_ref::<record::NotUnderstood>()) {
+            Some(record) => Self::Record {
+                folder: record.folder.clone(),
+            },
+            None => Self::Prefix {
+                prefix: prefix.to_owned(),
+                source,
+            },
+        }
+    }
+}
+
 fn counted(paths: &[PathBuf]) -> String {
     match paths.len() {
         1 => "1 file".to_owned(),
@@ -139,6 +156,9 @@ impl Explain for Error {
         Some(match self {
             Self::Check(error) => return error.hint(),
             Self::Prefix { source, .. } if LockError::is(source) => lock::HINT.to_owned(),
+            Self::Prefix { source, .. } if journal::OtherFormat::is(source) => {
+                "nothing was changed; run the pybuild that was at work there once more: it finishes or undoes what it began".to_owned()
+            }
             Self::Prefix { .. } | Self::Unusable { .. } if Refusal::behind(self).is_some() => {
                 return disk::hint(self, "let a build go elsewhere with --prefix");
             }

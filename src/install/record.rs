@@ -95,6 +95,21 @@ pub const FOLDERS: &str = "folders.json";
 /// The log's name.
 pub const LOG: &str = "build.log";
 
+/// A list of an installation that this pybuild does not understand. It comes inside of an [`io::Error`].
+#[derive(Debug, thiserror::Error)]
+#[error("{} holds what this pybuild does not understand", folder.display())]
+pub(super) struct NotUnderstood {
+    /// The record's folder.
+    pub folder: PathBuf,
+    source: serde_json::Error,
+}
+
+/// Reads a list in a record's folder.
+fn read_list<T: serde::de::DeserializeOwned>(folder: PathBuf, text: &[u8]) -> io::Result<T> {
+    serde_json::from_slice(text)
+        .map_err(|source| io::Error::other(NotUnderstood { folder, source }))
+}
+
 /// The record of `version` in the prefix; `None` when there is none that this pybuild understands,
 /// or when the interpreter that it speaks of is gone.
 #[must_use]
@@ -130,8 +145,9 @@ pub fn installed(prefix: &Path) -> io::Result<Vec<PythonVersion>> {
 /// # Errors
 /// When the list is there but cannot be read.
 pub fn made_folders(prefix: &Path, name: &str) -> io::Result<BTreeSet<PathBuf>> {
-    match fs_err::read(prefix.join(records()).join(name).join(FOLDERS)) {
-        Ok(text) => Ok(serde_json::from_slice(&text)?),
+    let folder = prefix.join(records()).join(name);
+    match fs_err::read(folder.join(FOLDERS)) {
+        Ok(text) => read_list(folder, &text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
         Err(error) => Err(error),
     }
@@ -172,8 +188,9 @@ fn read(folder: &Path) -> Option<Record> {
 pub fn manifests(prefix: &Path) -> io::Result<Vec<(String, Manifest)>> {
     let mut found = Vec::new();
     for name in record_folders(prefix)? {
-        match fs_err::read(prefix.join(records()).join(&name).join(FILES)) {
-            Ok(text) => found.push((name, serde_json::from_slice(&text)?)),
+        let folder = prefix.join(records()).join(&name);
+        match fs_err::read(folder.join(FILES)) {
+            Ok(text) => found.push((name, read_list(folder, &text)?)),
             // Something of somebody else's, whatever it is.
             Err(error)
                 if matches!(

@@ -15,9 +15,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use super::Error;
+use super::journal::{Change, Journal};
 use crate::durable::{bring, remove_if_there, rename_to_nothing, sync_file_system, sync_folder};
 use crate::interrupt::{HeldFolder, uninterrupted};
 use crate::lock;
@@ -28,27 +27,6 @@ const FOLDER: &str = ".pybuild-transaction";
 const JOURNAL: &str = "journal.json";
 const COMMITTED: &str = "committed.json";
 const LOCK: &str = "lock";
-
-/// One path below the prefix that changes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Change {
-    path: PathBuf,
-    /// Whether something was there before; it lies in `old/N` while the transaction is open.
-    replaces: bool,
-    /// Whether something takes its place; it lies in `new/N` until it does.
-    adds: bool,
-}
-
-/// What is to change, in order.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Journal {
-    changes: Vec<Change>,
-    /// Folders that were not there before, parents first.
-    folders: Vec<PathBuf>,
-    /// Folders that go afterwards if they are empty then; the empty path is the prefix itself.
-    #[serde(default)]
-    may_go: BTreeSet<PathBuf>,
-}
 
 /// What a killed process had left in a prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +76,10 @@ impl Transaction {
             }
             Ok(())
         };
-        open().map_err(failed)?;
+        if let Err(source) = open() {
+            let _ = clean_up(prefix);
+            return Err(failed(source));
+        }
         crash_point("commit.begun");
         Ok(Self {
             prefix: prefix.to_owned(),
@@ -315,13 +296,10 @@ fn settle(prefix: &Path) -> io::Result<Recovered> {
             removed: removed.map(|change| change.path).collect(),
         });
     }
-    let text = match fs_err::read(folder.join(JOURNAL)) {
-        Ok(text) => text,
+    let Some(journal) = Journal::read(&folder.join(JOURNAL))? else {
         // Nothing was renamed yet.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Recovered::Nothing),
-        Err(error) => return Err(error),
+        return Ok(Recovered::Nothing);
     };
-    let journal: Journal = serde_json::from_slice(&text)?;
     for (number, change) in journal.changes.iter().enumerate().rev() {
         let path = prefix.join(&change.path);
         let old = folder.join("old").join(number.to_string());
@@ -389,11 +367,7 @@ fn discard_but_for_journal(prefix: &Path) -> io::Result<()> {
 }
 
 fn read_committed(prefix: &Path) -> io::Result<Option<Journal>> {
-    match fs_err::read(prefix.join(FOLDER).join(COMMITTED)) {
-        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+    Journal::read(&prefix.join(FOLDER).join(COMMITTED))
 }
 
 /// Removes a prefix that holds nothing any more but the transaction's folder; says whether it is gone.

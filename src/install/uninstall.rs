@@ -35,10 +35,7 @@ impl Leaving {
     /// # Errors
     /// [`Error::NotInstalled`], [`Error::Record`]; [`Error::Prefix`] when something cannot be read.
     pub fn of(prefix: &Path, version: PythonVersion) -> Result<Self, Error> {
-        let unreadable = |source| Error::Prefix {
-            prefix: prefix.to_owned(),
-            source,
-        };
+        let unreadable = |source| Error::of_records(prefix, source);
         let installed = record::installed(prefix).map_err(unreadable)?;
         if !installed.contains(&version) {
             return Err(Error::NotInstalled {

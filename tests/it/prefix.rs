@@ -203,3 +203,81 @@ fn two_builds_at_once_leave_one_sound_installation() {
     assert_eq!(of_pip, [&format!("pip-{pip}.dist-info")]);
     scene.assert_nothing_is_left_behind();
 }
+
+#[test]
+fn what_a_newer_pybuild_began_in_a_prefix_is_left_to_it() {
+    let scene = Scene::new();
+    let prefix = scene.context.path("prefix");
+    let named = prefix.display().to_string();
+    scene.build(&["--prefix", &named]).success();
+    for (journal, text) in [
+        ("journal.json", r#"{"format": 2, "steps": []}"#),
+        (
+            "committed.json",
+            r#"{"format": 2, "changes": [], "folders": []}"#,
+        ),
+    ] {
+        let folder = "prefix/.pybuild-transaction";
+        for file in ["lock", "old/0", "new/0"] {
+            scene.context.write(&format!("{folder}/{file}"), "");
+        }
+        scene.context.write(&format!("{folder}/{journal}"), text);
+        let before = snapshot(&prefix);
+        for outcome in [
+            scene.build(&["--prefix", &named, "--force"]),
+            scene.context.run(["uninstall", &named]),
+        ] {
+            let outcome = outcome.exits(1).has_one_error_with_a_hint();
+            outcome.says([journal, "another version of pybuild", "nothing was changed"]);
+            assert_eq!(before, snapshot(&prefix));
+        }
+        fs_err::remove_dir_all(scene.context.path(folder)).unwrap();
+    }
+    scene.build(&["--prefix", &named, "--force"]).success();
+}
+
+#[test]
+fn the_record_of_a_newer_pybuild_is_not_misread() {
+    let scene = Scene::new();
+    let prefix = scene.context.path("prefix");
+    let named = prefix.display().to_string();
+    let build = |more: &[&str]| scene.build(&[&["--prefix", &named], more].concat());
+    build(&[]).success();
+    let folder = prefix.join("share/pybuild").join(VERSION);
+    let edit = |change: &dyn Fn(&mut serde_json::Value)| {
+        let text = fs_err::read(folder.join("record.json")).unwrap();
+        let mut record = serde_json::from_slice(&text).unwrap();
+        change(&mut record);
+        fs_err::write(folder.join("record.json"), record.to_string()).unwrap();
+    };
+    // What is new and changes nothing else is passed over.
+    edit(&|record| record["weather"] = "fine".into());
+    build(&[]).success().says(["nothing to do"]);
+    // Another format is no record: it is built again, and not taken away.
+    let newer = |record: &mut serde_json::Value| record["plan"]["format"] = 99.into();
+    edit(&newer);
+    let uninstall = || scene.context.run(["uninstall", &named]);
+    let outcome = uninstall().exits(1).has_one_error_with_a_hint();
+    outcome.says([
+        "not one that this pybuild understands",
+        "nothing was changed",
+    ]);
+    build(&[]).success().never_says("nothing to do");
+    // Without the list, nobody can say what is whose.
+    for list in ["files.json", "folders.json"] {
+        let path = folder.join(list);
+        let whole = fs_err::read(&path).unwrap();
+        fs_err::write(&path, r#"{"format": 99, "list": 7}"#).unwrap();
+        let before = snapshot(&prefix);
+        for outcome in [build(&["--force"]), uninstall()] {
+            let outcome = outcome.exits(1).has_one_error_with_a_hint();
+            outcome.says([
+                "not one that this pybuild understands",
+                &folder.display().to_string(),
+            ]);
+            assert_eq!(before, snapshot(&prefix), "{list}");
+        }
+        fs_err::write(&path, whole).unwrap();
+    }
+    uninstall().success();
+}

@@ -234,9 +234,15 @@ fn a_mirror_is_asked_for_the_signature_first_and_the_store_remembers_it() {
     // What the store remembers is verified anew.
     let folder = signed.context.path("cache/signatures");
     let kept = fs_err::read_dir(&folder).unwrap().next().unwrap().unwrap();
-    fs_err::write(kept.path(), Signer::new().sign(&signed.release.txz())).unwrap();
-    signed.build(&offline).exits(4).has_one_error_with_a_hint();
-    assert!(!kept.path().exists());
+    let whole = fs_err::read(kept.path()).unwrap();
+    let others = Signer::new().sign(&signed.release.txz());
+    for spoilt in [others.as_slice(), &whole[..whole.len() / 2], b""] {
+        fs_err::write(kept.path(), spoilt).unwrap();
+        signed.build(&offline).exits(4).has_one_error_with_a_hint();
+        assert!(!kept.path().exists());
+        signed.build(&["--mirror", &mirror, "--force"]).success();
+        assert_eq!(fs_err::read(kept.path()).unwrap(), whole);
+    }
 }
 
 #[test]
