@@ -69,6 +69,13 @@ impl Environment {
         self.variable_os("HOME").map(Path::new)
     }
 
+    /// The folder for temporary files: `TMPDIR`, else `/tmp`.
+    #[must_use]
+    pub fn temporary_folder(&self) -> PathBuf {
+        let named = self.variable_os("TMPDIR").map(Path::new);
+        self.absolute(named.unwrap_or(Path::new("/tmp")))
+    }
+
     /// `path` made absolute against the directory that `pybuild` was started in.
     ///
     /// A leading `~` is the shell's business and is not looked at.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -98,10 +99,11 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// The notes of this host's dead, but for those of prefixes that somebody else is at work on.
+    /// The notes of this user's and host's dead, but for those of prefixes that somebody else is at work on.
     fn left(self) -> Vec<Left> {
         let mut left = Vec::new();
         let mut busy = BTreeSet::new();
+        let own = rustix::process::geteuid().as_raw();
         let folder = self.store.notes_if_there();
         let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
             .into_iter()
@@ -116,6 +118,10 @@ impl<'a> Ledger<'a> {
                 .write(true)
                 .open(&path);
             let Ok(mut file) = opened else { continue };
+            if !file.metadata().is_ok_and(|found| found.uid() == own) {
+                // Somebody else's, who could name any folder and have what is in it run.
+                continue;
+            }
             let Ok(free) = lock::try_take(file.file(), &path) else {
                 continue;
             };

@@ -7,6 +7,7 @@
 //! | `signatures/` | signatures of archives, `NAME.SHA256.asc` |
 //! | `partial/` | `*.part`: downloads under way; `copy-*`, `signature-*`: about to be renamed |
 //! | `scratch/`, `build/` | folders of running processes, each with a locked file `in-use` |
+//! | `changes/` | notes of which prefixes are being changed, held by the processes that do |
 //! | `logs/`, `locks/` | logs of builds that failed; what one process at a time may do |
 //!
 //! Several versions of pybuild may share one cache folder, newer and older ones at the same time. The rule
@@ -40,6 +41,8 @@ const NOTES: &str = "changes";
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    /// Where to work when nothing may be written there.
+    temporary: PathBuf,
 }
 
 /// A file in the store, whose content had its digest when it was looked up.
@@ -102,14 +105,20 @@ impl Store {
                         .join("pybuild"),
                 )
             })
-            .unwrap_or_else(|| std::env::temp_dir().join("pybuild"));
-        Self { root }
+            .unwrap_or_else(|| environment.temporary_folder().join("pybuild"));
+        Self {
+            root,
+            temporary: environment.temporary_folder(),
+        }
     }
 
-    /// A store in the given folder.
+    /// A store in the given folder, which has to do without any other.
     #[must_use]
     pub fn at(root: PathBuf) -> Self {
-        Self { root }
+        Self {
+            temporary: root.clone(),
+            root,
+        }
     }
 
     /// The cache folder itself.
@@ -221,12 +230,18 @@ impl Store {
         Ok(dir)
     }
 
-    /// A new folder in the cache, deleted when it is dropped.
+    /// A new folder, deleted when it is dropped: in the cache or, where that may not be written, in the
+    /// system's folder for temporary files.
     ///
     /// # Errors
     /// When it cannot be created; the error names it.
     pub fn scratch(&self, purpose: &str) -> io::Result<ScratchFolder> {
-        ScratchFolder::new(&self.folder("scratch")?, &format!("{purpose}-"))
+        let new =
+            |base: &Path, prefix: &str| ScratchFolder::new(base, &format!("{prefix}{purpose}-"));
+        match self.folder("scratch").and_then(|folder| new(&folder, "")) {
+            Err(error) if may_not_be_written(&error) => new(&self.temporary, "pybuild-"),
+            made => made,
+        }
     }
 
     /// A new file that is to be renamed into some folder of the cache, and deleted when it is dropped.

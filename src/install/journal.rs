@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::manifest::is_below;
+
 /// One path below the prefix that changes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Change {
@@ -51,6 +53,7 @@ pub(super) struct Journal {
     pub may_go: BTreeSet<PathBuf>,
 }
 
+/// Journals had none at first.
 fn first_format() -> u32 {
     1
 }
@@ -71,21 +74,27 @@ impl Journal {
     pub fn read(path: &Path) -> io::Result<Option<Self>> {
         #[derive(Deserialize)]
         struct Format {
-            // Journals had none at first.
-            #[serde(default)]
-            format: Option<u32>,
+            #[serde(default = "first_format")]
+            format: u32,
         }
         let text = match fs_err::read(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let Format { format } = serde_json::from_slice(&text)?;
-        let found = format.unwrap_or(FORMAT);
+        let Format { format: found } = serde_json::from_slice(&text)?;
         if found != FORMAT {
             let path = path.to_owned();
             return Err(io::Error::other(OtherFormat { path, found }));
         }
-        Ok(Some(serde_json::from_slice(&text)?))
+        let journal: Self = serde_json::from_slice(&text)?;
+        let changed = journal.changes.iter().map(|change| &change.path);
+        let mut paths = changed.chain(&journal.folders).chain(&journal.may_go);
+        if !paths.all(|path| is_below(path)) {
+            let path = path.display();
+            let what = format!("{path} was not written by pybuild: it leads out of the prefix");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
+        Ok(Some(journal))
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::Error;
-use super::manifest::{Item, Manifest};
+use super::manifest::{Item, Manifest, is_below};
 use super::record::{self, Record};
 use super::transaction::Transaction;
 use crate::progress::Reporter;
@@ -211,12 +211,6 @@ pub fn uninstall(
     transaction.may_go(leaving.folders.iter().cloned());
     transaction.commit()?;
     Ok(leaving)
-}
-
-/// Whether a path is relative and leads nowhere else. The empty one is.
-fn is_below(path: &Path) -> bool {
-    path.components()
-        .all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// The source that a compiled file is made from: `a.py` of `__pycache__/a.cpython-311.opt-1.pyc`, or of

@@ -281,3 +281,30 @@ fn the_record_of_a_newer_pybuild_is_not_misread() {
     }
     uninstall().success();
 }
+
+#[test]
+fn a_journal_that_leads_out_of_the_prefix_is_refused() {
+    let scene = Scene::new();
+    let outside = scene.context.write("outside", "theirs");
+    for (changes, folders) in [
+        (
+            r#"[{"path":"../outside","replaces":false,"adds":true}]"#,
+            "[]",
+        ),
+        ("[]", r#"["../empty"]"#),
+    ] {
+        let empty = scene.context.path("empty");
+        drop(fs_err::create_dir(&empty));
+        let text = format!(r#"{{"changes":{changes},"folders":{folders}}}"#);
+        let folder = "prefix/.pybuild-transaction";
+        scene
+            .context
+            .write(&format!("{folder}/journal.json"), &text);
+        let prefix = scene.context.path("prefix").display().to_string();
+        let outcome = scene.context.run(["uninstall", &prefix]).exits(1);
+        outcome
+            .has_one_error_with_a_hint()
+            .says(["journal.json was not written by pybuild"]);
+        assert!(outside.exists() && empty.exists());
+    }
+}

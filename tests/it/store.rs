@@ -75,6 +75,26 @@ fn a_store_that_may_not_be_written_gives_what_it_has() {
     }
     assert_eq!(scene.server.requests().len(), asked);
 
+    let prefix = scene.context.path("prefix").display().to_string();
+    for more in [
+        vec!["hotpatch", &prefix, "--pip", LATEST_PIP],
+        vec!["patch", VERSION, "--pip", "latest", "--source", &file],
+        vec![VERSION, "--pip", "latest", "--source", &file, "--dry-run"],
+    ] {
+        let digest = scene.release.sha256().to_string();
+        let mut arguments = more.clone();
+        if more[0] != "hotpatch" {
+            arguments.extend(["--sha256", &digest]);
+        }
+        let arguments: Vec<OsString> = arguments
+            .into_iter()
+            .chain(["--offline"])
+            .map(OsString::from)
+            .collect();
+        let ran = small_disk::run(&scene.context, &cache, Trouble::ReadOnly, &arguments);
+        ran.first.success();
+    }
+
     // The log of a build that fails lies beside the build.
     scene.context.put_program("cp", "#!/bin/sh\nexit 1\n");
     let arguments = arguments(&scene, &["--offline"]);
