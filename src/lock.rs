@@ -280,7 +280,11 @@ pub fn sweep_files(base: &Path, litter: impl Fn(&str, u64) -> bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::{LockFile, ScratchFolder, open_locked, sweep_files, sweep_folders, try_take};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::{
+        LockFile, ScratchFolder, is_at, open_locked, sweep_files, sweep_folders, try_take,
+    };
     use crate::fetch::testing::Said;
 
     #[test]
@@ -307,6 +311,19 @@ mod tests {
     }
 
     #[test]
+    fn a_lock_on_a_file_that_is_gone_or_another_is_told_from_one_that_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let lock = LockFile::take(path.clone(), "is first", &Said::default()).unwrap();
+        let file = std::fs::File::open(&path).unwrap();
+        assert!(is_at(&file, &path).unwrap());
+        drop(lock);
+        assert!(!is_at(&file, &path).unwrap());
+        fs_err::write(&path, "").unwrap();
+        assert!(!is_at(&file, &path).unwrap());
+    }
+
+    #[test]
     fn only_what_nobody_holds_is_swept() {
         let dir = tempfile::tempdir().unwrap();
         let mine = ScratchFolder::new(dir.path(), "a-").unwrap();
@@ -320,7 +337,13 @@ mod tests {
         fs_err::create_dir(&young).unwrap();
         let other = dir.path().join("b-other");
         fs_err::create_dir(&other).unwrap();
-        sweep_folders(dir.path(), "a-", |_| {});
+        let mode = fs_err::metadata(mine.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let ended = std::cell::RefCell::new(Vec::new());
+        sweep_folders(dir.path(), "a-", |path| {
+            ended.borrow_mut().push(path.to_owned());
+        });
+        assert_eq!(*ended.borrow(), [killed.as_path()]);
         assert!(mine.path().exists() && kept.exists() && other.exists());
         assert!(!killed.exists() && !young.exists());
 

@@ -326,10 +326,30 @@ fn copy_hashed(from: &mut impl io::Read, to: &mut impl io::Write) -> io::Result<
 #[cfg(test)]
 mod tests {
     use std::fs::FileTimes;
+    use std::os::unix::fs::PermissionsExt as _;
     use std::time::{Duration, SystemTime};
 
     use super::{Spoilt, Store};
     use crate::digest::Sha256;
+
+    #[test]
+    fn what_killed_processes_left_is_swept_and_what_others_work_at_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::at(dir.path().to_owned());
+        let (folder, file) = (store.scratch("a").unwrap(), store.scratch_file().unwrap());
+        let killed = store.folder("scratch").unwrap().join("b-killed");
+        fs_err::create_dir(&killed).unwrap();
+        fs_err::write(killed.join("in-use"), "").unwrap();
+        let partial = store.partial_dir().unwrap();
+        let [copy, empty, resumable] =
+            ["copy-x", "x.part", "y.part"].map(|name| partial.join(name));
+        fs_err::write(&copy, "half").unwrap();
+        fs_err::write(&empty, "").unwrap();
+        fs_err::write(&resumable, "half").unwrap();
+        store.sweep();
+        assert!(folder.path().exists() && file.path().exists() && resumable.exists());
+        assert!(!killed.exists() && !copy.exists() && !empty.exists());
+    }
 
     #[test]
     fn what_is_spoilt_is_not_given_and_can_be_replaced() {
@@ -346,6 +366,11 @@ mod tests {
         );
         let stored = store.copy_in(&original, &[other, digest]).unwrap().unwrap();
         assert_eq!(store.get(digest).unwrap().unwrap().path(), stored.path());
+        let mode = fs_err::metadata(stored.path())
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o444);
         assert!(
             fs_err::read_dir(store.partial_dir().unwrap())
                 .unwrap()

@@ -183,6 +183,8 @@ mod tests {
                 ("HOME", "/home/me"),
                 ("LC_ALL", "de_DE"),
                 ("MAKEFLAGS", "-j99"),
+                ("PIP_INDEX_URL", "https://me:secret@example.org/simple"),
+                ("HTTPS_PROXY", "http://me:secret@proxy.example.org"),
             ],
         );
         let environment = BuildEnvironment::new(&caller, Path::new("/scratch"));

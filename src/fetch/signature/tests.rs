@@ -240,6 +240,9 @@ fn subkeys_sign_when_both_keys_agree() {
     let signature = key.sign(ARCHIVE).by_subkey().binary();
     let good = world.verify(&key.binary(), &signature).unwrap();
     assert_eq!(good.fingerprint.to_string(), key.fingerprint());
+    let of_another = key.sign(b"something else").by_subkey().binary();
+    let said = refused(world.verify(&key.binary(), &of_another));
+    assert!(said.contains("is another file"), "{said}");
     let without = key.clone().without_back_signature();
     let said = refused(world.verify(&without.binary(), &signature));
     assert!(said.contains("not for signing"), "{said}");
@@ -251,11 +254,26 @@ fn subkeys_sign_when_both_keys_agree() {
 }
 
 #[test]
+fn a_subkey_that_somebody_else_put_beside_a_key_signs_nothing() {
+    let world = World::new();
+    let mallory = Key::new("Mallory").with_signing_subkey();
+    let key = Key::new("Alice").with_subkey_forged_by(&mallory);
+    let said = refused(world.verify(&key.binary(), &mallory.sign(ARCHIVE).by_subkey().binary()));
+    assert!(said.contains("not for signing"), "{said}");
+}
+
+#[test]
 fn a_key_for_certifying_alone_signs_no_files() {
     let world = World::new();
     let key = Key::new("Alice").for_certifying_only();
-    let said = refused(world.verify(&key.binary(), &key.sign(ARCHIVE).binary()));
-    assert!(said.contains("not for signing"), "{said}");
+    for key in [
+        key.clone(),
+        key.clone().with_a_word_without_flags(),
+        key.with_word_forged_by(&Key::new("Mallory")),
+    ] {
+        let said = refused(world.verify(&key.binary(), &key.sign(ARCHIVE).binary()));
+        assert!(said.contains("not for signing"), "{said}");
+    }
 }
 
 #[test]

@@ -160,6 +160,75 @@ impl Key {
         self
     }
 
+    /// With another's subkey as if it were its own. The other one does all that can be done without
+    /// this key's secret: the subkey agrees, and the other's primary key says that this one binds it.
+    pub(super) fn with_subkey_forged_by(&self, other: &Self) -> Self {
+        let mut key = self.clone();
+        let subkey = &other.secret.secret_subkeys[0].key;
+        let agreement = other
+            .config(SignatureType::KeyBinding, CREATED, Vec::new())
+            .sign_primary_key_binding(
+                subkey,
+                &other.public.public_subkeys[0].key,
+                &Password::empty(),
+                &self.public.primary_key,
+            )
+            .unwrap();
+        let mut flags = KeyFlags::default();
+        flags.set_sign(true);
+        let data = vec![
+            SubpacketData::KeyFlags(flags),
+            SubpacketData::EmbeddedSignature(Box::new(agreement)),
+        ];
+        let binding = other
+            .config(SignatureType::SubkeyBinding, CREATED, data)
+            .sign_subkey_binding(
+                &other.secret.primary_key,
+                &self.public.primary_key,
+                &Password::empty(),
+                &other.public.public_subkeys[0].key,
+            )
+            .unwrap();
+        let mut subkey = other.public.public_subkeys[0].clone();
+        subkey.signatures = vec![binding];
+        key.public.public_subkeys = vec![subkey];
+        key
+    }
+
+    /// With a newer word about itself on top that does not say what the key is for.
+    pub(super) fn with_a_word_without_flags(mut self) -> Self {
+        let older = self.public.details.users[0].signatures.clone();
+        let config = self.config(SignatureType::CertPositive, At(1800), Vec::new());
+        let newer = config
+            .sign_certification(
+                &self.secret.primary_key,
+                &self.public.primary_key,
+                &Password::empty(),
+                Tag::UserId,
+                &self.public.details.users[0].id,
+            )
+            .unwrap();
+        self.public.details.users[0].signatures = [older, vec![newer]].concat();
+        self
+    }
+
+    /// With a word about this key that somebody else signed: that it is for signing.
+    pub(super) fn with_word_forged_by(mut self, other: &Self) -> Self {
+        let mut flags = KeyFlags::default();
+        flags.set_sign(true);
+        let data = vec![SubpacketData::KeyFlags(flags)];
+        let word = self
+            .config(SignatureType::Key, At(1800), data)
+            .sign_key(
+                &other.secret.primary_key,
+                &Password::empty(),
+                &self.public.primary_key,
+            )
+            .unwrap();
+        self.public.details.direct_signatures = vec![word];
+        self
+    }
+
     fn config(&self, kind: SignatureType, at: At, data: Vec<SubpacketData>) -> SignatureConfig {
         let key = &self.secret.primary_key;
         let mut config = SignatureConfig::v4(kind, key.algorithm(), HashAlgorithm::Sha256);
