@@ -257,9 +257,15 @@ fn subkeys_sign_when_both_keys_agree() {
 fn a_subkey_that_somebody_else_put_beside_a_key_signs_nothing() {
     let world = World::new();
     let mallory = Key::new("Mallory").with_signing_subkey();
-    let key = Key::new("Alice").with_subkey_forged_by(&mallory);
-    let said = refused(world.verify(&key.binary(), &mallory.sign(ARCHIVE).by_subkey().binary()));
-    assert!(said.contains("not for signing"), "{said}");
+    for key in [
+        Key::new("Alice").with_subkey_forged_by(&mallory),
+        // Nor may Alice pass off as hers what Mallory signs.
+        Key::new("Alice").claiming_the_subkey_of(&mallory),
+    ] {
+        let signature = mallory.sign(ARCHIVE).by_subkey().binary();
+        let said = refused(world.verify(&key.binary(), &signature));
+        assert!(said.contains("not for signing"), "{said}");
+    }
 }
 
 #[test]
@@ -269,7 +275,9 @@ fn a_key_for_certifying_alone_signs_no_files() {
     for key in [
         key.clone(),
         key.clone().with_a_word_without_flags(),
-        key.with_word_forged_by(&Key::new("Mallory")),
+        key.with_words_forged_by(&Key::new("Mallory")),
+        // What a key said beside a name that was taken back since is not said any more.
+        Key::new("Alice").with_name_revoked(),
     ] {
         let said = refused(world.verify(&key.binary(), &key.sign(ARCHIVE).binary()));
         assert!(said.contains("not for signing"), "{said}");

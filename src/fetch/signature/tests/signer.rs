@@ -212,20 +212,65 @@ impl Key {
         self
     }
 
-    /// With a word about this key that somebody else signed: that it is for signing.
-    pub(super) fn with_word_forged_by(mut self, other: &Self) -> Self {
+    /// With its only name, and the word that stands with it, taken back.
+    pub(super) fn with_name_revoked(mut self) -> Self {
+        let user = &self.public.details.users[0];
+        let revocation = self
+            .config(SignatureType::CertRevocation, At(1800), Vec::new())
+            .sign_certification(
+                &self.secret.primary_key,
+                &self.public.primary_key,
+                &Password::empty(),
+                Tag::UserId,
+                &user.id,
+            )
+            .unwrap();
+        self.public.details.users[0].signatures.push(revocation);
+        self
+    }
+
+    /// With words about this key that somebody else signed: that it is for signing.
+    pub(super) fn with_words_forged_by(mut self, other: &Self) -> Self {
         let mut flags = KeyFlags::default();
         flags.set_sign(true);
         let data = vec![SubpacketData::KeyFlags(flags)];
+        let (secret, password) = (&other.secret.primary_key, Password::empty());
+        let key = &self.public.primary_key;
         let word = self
-            .config(SignatureType::Key, At(1800), data)
-            .sign_key(
-                &other.secret.primary_key,
-                &Password::empty(),
-                &self.public.primary_key,
-            )
+            .config(SignatureType::Key, At(1800), data.clone())
+            .sign_key(secret, &password, key)
+            .unwrap();
+        let user = &self.public.details.users[0];
+        let of_user = self
+            .config(SignatureType::CertPositive, At(1800), data)
+            .sign_certification(secret, key, &password, Tag::UserId, &user.id)
             .unwrap();
         self.public.details.direct_signatures = vec![word];
+        self.public.details.users[0].signatures.push(of_user);
+        self
+    }
+
+    /// With another's subkey bound to it, which has agreed to its owner's key and not to this one.
+    pub(super) fn claiming_the_subkey_of(mut self, other: &Self) -> Self {
+        let mut subkey = other.public.public_subkeys[0].clone();
+        let agreement = subkey.signatures[0].embedded_signature().unwrap().clone();
+        let mut flags = KeyFlags::default();
+        flags.set_sign(true);
+        let data = vec![
+            SubpacketData::KeyFlags(flags),
+            SubpacketData::EmbeddedSignature(Box::new(agreement)),
+        ];
+        let binding = self
+            .config(SignatureType::SubkeyBinding, CREATED, data)
+            .sign_subkey_binding(
+                &self.secret.primary_key,
+                &self.public.primary_key,
+                &Password::empty(),
+                &subkey.key,
+            )
+            .unwrap();
+        subkey.signatures = vec![binding];
+        self.public.public_subkeys = vec![subkey];
         self
     }
 
