@@ -308,3 +308,27 @@ fn a_journal_that_leads_out_of_the_prefix_is_refused() {
         assert!(outside.exists() && empty.exists());
     }
 }
+
+#[test]
+fn a_journal_that_cannot_be_read_stops_and_nothing_that_was_kept_is_thrown_away() {
+    for journal in ["journal.json", "committed.json"] {
+        for is_folder in [true, false] {
+            let scene = Scene::new();
+            let folder = "usr-local/.pybuild-transaction";
+            scene.context.write(&format!("{folder}/lock"), "");
+            scene.context.write(&format!("{folder}/old/0"), "theirs");
+            let path = scene.context.path(&format!("{folder}/{journal}"));
+            if is_folder {
+                fs_err::create_dir(&path).unwrap();
+            } else {
+                fs_err::write(&path, "{\"changes\": [").unwrap();
+            }
+            let prefix = scene.context.path("usr-local").display().to_string();
+            let before = scene.context.snapshot("usr-local");
+            let outcome = scene.context.run(["uninstall", &prefix]).exits(1);
+            outcome.has_one_error_with_a_hint();
+            scene.build(&["--prefix", &prefix]).exits(1);
+            assert_eq!(scene.context.snapshot("usr-local"), before, "{journal}");
+        }
+    }
+}
