@@ -18,6 +18,16 @@ pub struct Attempt {
     pub answer: Miss,
 }
 
+impl Miss {
+    /// What asking an address gave, where that is what went wrong.
+    pub(super) fn http(&self) -> Option<&HttpError> {
+        match self {
+            Self::Http(error) | Self::Download(DownloadError::Http(error)) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // One line each: what happened and its innermost cause. What lies between is how the

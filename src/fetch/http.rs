@@ -77,13 +77,53 @@ impl std::fmt::Display for Transport {
         while let Some(cause) = last.source() {
             last = cause;
         }
-        write!(f, "{last}")
+        // The type that says this is not the client's own, and its words name no proxy.
+        match last.to_string().strip_prefix("tunnel error: ") {
+            Some("proxy authorization required") => {
+                f.write_str("the proxy wants a user and a password")
+            }
+            Some("unsuccessful") => f.write_str("the proxy refuses to connect to it"),
+            _ => write!(f, "{last}"),
+        }
     }
 }
 
 impl std::error::Error for Transport {}
 
+impl Transport {
+    /// Whether whoever answered showed a certificate that is not to be trusted.
+    fn is_distrust(&self) -> bool {
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&self.0);
+        while let Some(error) = next {
+            if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+                return true;
+            }
+            // An I/O error that wraps another one has that one's cause as its own.
+            let wrapped = error
+                .downcast_ref::<std::io::Error>()
+                .and_then(std::io::Error::get_ref);
+            next = match wrapped {
+                Some(wrapped) => Some(wrapped),
+                None => error.source(),
+            };
+        }
+        false
+    }
+}
+
+/// What helps where a certificate is not trusted.
+const TRUST_HINT: &str = "if the host has a certificate of an authority of your own, name that one's certificate with SSL_CERT_FILE or PIP_CERT; otherwise check the address and this host's clock";
+
 impl HttpError {
+    /// What helps, where it is not the network that is to be looked at.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Unreachable { source, .. } if source.is_distrust() => Some(TRUST_HINT),
+            _ => None,
+        }
+    }
+
     /// Whether asking again may help: no connection, a time-out, a broken body, 429 or 5xx.
     #[must_use]
     pub fn is_passing(&self) -> bool {
@@ -258,6 +298,8 @@ fn client_builder(patience: Duration) -> ClientBuilder {
         // The client would look for proxies in the process's own environment; what holds is what
         // the `Environment` says.
         .no_proxy()
+        // The address that led elsewhere may hold a secret, in its query for example.
+        .referer(false)
         .redirect(reqwest::redirect::Policy::custom(|attempt| {
             let downgraded = attempt.url().scheme() != "https"
                 && attempt.previous().iter().any(|url| url.scheme() == "https");

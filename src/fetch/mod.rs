@@ -186,9 +186,12 @@ impl Explain for Error {
             Self::NoOrigin { network, .. } if *network == Network::Offline => {
                 "leave out `--offline`, or name the archive with `--source` or a folder that has it with `--mirror`"
             }
-            Self::NoOrigin { .. } => {
-                "check the network (HTTPS_PROXY names a proxy), or name an archive with `--source`, or a mirror with `--mirror` or PYBUILD_MIRROR"
-            }
+            Self::NoOrigin { attempts, .. } => attempts
+                .iter()
+                .find_map(|attempt| attempt.answer.http()?.hint())
+                .unwrap_or(
+                "check the network (HTTPS_PROXY names a proxy), or name an archive with `--source`, or a mirror with `--mirror` or PYBUILD_MIRROR",
+            ),
             Self::WrongSource { .. } => {
                 "get the archive again; if it is meant to differ from the release, give its digest with `--sha256`"
             }
@@ -200,6 +203,9 @@ impl Explain for Error {
                 DownloadError::Store(source) => return Some(cache_hint(source)),
                 DownloadError::WrongDigest { .. } => {
                     "the index and the file do not agree: try again later, or another index with `--index-url`"
+                }
+                DownloadError::Http(error) if error.hint().is_some() => {
+                    return error.hint().map(ToOwned::to_owned);
                 }
                 DownloadError::Http(_)
                 | DownloadError::TooLarge { .. }

@@ -134,6 +134,9 @@ impl Explain for Error {
                     "{}check the version for a typing error",
                     known_of_series(*version)
                 )),
+                python_org::Error::Http(ref error) if error.hint().is_some() => {
+                    error.hint().map(ToOwned::to_owned)
+                }
                 _ => Some(format!(
                     "{}if the version is right, put its .asc beside the archive that `--source` names, or give the archive's digest with `--sha256`",
                     known_of_series(*version)

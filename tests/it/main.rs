@@ -1,10 +1,12 @@
 //! The real binary against real HTTP on loopback, miniature releases, and one real CPython.
 
 // The kit.
+mod certificates;
 mod compat;
 mod context;
 mod mini_cpython;
 mod outcome;
+mod proxy;
 mod python_org;
 mod scene;
 mod server;
@@ -30,4 +32,5 @@ mod prefix;
 mod real;
 mod signature;
 mod store;
+mod tls;
 mod uninstall;

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// What one path answers.
 #[derive(Clone)]
@@ -147,6 +149,7 @@ struct Site {
 #[derive(Default)]
 struct Shared {
     site: Mutex<Site>,
+    connections: AtomicUsize,
     stopping: AtomicBool,
     // Woken when the server goes away, so that a stalled answer does not keep a test waiting.
     stop: (Mutex<bool>, Condvar),
@@ -154,6 +157,7 @@ struct Shared {
 
 /// The server; it goes away with the value.
 pub struct Server {
+    scheme: &'static str,
     address: SocketAddr,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -162,6 +166,15 @@ pub struct Server {
 impl Server {
     /// A server that answers 404 to everything so far.
     pub fn start() -> Self {
+        Self::start_as("http", None)
+    }
+
+    /// The same behind TLS; see [`crate::certificates`].
+    pub fn start_tls(identity: Arc<ServerConfig>) -> Self {
+        Self::start_as("https", Some(identity))
+    }
+
+    fn start_as(scheme: &'static str, identity: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
         let address = listener.local_addr().expect("a bound address");
         let shared = Arc::new(Shared::default());
@@ -172,13 +185,15 @@ impl Server {
                     if shared.stopping.load(Ordering::SeqCst) {
                         return;
                     }
-                    let shared = Arc::clone(&shared);
+                    shared.connections.fetch_add(1, Ordering::SeqCst);
+                    let (shared, identity) = (Arc::clone(&shared), identity.clone());
                     // A client that hangs up is part of the game.
-                    std::thread::spawn(move || drop(serve(&shared, stream)));
+                    std::thread::spawn(move || drop(meet(&shared, stream, identity)));
                 }
             }
         });
         Self {
+            scheme,
             address,
             shared,
             thread: Some(thread),
@@ -187,12 +202,17 @@ impl Server {
 
     /// The address of `path` (which begins with a slash) on this server.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
+    }
+
+    /// The same under another name of this host, which makes it another host to a client.
+    pub fn url_of_localhost(&self, path: &str) -> String {
+        format!("{}://localhost:{}{path}", self.scheme, self.address.port())
     }
 
     /// The address of `path` with user and password in it.
     pub fn url_with_login(&self, login: &str, path: &str) -> String {
-        format!("http://{login}@{}{path}", self.address)
+        format!("{}://{login}@{}{path}", self.scheme, self.address)
     }
 
     /// From now on `target` gets this answer. A target with a query answers requests that have all
@@ -200,6 +220,11 @@ impl Server {
     pub fn put(&self, target: &str, answer: Answer) {
         let mut site = self.shared.site.lock().expect("no panic while locked");
         site.answers.insert(target.into(), answer);
+    }
+
+    /// How often a client has connected so far, whether or not it then asked for anything.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
     }
 
     /// Every request so far, in order.
@@ -238,9 +263,24 @@ fn parameters(target: &str) -> BTreeSet<&str> {
     query.split('&').filter(|one| !one.is_empty()).collect()
 }
 
-fn serve(shared: &Shared, mut stream: TcpStream) -> std::io::Result<()> {
+fn meet(
+    shared: &Shared,
+    mut stream: TcpStream,
+    identity: Option<Arc<ServerConfig>>,
+) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let Some(request) = read_request(&stream)? else {
+    let Some(identity) = identity else {
+        return serve(shared, &mut stream);
+    };
+    let connection = ServerConnection::new(identity).map_err(std::io::Error::other)?;
+    let mut stream = StreamOwned::new(connection, stream);
+    serve(shared, &mut stream)?;
+    stream.conn.send_close_notify();
+    stream.flush()
+}
+
+fn serve(shared: &Shared, stream: &mut (impl Read + Write)) -> std::io::Result<()> {
+    let Some(request) = read_request(stream)? else {
         return Ok(());
     };
     let (answer, count) = {
@@ -263,16 +303,16 @@ fn serve(shared: &Shared, mut stream: TcpStream) -> std::io::Result<()> {
         let expected = format!("Basic {}", base64(format!("{user}:{password}").as_bytes()));
         if request.header("authorization") != Some(&expected) {
             let refused = Answer::status(401).with_header("WWW-Authenticate", "Basic realm=\"t\"");
-            return write_answer(shared, &mut stream, &request, &refused, 0);
+            return write_answer(shared, stream, &request, &refused, 0);
         }
     }
     if let Some((_, status)) = answer.failures.filter(|(times, _)| count < *times) {
-        return write_answer(shared, &mut stream, &request, &Answer::status(status), 0);
+        return write_answer(shared, stream, &request, &Answer::status(status), 0);
     }
-    write_answer(shared, &mut stream, &request, &answer, count)
+    write_answer(shared, stream, &request, &answer, count)
 }
 
-fn read_request(stream: &TcpStream) -> std::io::Result<Option<Request>> {
+fn read_request(stream: &mut impl Read) -> std::io::Result<Option<Request>> {
     let mut lines = BufReader::new(stream.take(1 << 16)).lines();
     let Some(first) = lines.next().transpose()? else {
         return Ok(None);
@@ -293,7 +333,7 @@ fn read_request(stream: &TcpStream) -> std::io::Result<Option<Request>> {
 
 fn write_answer(
     shared: &Shared,
-    stream: &mut TcpStream,
+    stream: &mut impl Write,
     request: &Request,
     answer: &Answer,
     count: usize,

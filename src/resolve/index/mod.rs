@@ -151,8 +151,12 @@ impl Explain for IndexError {
             Self::Http { source, .. } if is_refusal(source) => {
                 "give user and password in the index's address or in ~/.netrc".to_owned()
             }
-            Self::Http { .. } => "check the network and the proxy settings, name another index \
-                                  with --index-url, or pin the path of a .whl"
+            Self::Http { source, .. } => source
+                .hint()
+                .unwrap_or(
+                    "check the network and the proxy settings, name another index with \
+                     --index-url, or pin the path of a .whl",
+                )
                 .to_owned(),
             Self::NotAPage { .. } => "check the index's address, and whether the network wants a \
                                       login; --index-url names another index"
