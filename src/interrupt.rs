@@ -19,6 +19,8 @@ use rustix::process::{
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::seam::crash_point;
+
 /// What has to be seen to before the process may end. Locked for moments only: the second signal has
 /// to get at it too.
 #[derive(Default)]
@@ -66,10 +68,11 @@ const DYING: Duration = Duration::from_secs(1);
 /// When the system does not let signals be handled.
 pub fn watch() -> io::Result<()> {
     let all = [SIGINT, SIGTERM, SIGHUP];
+    // First: a flag that nobody acts upon would be waited for in vain.
+    let mut signals = Signals::new(all)?;
     for signal in all {
         signal_hook::flag::register(signal, Arc::clone(&SIGNALLED))?;
     }
-    let mut signals = Signals::new(all)?;
     std::thread::spawn(move || {
         let mut first = true;
         for signal in signals.forever() {
@@ -86,7 +89,9 @@ pub fn watch() -> io::Result<()> {
                 let _last = uninterrupted();
                 // Clearing away takes a moment on a slow disk, and silence would look like a hang.
                 anstream::eprintln!("\ninterrupted: clearing away what is half done");
+                crash_point("interrupt.begun");
                 end_children();
+                crash_point("interrupt.ended");
                 clear_folders();
                 std::process::exit(status);
             });
@@ -97,7 +102,7 @@ pub fn watch() -> io::Result<()> {
 
 /// Ctrl-C may reach children too, and one that fell sooner than this process must not be told as a
 /// command that failed: after a signal, this never returns.
-fn give_way() {
+pub fn give_way() {
     while SIGNALLED.load(Ordering::SeqCst) {
         std::thread::park();
     }

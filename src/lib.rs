@@ -101,6 +101,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
             tell(&outcome, output)
         }
     });
+    // What a signal let come to its end (a change to a prefix) is not what the process ends with.
+    interrupt::give_way();
     match done {
         Ok(()) => ExitStatus::Done,
         Err(error) => {

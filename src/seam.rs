@@ -1,29 +1,51 @@
 //! Where tests let this process fail on purpose. Debug builds only: a release build has none of it.
 
 /// Ends the process as `kill -9` would, if a test named this point in `PYBUILD_CRASH_AT`, as `point`
-/// or, for the third time that it is passed, as `point:3`.
+/// or, for the third time that it is passed, as `point:3`. One of `PYBUILD_HOLD_AT` (any number, with
+/// commas) holds its thread up instead: it makes a file of that name in `PYBUILD_HOLD_IN` and waits
+/// until somebody removes that.
 #[cfg(debug_assertions)]
 pub fn crash_point(point: &str) {
-    use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicU32, Ordering};
-
     use rustix::process::{Signal, getpid, kill_process};
 
-    static WANTED: OnceLock<Option<(String, u32)>> = OnceLock::new();
-    static PASSED: AtomicU32 = AtomicU32::new(0);
-    let wanted = WANTED.get_or_init(|| {
-        let text = std::env::var("PYBUILD_CRASH_AT").ok()?;
-        Some(match text.split_once(':') {
-            Some((name, count)) => (name.to_owned(), count.parse().ok()?),
-            None => (text, 1),
+    let [crash, hold] = ["PYBUILD_CRASH_AT", "PYBUILD_HOLD_AT"].map(std::env::var);
+    if crash.is_err() && hold.is_err() {
+        return;
+    }
+    let passed = passings(point);
+    let wanted = |names: Result<String, _>| {
+        let names = names.unwrap_or_default();
+        let mut all = names.split(',');
+        all.find(|wanted| match wanted.split_once(':') {
+            Some((name, count)) => name == point && count.parse() == Ok(passed),
+            None => *wanted == point && passed == 1,
         })
-    });
-    if let Some((name, count)) = wanted
-        && name == point
-        && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == *count
-    {
+        .map(ToOwned::to_owned)
+    };
+    if wanted(crash).is_some() {
         let _ = kill_process(getpid(), Signal::KILL);
     }
+    if let Some(name) = wanted(hold) {
+        let folder = std::env::var_os("PYBUILD_HOLD_IN").unwrap_or_default();
+        let file = std::path::Path::new(&folder).join(name);
+        let made = std::fs::write(&file, "");
+        while made.is_ok() && file.exists() {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+    }
+}
+
+/// How often the point was passed, this time included.
+#[cfg(debug_assertions)]
+fn passings(point: &str) -> u32 {
+    use std::collections::BTreeMap;
+    use std::sync::{Mutex, PoisonError};
+
+    static PASSED: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
+    let mut passed = PASSED.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = passed.entry(point.to_owned()).or_default();
+    *count += 1;
+    *count
 }
 
 /// Nothing.

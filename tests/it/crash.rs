@@ -54,9 +54,31 @@ const JOURNAL_POINTS: [&str; 16] = [
     "commit.done",
 ];
 
+/// Those of a roll-back.
+const ROLLBACK_POINTS: [&str; 3] = ["rollback.put-back", "rollback.put-back:20", "rollback.done"];
+
+/// Those of an uninstallation that takes the prefix itself along, beside those of a commit.
+const LAST_POINTS: [&str; 1] = ["tidy.gone"];
+
+/// Those of a release that is a file on this host.
+const COPIED_POINTS: [&str; 3] = ["store.copied", "store.synced", "store.renamed"];
+
+/// Those of a commit from another file system: where the prefix is absent, and where it is not.
+const ELSEWHERE_POINTS: [(Kind, &str); 6] = [
+    (Kind::Absent, "replace.synced"),
+    (Kind::Absent, "replace.copied"),
+    (Kind::Absent, "commit.done"),
+    (Kind::Shared, "commit.brought:9"),
+    (Kind::Shared, "commit.journal"),
+    (Kind::Shared, "commit.placed:9"),
+];
+
+/// Those of clearing away after a signal; see [`crate::second_signal`].
+pub const INTERRUPT_POINTS: [&str; 2] = ["interrupt.begun", "interrupt.ended"];
+
 /// What is in the prefix beforehand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
     Absent,
     Own,
     Shared,
@@ -65,20 +87,20 @@ enum Kind {
 const KINDS: [Kind; 3] = [Kind::Absent, Kind::Own, Kind::Shared];
 
 /// The pip of what is there before, and of what is built.
-const OLD_PIP: &str = "23.3.2";
-const NEW_PIP: &str = LATEST_PIP;
+pub const OLD_PIP: &str = "23.3.2";
+pub const NEW_PIP: &str = LATEST_PIP;
 
 /// Content, mode and time of what others have in a prefix.
 type Theirs = BTreeMap<String, (String, u32, i64, i64)>;
 
 /// One world for many trials, each of which begins with the same prefix and an empty cache.
-struct Trial {
-    scene: Scene,
+pub struct Trial {
+    pub scene: Scene,
     theirs: Theirs,
 }
 
 impl Trial {
-    fn new(kind: Kind) -> Self {
+    pub fn new(kind: Kind) -> Self {
         let mut scene = Scene::new();
         let python_org = scene.server.url("/");
         scene.context.set("PYBUILD_PYTHON_ORG", python_org);
@@ -113,7 +135,7 @@ impl Trial {
     }
 
     /// Back to the beginning.
-    fn reset(&self) {
+    pub fn reset(&self) {
         for folder in ["prefix", "cache"] {
             drop(fs_err::remove_dir_all(self.scene.context.path(folder)));
         }
@@ -130,11 +152,11 @@ impl Trial {
         assert!(copy.status().unwrap().success());
     }
 
-    fn prefix(&self) -> std::path::PathBuf {
+    pub fn prefix(&self) -> std::path::PathBuf {
         self.scene.context.path("prefix")
     }
 
-    fn arguments(&self, pip: &str) -> Vec<OsString> {
+    pub fn arguments(&self, pip: &str) -> Vec<OsString> {
         let digest = self.scene.release.sha256().to_string();
         let prefix = self.prefix().display().to_string();
         let arguments = [
@@ -151,7 +173,7 @@ impl Trial {
         command
     }
 
-    fn build(&self, pip: &str, point: Option<&str>) -> crate::outcome::Outcome {
+    pub fn build(&self, pip: &str, point: Option<&str>) -> crate::outcome::Outcome {
         let mut command = self.command(&self.arguments(pip), point);
         self.scene.context.outcome(&mut command)
     }
@@ -203,7 +225,7 @@ impl Trial {
     /// Asserts that the prefix holds a whole installation, or none, and what others have in it; gives
     /// its pip.
     #[track_caller]
-    fn whole(&self, what: &str) -> Option<String> {
+    pub fn whole(&self, what: &str) -> Option<String> {
         assert_eq!(self.others(), self.theirs, "{what}");
         let manifest = self.manifest()?;
         for (path, item) in manifest.items() {
@@ -227,7 +249,7 @@ impl Trial {
 
     /// Asserts that nothing but what is meant to be there is in the cache, the prefix or beside it.
     #[track_caller]
-    fn no_litter(&self, what: &str) {
+    pub fn no_litter(&self, what: &str) {
         self.no_litter_at_prefix(what);
         self.scene.assert_nothing_is_left_behind();
     }
@@ -421,9 +443,8 @@ fn hotpatch_too_puts_in_order_what_was_cut_short() {
 
 #[test]
 fn killed_while_rolling_back_the_run_after_that_rolls_back() {
-    let all = ["rollback.put-back", "rollback.put-back:20", "rollback.done"];
     for_each(
-        &all.map(|point| (Kind::Shared, point)),
+        &ROLLBACK_POINTS.map(|point| (Kind::Shared, point)),
         |trial, _, point| {
             assert_eq!(trial.build(NEW_PIP, Some("commit.all-placed")).code, None);
             assert_eq!(trial.build(OLD_PIP, Some(point)).code, None, "{point}");
@@ -447,7 +468,7 @@ fn killed_at_any_named_point_of_an_uninstall_the_next_run_finishes_it() {
     all.retain(|(kind, point)| {
         !(*kind == Kind::Own && ["tidy.old:2", "tidy.discarded"].contains(point))
     });
-    all.push((Kind::Own, "tidy.gone"));
+    all.extend(LAST_POINTS.map(|point| (Kind::Own, point)));
     for_each(&all, |trial, kind, point| {
         let what = format!("{kind:?} {point}");
         let outcome = trial.uninstall(Some(point));
@@ -464,6 +485,103 @@ fn killed_at_any_named_point_of_an_uninstall_the_next_run_finishes_it() {
         assert_eq!(trial.prefix().exists(), kind == Kind::Shared, "{what}");
         trial.no_litter(&what);
     });
+}
+
+/// Every name of a point in the sources.
+fn points_in_the_sources() -> std::collections::BTreeSet<String> {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut names = std::collections::BTreeSet::new();
+    for entry in walkdir::WalkDir::new(sources) {
+        let entry = entry.unwrap();
+        if entry.path().extension().is_none_or(|ending| ending != "rs") {
+            continue;
+        }
+        let text = fs_err::read_to_string(entry.path()).unwrap();
+        for call in text.split("crash_point(").skip(1) {
+            // Where it is defined, there is no name.
+            if let Some(name) = call.trim_start().strip_prefix('"') {
+                names.insert(name.split('"').next().unwrap_or_default().to_owned());
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn no_point_in_the_sources_goes_without_a_kill() {
+    let lists: [&[&str]; 7] = [
+        &BUILD_POINTS,
+        &RENAME_POINTS,
+        &JOURNAL_POINTS,
+        &ROLLBACK_POINTS,
+        &LAST_POINTS,
+        &COPIED_POINTS,
+        &INTERRUPT_POINTS,
+    ];
+    let elsewhere = ELSEWHERE_POINTS.map(|(_, point)| point);
+    let killed: std::collections::BTreeSet<String> = lists
+        .concat()
+        .iter()
+        .chain(&elsewhere)
+        .map(|point| point.split(':').next().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(points_in_the_sources(), killed);
+}
+
+#[test]
+fn killed_while_a_release_is_copied_into_the_store_the_next_run_makes_it_whole() {
+    let all = COPIED_POINTS.map(|point| (Kind::Absent, point));
+    for_each(&all, |trial, _, point| {
+        let prefix = trial.prefix().display().to_string();
+        let arguments = trial.scene.arguments(&["--prefix", &prefix]);
+        let outcome = trial
+            .scene
+            .context
+            .outcome(&mut trial.command(&arguments, Some(point)));
+        assert_eq!(outcome.code, None, "{point} was not passed: {outcome}");
+        trial.scene.context.run(&arguments).success();
+        assert!(trial.whole(point).is_some());
+        trial.no_litter(point);
+    });
+}
+
+/// A new folder on another file system than this one's, where programs can be run.
+fn folder_elsewhere(than: &Path) -> Option<tempfile::TempDir> {
+    let device = than.metadata().unwrap().dev();
+    let candidates = ["/dev/shm", "/run", "/var/tmp", "/tmp"].map(Path::new);
+    let mut found = candidates.iter().filter_map(|folder| {
+        let other = folder.metadata().is_ok_and(|found| found.dev() != device);
+        let folder = tempfile::tempdir_in(other.then_some(folder)?).ok()?;
+        let program = folder.path().join("program");
+        fs_err::copy("/bin/true", &program).ok()?;
+        let runs = std::process::Command::new(&program).status();
+        runs.is_ok_and(|status| status.success()).then_some(folder)
+    });
+    let folder = found.next()?;
+    fs_err::remove_file(folder.path().join("program")).unwrap();
+    Some(folder)
+}
+
+#[test]
+fn killed_while_a_build_comes_over_from_another_file_system_the_next_run_makes_it_whole() {
+    let world = Scene::new();
+    if folder_elsewhere(&world.context.path("")).is_none() {
+        eprintln!("left out: there is no other file system here on which programs can be run");
+        return;
+    }
+    for (kind, point) in ELSEWHERE_POINTS {
+        let mut trial = Trial::new(kind);
+        let elsewhere = folder_elsewhere(&trial.scene.context.path("")).unwrap();
+        let context = &mut trial.scene.context;
+        context.set("PYBUILD_BUILD_DIR", elsewhere.path());
+        let outcome = trial.build(NEW_PIP, Some(point));
+        assert_eq!(outcome.code, None, "{point} was not passed: {outcome}");
+        trial.build(NEW_PIP, None).success();
+        assert_eq!(trial.whole(point).as_deref(), Some(NEW_PIP));
+        trial.no_litter(point);
+        let left = fs_err::read_dir(elsewhere.path()).unwrap().count();
+        assert_eq!(left, 0, "{point}");
+    }
 }
 
 #[test]

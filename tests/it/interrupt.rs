@@ -14,7 +14,7 @@ use crate::scene::Scene;
 use crate::server::Answer;
 
 /// Starts the program in a process group of its own, as a shell does.
-fn start(scene: &Scene, arguments: &[std::ffi::OsString]) -> Child {
+pub fn start(scene: &Scene, arguments: &[std::ffi::OsString]) -> Child {
     let mut command = scene.context.command(arguments);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -22,7 +22,7 @@ fn start(scene: &Scene, arguments: &[std::ffi::OsString]) -> Child {
 }
 
 #[track_caller]
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !holds() {
         assert!(Instant::now() < deadline, "{what} did not happen");
@@ -37,7 +37,7 @@ fn end(scene: &Scene, child: Child, signal: Signal) -> Outcome {
 }
 
 /// Waits for the end of the program and all that it started.
-fn ended(scene: &Scene, child: Child) -> Outcome {
+pub fn ended(scene: &Scene, child: Child) -> Outcome {
     let group = Pid::from_child(&child);
     let sent = Instant::now();
     let output = child.wait_with_output().unwrap();
@@ -97,7 +97,7 @@ fn jobs(folder: &std::path::Path) -> Vec<Pid> {
     all().into_iter().flatten().collect()
 }
 
-fn is_running(job: Pid) -> bool {
+pub fn is_running(job: Pid) -> bool {
     let stat = fs_err::read_to_string(format!("/proc/{}/stat", job.as_raw_nonzero()));
     // Whoever takes care of orphans here may let them lie as zombies.
     stat.map_or(test_kill_process(job).is_ok(), |stat| {
@@ -152,7 +152,7 @@ fn a_second_ctrl_c_ends_at_once_and_takes_the_jobs_along() {
 }
 
 /// How many processes have their home folder below this one.
-fn hanging_below(folder: &std::path::Path) -> usize {
+pub fn hanging_below(folder: &std::path::Path) -> usize {
     let home = format!("HOME={}", folder.display());
     let processes = fs_err::read_dir("/proc").into_iter().flatten().flatten();
     processes

@@ -30,6 +30,7 @@ mod output;
 mod patch;
 mod prefix;
 mod real;
+mod second_signal;
 mod signature;
 mod store;
 mod tls;

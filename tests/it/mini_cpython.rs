@@ -40,6 +40,8 @@ pub enum Fault {
     Missing(&'static str),
     /// A venv gets this pip, whatever `ensurepip` bundles.
     VenvPip(&'static str),
+    /// Making a venv never ends, whatever it is told. Its id goes into this file.
+    VenvHangs(PathBuf),
     /// The interpreter says that it is this version.
     Version(&'static str),
 }
@@ -313,6 +315,13 @@ impl MiniCpython {
                     "@VENV_FAULT@",
                     format!(
                         "echo '__version__ = \"{version}\"' >\"$dir/lib/python$short/site-packages/pip/__init__.py\""
+                    ),
+                ),
+                Fault::VenvHangs(file) => (
+                    "@VENV_FAULT@",
+                    format!(
+                        "trap '' TERM INT HUP; echo $$ >{}; while :; do sleep 1; done",
+                        file.display()
                     ),
                 ),
                 Fault::Version(version) => ("@VERSION_FAULT@", format!("echo '{version}'; return")),

@@ -1,0 +1,292 @@
+//! A signal, and a second one, at moments at which much is half done: the process ends with what a shell
+//! reports for them, nothing that it started goes on, and the next run makes all whole.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::crash::{INTERRUPT_POINTS, Kind, NEW_PIP, OLD_PIP, Trial};
+use crate::interrupt::{ended, hanging_below, is_running, wait_until};
+use crate::mini_cpython::{Fault, MiniCpython, VERSION};
+use crate::outcome::Outcome;
+use crate::scene::Scene;
+
+/// A run that is held up where a test wants it.
+struct HeldRun<'a> {
+    scene: &'a Scene,
+    child: Child,
+    folder: PathBuf,
+}
+
+impl<'a> HeldRun<'a> {
+    /// Starts the program, to be held up at these points.
+    fn start(scene: &'a Scene, arguments: &[OsString], points: &[&str]) -> Self {
+        let folder = scene.context.path("held");
+        drop(fs_err::remove_dir_all(&folder));
+        fs_err::create_dir(&folder).unwrap();
+        let mut command = scene.context.command(arguments);
+        command
+            .env("PYBUILD_HOLD_AT", points.join(","))
+            .env("PYBUILD_HOLD_IN", &folder)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        Self {
+            scene,
+            child: command.spawn().unwrap(),
+            folder,
+        }
+    }
+
+    #[track_caller]
+    fn wait_for(&self, point: &str) {
+        wait_until(point, || self.folder.join(point).exists());
+    }
+
+    /// Sends the signal, and waits until it has been taken.
+    fn signal(&self, signal: Signal) {
+        let process = Pid::from_child(&self.child);
+        // One that has ended is there as long as nobody has asked how.
+        kill_process(process, signal).unwrap();
+        let path = format!("/proc/{}/status", process.as_raw_nonzero());
+        wait_until("the signal's arrival", || {
+            let status = fs_err::read_to_string(&path).unwrap();
+            status
+                .lines()
+                .filter_map(|line| line.strip_prefix("ShdPnd:"))
+                .all(|pending| pending.trim().bytes().all(|digit| digit == b'0'))
+        });
+    }
+
+    fn has_ended(&self) -> bool {
+        !is_running(Pid::from_child(&self.child))
+    }
+
+    /// Sends it again and again until the process has ended; two that come together are one.
+    fn signal_until_ended(self, signal: Signal) -> Outcome {
+        wait_until("the end", || {
+            kill_process(Pid::from_child(&self.child), signal).unwrap();
+            self.has_ended()
+        });
+        ended(self.scene, self.child)
+    }
+
+    /// Lets it go on.
+    fn release(self) -> Outcome {
+        for entry in fs_err::read_dir(&self.folder).unwrap() {
+            fs_err::remove_file(entry.unwrap().path()).unwrap();
+        }
+        ended(self.scene, self.child)
+    }
+}
+
+/// Runs until `point`, and sends two signals: the first one is never got done with.
+#[track_caller]
+fn end_twice(scene: &Scene, arguments: &[OsString], point: &str) {
+    let run = HeldRun::start(scene, arguments, &[point, "interrupt.begun"]);
+    run.wait_for(point);
+    run.signal(Signal::INT);
+    assert!(!run.has_ended(), "{point}");
+    run.signal_until_ended(Signal::INT).exits(130);
+    nothing_runs(scene);
+}
+
+#[track_caller]
+fn nothing_runs(scene: &Scene) {
+    wait_until("the end of all that was started", || {
+        hanging_below(&scene.context.path("cache")) == 0
+    });
+}
+
+/// Those during which a first signal waits, and where a build that is ended there for good is made
+/// the new state by the next run.
+const UNINTERRUPTED: [(&str, bool); 5] = [
+    ("commit.written", false),
+    ("commit.journal", false),
+    ("commit.aside:5", false),
+    ("commit.placed:9", false),
+    ("commit.renamed", true),
+];
+
+#[test]
+fn a_signal_in_the_midst_of_a_commit_waits_for_its_end_and_a_second_one_does_not() {
+    for kind in [Kind::Own, Kind::Shared] {
+        let trial = Trial::new(kind);
+        for (point, is_new) in UNINTERRUPTED {
+            let what = format!("{kind:?} {point}");
+            trial.reset();
+            end_twice(&trial.scene, &trial.arguments(NEW_PIP), point);
+            // The request of before finds that all is in order, or builds it again.
+            let expected = if is_new { NEW_PIP } else { OLD_PIP };
+            let outcome = trial.build(expected, None).success();
+            outcome.says(["nothing to do"]);
+            assert_eq!(trial.whole(&what).as_deref(), Some(expected));
+            trial.build(NEW_PIP, None).success();
+            assert_eq!(trial.whole(&what).as_deref(), Some(NEW_PIP));
+            trial.build(OLD_PIP, None).success();
+            assert_eq!(trial.whole(&what).as_deref(), Some(OLD_PIP));
+            trial.no_litter(&what);
+        }
+        for (signal, point) in [
+            (Signal::INT, "commit.placed:9"),
+            (Signal::TERM, "commit.aside"),
+        ] {
+            trial.reset();
+            let run = HeldRun::start(&trial.scene, &trial.arguments(NEW_PIP), &[point]);
+            run.wait_for(point);
+            run.signal(signal);
+            assert!(!run.has_ended());
+            run.release().exits(128 + signal.as_raw());
+            assert_eq!(trial.whole(point).as_deref(), Some(NEW_PIP));
+            trial.no_litter(point);
+        }
+    }
+}
+
+#[test]
+fn two_signals_while_a_commit_is_undone_leave_it_to_the_next_run() {
+    let trial = Trial::new(Kind::Shared);
+    for point in ["rollback.put-back:20", "rollback.done", "tidy.old"] {
+        trial.reset();
+        assert_eq!(trial.build(NEW_PIP, Some("commit.all-placed")).code, None);
+        end_twice(&trial.scene, &trial.arguments(OLD_PIP), point);
+        trial.build(OLD_PIP, None).success().says(["nothing to do"]);
+        assert_eq!(trial.whole(point).as_deref(), Some(OLD_PIP));
+        // The other way of a run that is ended there: the first signal alone.
+        trial.reset();
+        assert_eq!(trial.build(NEW_PIP, Some("commit.all-placed")).code, None);
+        let run = HeldRun::start(&trial.scene, &trial.arguments(OLD_PIP), &[point]);
+        run.wait_for(point);
+        run.signal_until_ended(Signal::TERM).exits(143);
+        trial.build(NEW_PIP, None).success();
+        assert_eq!(trial.whole(point).as_deref(), Some(NEW_PIP));
+        trial.no_litter(point);
+    }
+}
+
+#[test]
+fn two_signals_while_something_is_uninstalled_leave_it_whole_or_gone() {
+    for (kind, point) in [
+        (Kind::Own, "commit.begun"),
+        (Kind::Own, "commit.aside:5"),
+        (Kind::Own, "commit.renamed"),
+        (Kind::Own, "tidy.gone"),
+        (Kind::Shared, "commit.aside:5"),
+        (Kind::Shared, "tidy.old:2"),
+    ] {
+        let what = format!("{kind:?} {point}");
+        let trial = Trial::new(kind);
+        let arguments = ["uninstall".into(), trial.prefix().into_os_string()];
+        end_twice(&trial.scene, &arguments, point);
+        let again = trial.scene.context.run(&arguments);
+        assert!(matches!(again.code, Some(0 | 3)), "{what}: {again}");
+        assert_eq!(trial.whole(&what), None);
+        assert_eq!(trial.prefix().exists(), kind == Kind::Shared, "{what}");
+        trial.no_litter(&what);
+    }
+}
+
+#[test]
+fn two_signals_while_an_interpreter_is_hotpatched_leave_it_as_it_was_or_as_it_is_to_be() {
+    let trial = Trial::new(Kind::Shared);
+    let python = trial.prefix().join("bin/python3.99").into_os_string();
+    let words = ["--pip", NEW_PIP, "--upgrade-installed"].map(OsString::from);
+    let arguments = [&["hotpatch".into(), python][..], &words].concat();
+    let undo = [arguments[0].clone(), arguments[1].clone(), "--undo".into()];
+    for point in [
+        "commit.begun",
+        "commit.aside",
+        "commit.placed",
+        "commit.renamed",
+    ] {
+        trial.reset();
+        end_twice(&trial.scene, &arguments, point);
+        trial.scene.context.run(&arguments).success();
+        assert_eq!(trial.scene.venv_pip(&trial.prefix()), NEW_PIP, "{point}");
+        trial.scene.context.run(&undo).success();
+        assert_eq!(trial.whole(point).as_deref(), Some(OLD_PIP));
+        trial.no_litter(point);
+    }
+}
+
+#[test]
+fn two_signals_while_something_is_downloaded_or_cleared_away_are_no_obstacle_to_the_next_run() {
+    let trial = Trial::new(Kind::Absent);
+    for point in [
+        "download.begun",
+        "download.part",
+        "store.renamed",
+        "stage.installed",
+    ] {
+        trial.reset();
+        end_twice(&trial.scene, &trial.arguments(NEW_PIP), point);
+        trial.build(NEW_PIP, None).success();
+        assert_eq!(trial.whole(point).as_deref(), Some(NEW_PIP));
+        trial.no_litter(point);
+    }
+}
+
+/// A scene whose check of the staged interpreter never comes to an end, and where the id of what hangs
+/// is found.
+fn with_endless_venv() -> (Scene, PathBuf, tempfile::TempDir) {
+    let folder = tempfile::Builder::new().prefix("venv-").tempdir().unwrap();
+    let file = folder.path().join("id");
+    let fault = Fault::VenvHangs(file.clone());
+    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(fault));
+    (scene, file, folder)
+}
+
+fn id_in(file: &std::path::Path) -> Pid {
+    let read = || {
+        let text = fs_err::read_to_string(file).ok()?;
+        Pid::from_raw(text.strip_suffix('\n')?.parse().ok()?)
+    };
+    wait_until("the program that hangs", || read().is_some());
+    read().unwrap()
+}
+
+#[test]
+fn two_signals_while_the_venv_is_checked_end_it_and_leave_the_prefix_alone() {
+    let (scene, file, _folder) = with_endless_venv();
+    let run = HeldRun::start(&scene, &scene.arguments(&[]), &["interrupt.begun"]);
+    let hanging = id_in(&file);
+    run.signal(Signal::INT);
+    run.wait_for("interrupt.begun");
+    assert!(is_running(hanging));
+    run.signal_until_ended(Signal::INT).exits(130);
+    wait_until("the venv's end", || !is_running(hanging));
+    nothing_runs(&scene);
+    assert!(!scene.prefix().exists());
+    scene_is_sound_afterwards(scene);
+}
+
+#[test]
+fn killed_while_a_signal_is_seen_to_the_next_run_clears_away() {
+    for point in INTERRUPT_POINTS {
+        let (scene, file, _folder) = with_endless_venv();
+        let mut command = scene.context.command(scene.arguments(&[]));
+        command.env("PYBUILD_CRASH_AT", point);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let hanging = id_in(&file);
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        assert_eq!(child.wait().unwrap().code(), None, "{point} was not passed");
+        assert!(!scene.prefix().exists());
+        scene_is_sound_afterwards(scene);
+        wait_until("the venv's end", || !is_running(hanging));
+    }
+}
+
+/// Builds the same release without its fault.
+fn scene_is_sound_afterwards(scene: Scene) {
+    let sound = Scene {
+        release: MiniCpython::new(VERSION),
+        ..scene
+    };
+    sound.release.write_tgz(&sound.context.path("releases"));
+    sound.build(&[]).success();
+    sound.assert_nothing_is_left_behind();
+    nothing_runs(&sound);
+}
