@@ -33,5 +33,6 @@ mod real;
 mod second_signal;
 mod signature;
 mod store;
+mod sync_order;
 mod tls;
 mod uninstall;
