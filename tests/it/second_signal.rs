@@ -134,9 +134,18 @@ fn a_signal_in_the_midst_of_a_commit_waits_for_its_end_and_a_second_one_does_not
             (Signal::TERM, "commit.aside"),
         ] {
             trial.reset();
-            let run = HeldRun::start(&trial.scene, &trial.arguments(NEW_PIP), &[point]);
+            let points = [point, "interrupt.begun"];
+            let run = HeldRun::start(&trial.scene, &trial.arguments(NEW_PIP), &points);
             run.wait_for(point);
             run.signal(signal);
+            assert!(!run.has_ended());
+            fs_err::remove_file(run.folder.join(point)).unwrap();
+            run.wait_for("interrupt.begun");
+            // All is done, and it is the signal's turn to end the process.
+            wait_until("the end of the build", || {
+                trial.scene.context.snapshot("cache/build").len() < 2
+            });
+            std::thread::sleep(std::time::Duration::from_millis(100));
             assert!(!run.has_ended());
             run.release().exits(128 + signal.as_raw());
             assert_eq!(trial.whole(point).as_deref(), Some(NEW_PIP));
