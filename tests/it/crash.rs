@@ -518,11 +518,19 @@ fn no_point_in_the_sources_goes_without_a_kill() {
         &COPIED_POINTS,
         &INTERRUPT_POINTS,
     ];
-    let elsewhere = ELSEWHERE_POINTS.map(|(_, point)| point);
+    let hotpatch = [
+        crate::hotpatch::POINTS.as_slice(),
+        &crate::hotpatch::UNDO_POINTS,
+    ]
+    .concat();
+    let hotpatch = hotpatch.into_iter().map(|(point, _)| point);
+    let elsewhere = ELSEWHERE_POINTS.into_iter().map(|(_, point)| point);
     let killed: std::collections::BTreeSet<String> = lists
         .concat()
         .iter()
-        .chain(&elsewhere)
+        .copied()
+        .chain(elsewhere)
+        .chain(hotpatch)
         .map(|point| point.split(':').next().unwrap_or_default().to_owned())
         .collect();
     assert_eq!(points_in_the_sources(), killed);

@@ -355,7 +355,7 @@ fn the_record_of_an_installation_of_pybuilds_own_follows() {
 
 /// Every point that a hotpatch passes, and whether the change holds when it is killed there. A number
 /// asks for a later passing.
-const POINTS: [(&str, bool); 13] = [
+pub const POINTS: [(&str, bool); 13] = [
     ("ledger.noted", false),
     ("hotpatch.recorded", false),
     ("hotpatch.written", false),
@@ -373,7 +373,7 @@ const POINTS: [(&str, bool); 13] = [
 ];
 
 /// Those of an undo; from the second on it is done.
-const UNDO_POINTS: [(&str, bool); 9] = [
+pub const UNDO_POINTS: [(&str, bool); 9] = [
     ("ledger.noted", false),
     ("hotpatch.recorded", true),
     ("commit.placed", true),
