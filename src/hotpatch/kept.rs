@@ -9,28 +9,38 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::arrangement::{Arrangement, is_compiled, sweep};
 use super::installed::InstalledChange;
-use super::kept_record::{KeptRecord, Part, RECORD, UnderWay, folder};
-use super::shelf::{Item, Shelf};
+use super::kept_record::{KeptRecord, RECORD, folder};
+use super::shelf::{Item, Shelf, link_or_copy};
+use super::stage::{BEGAN, UNDER_WAY, UnderWay};
 use super::{Error, Target, Turn};
 use crate::digest::Sha256;
-use crate::durable::remove_if_there;
+use crate::durable::{remove_if_there, sync_folder};
 use crate::install::{Manifest, record};
 use crate::progress::Reporter;
 use crate::resolve::plan::Pins;
 use crate::seam::crash_point;
 
-const ORIGINALS: &str = "originals";
+pub(super) const ORIGINALS: &str = "originals";
 /// What stood there when the run began that is under way.
-const BEFORE: &str = "before";
+pub(super) const BEFORE: &str = "before";
 /// What is about to be moved back into site-packages.
 pub(super) const OUT: &str = "out";
 
+/// Which part of an interpreter a path belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Part {
+    Ensurepip,
+    Installed,
+}
+
 impl Part {
     /// The folder of what was kept of it the first time.
-    fn originals(self) -> &'static str {
+    pub fn originals(self) -> &'static str {
         match self {
             Self::Ensurepip => "originals/ensurepip",
             Self::Installed => "originals/installed",
@@ -38,7 +48,7 @@ impl Part {
     }
 
     /// The folder of what stood there when the run began that is under way.
-    fn before(self) -> &'static str {
+    pub fn before(self) -> &'static str {
         match self {
             Self::Ensurepip => "before/ensurepip",
             Self::Installed => "before/installed",
@@ -50,12 +60,13 @@ impl Part {
 pub struct Kept<'r> {
     reporter: &'r dyn Reporter,
     target: Target,
-    record: Option<KeptRecord>,
-    folders: Vec<PathBuf>,
-    /// The record when this run began.
-    began: Option<KeptRecord>,
+    pub(super) record: Option<KeptRecord>,
+    /// Folders that were not there before the first time.
+    pub(super) folders: Vec<PathBuf>,
+    /// Whether there was a record when this run began.
+    pub(super) was_hotpatched: bool,
     /// What stood there when this run began to change it.
-    before: Vec<(Part, Shelf)>,
+    pub(super) before: Vec<(Part, Shelf)>,
     _turn: Turn,
 }
 
@@ -83,46 +94,15 @@ impl<'r> Kept<'r> {
         let mut kept = Self {
             reporter,
             target: target.clone(),
-            began: record.clone(),
+            was_hotpatched: record.is_some(),
             record,
             folders: folders.unwrap_or_default(),
             before: Vec::new(),
             _turn: turn,
         };
-        match kept.record.as_ref().map(|record| record.under_way.clone()) {
-            Some(Some(under_way)) => kept.finish(under_way)?,
-            Some(None) => kept.sweep(),
-            None if kept.folder().exists() => kept.forget()?,
-            None => {}
-        }
+        kept.finish()?;
+        kept.was_hotpatched = kept.record.is_some();
         Ok(kept)
-    }
-
-    /// Brings to an end what a killed process was at.
-    fn finish(&mut self, under_way: UnderWay) -> Result<(), Error> {
-        let outcome = match under_way {
-            UnderWay::Change { before, record } => {
-                for (part, items) in before {
-                    let folder = self.folder().join(part.before());
-                    self.before.push((part, Shelf::new(folder, items)));
-                }
-                self.began = record.map(|record| *record);
-                self.roll_back()?;
-                "everything is as it was before"
-            }
-            UnderWay::Undo => {
-                self.undo()?;
-                "the hotpatch is undone"
-            }
-            // Nothing that an interpreter is made of.
-            UnderWay::Sweep => return self.settle(),
-            UnderWay::Forget => return self.forget(),
-        };
-        self.reporter.warn(&format!(
-            "an earlier pybuild was ended while it hotpatched {}; what it left was put in order: {outcome}",
-            self.target.prefix().display()
-        ));
-        Ok(())
     }
 
     /// The record, if the interpreter was hotpatched.
@@ -131,7 +111,7 @@ impl<'r> Kept<'r> {
         self.record.as_ref()
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(super) fn folder(&self) -> PathBuf {
         self.target.prefix().join(folder(self.target.version()))
     }
 
@@ -201,20 +181,31 @@ impl<'r> Kept<'r> {
         env!("CARGO_PKG_VERSION").clone_into(&mut record.pybuild);
         record.changed = Timestamp::now();
         record.pins = pins.clone();
-        let before = self.before.iter();
-        record.under_way = Some(UnderWay::Change {
-            before: before
-                .map(|(part, shelf)| (*part, shelf.items().clone()))
-                .collect(),
-            record: self.began.clone().map(Box::new),
-        });
         self.folders.dedup();
         record.folders.clone_from(&self.folders);
+        self.begin()?;
         self.write(record)
     }
 
+    /// Writes down what there is to go back to, before the record says what is about to be.
+    fn begin(&self) -> Result<(), Error> {
+        let (record, began) = (self.folder().join(RECORD), self.folder().join(BEGAN));
+        if self.was_hotpatched && !began.exists() {
+            link_or_copy(&record, &began).map_err(Error::file(&began))?;
+        }
+        let before = self.before.iter();
+        let under_way = UnderWay {
+            before: before
+                .map(|(part, shelf)| (*part, shelf.items().clone()))
+                .collect(),
+            was_hotpatched: self.was_hotpatched,
+            folders: self.folders.clone(),
+        };
+        self.write_synced(UNDER_WAY, &under_way)
+    }
+
     /// What was kept of one part the first time.
-    fn shelf(&self, part: Part) -> Shelf {
+    pub(super) fn shelf(&self, part: Part) -> Shelf {
         let record = self.record.as_ref();
         let items = match part {
             Part::Ensurepip => record.map(|record| record.ensurepip.clone()),
@@ -222,41 +213,6 @@ impl<'r> Kept<'r> {
         };
         let folder = self.folder().join(part.originals());
         Shelf::new(folder, items.unwrap_or_default())
-    }
-
-    /// Goes back to what stood there when this run began.
-    ///
-    /// # Errors
-    /// When something cannot be written; then `--undo` can.
-    pub fn roll_back(&mut self) -> Result<(), Error> {
-        for (part, shelf) in std::mem::take(&mut self.before).into_iter().rev() {
-            match part {
-                Part::Installed => self.put_installed_back(&shelf)?,
-                Part::Ensurepip => {
-                    Arrangement::of_shelf(&shelf).bring_about(self.target.prefix())?;
-                }
-            }
-        }
-        match self.began.clone() {
-            Some(record) => self.settle_with(record),
-            None => self.forget(),
-        }
-    }
-
-    /// Puts back what stood there before the first time, and forgets it.
-    ///
-    /// # Errors
-    /// When something cannot be written; then this can be done again.
-    pub fn undo(&mut self) -> Result<(), Error> {
-        self.ensure_undoable()?;
-        if let Some(record) = self.record.clone() {
-            self.write(record.with_under_way(Some(UnderWay::Undo)))?;
-        }
-        let installed = self.shelf(Part::Installed);
-        self.put_installed_back(&installed)?;
-        let originals = Arrangement::of_shelf(&self.shelf(Part::Ensurepip));
-        originals.bring_about(self.target.prefix())?;
-        self.forget()
     }
 
     /// Makes the change of `ensurepip`, with what stands there kept first. The installation's own
@@ -325,98 +281,36 @@ impl<'r> Kept<'r> {
     }
 
     fn write(&mut self, record: KeptRecord) -> Result<(), Error> {
-        let path = self.folder().join(RECORD);
-        let scratch = self.folder().join(format!("{RECORD}.scratch"));
+        self.write_synced(RECORD, &record)?;
+        self.record = Some(record);
+        Ok(())
+    }
+
+    fn write_synced(&self, name: &str, value: &impl Serialize) -> Result<(), Error> {
+        let path = self.folder().join(name);
+        let scratch = self.folder().join(format!("{name}.scratch"));
         let write = || -> io::Result<()> {
-            record::write_json(&scratch, &record)?;
-            // What is kept must be on the disk before the record says so, and both before a change.
+            record::write_json(&scratch, value)?;
+            // What is kept must be on the disk before anything says so, and both before a change.
             let parts = [Part::Ensurepip, Part::Installed];
             let parts = parts
                 .iter()
                 .flat_map(|part| [part.originals(), part.before()]);
             for folder in parts.chain([ORIGINALS, BEFORE]) {
-                match fs_err::File::open(self.folder().join(folder)) {
-                    Ok(opened) => opened.sync_all()?,
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            fs_err::File::open(&scratch)?.sync_all()?;
-            fs_err::rename(&scratch, &path)?;
-            fs_err::File::open(self.folder())?.sync_all()
-        };
-        write().map_err(Error::file(&path))?;
-        crash_point("hotpatch.recorded");
-        self.record = Some(record);
-        Ok(())
-    }
-
-    /// Ends a change that is made and proved: from now on only `--undo` goes back.
-    ///
-    /// # Errors
-    /// When the record cannot be written.
-    pub fn settle(&mut self) -> Result<(), Error> {
-        let record = self.record.clone();
-        match record.filter(|record| record.under_way.is_some()) {
-            Some(record) => self.settle_with(record),
-            None => Ok(()),
-        }
-    }
-
-    /// From now on this record holds, and what it does not list goes.
-    fn settle_with(&mut self, record: KeptRecord) -> Result<(), Error> {
-        self.write(record.clone().with_under_way(Some(UnderWay::Sweep)))?;
-        self.sweep();
-        crash_point("hotpatch.swept");
-        self.write(record.with_under_way(None))
-    }
-
-    /// Clears away what no record speaks of: what a run kept for going back, and what one that was
-    /// killed or undone kept besides. What cannot be removed stays until the next time.
-    fn sweep(&self) {
-        for litter in [BEFORE, OUT] {
-            let _ = fs_err::remove_dir_all(self.folder().join(litter));
-        }
-        for part in [Part::Ensurepip, Part::Installed] {
-            self.shelf(part).sweep();
-        }
-    }
-
-    /// Removes everything that was kept; the record last, which says what there is to remove.
-    ///
-    /// # Errors
-    /// When it cannot be removed.
-    fn forget(&mut self) -> Result<(), Error> {
-        let folder = self.folder();
-        if let Some(record) = self.record.clone() {
-            self.write(record.with_under_way(Some(UnderWay::Forget)))?;
-        }
-        let remove = || -> io::Result<()> {
-            for litter in [BEFORE, OUT, ORIGINALS] {
-                match fs_err::remove_dir_all(folder.join(litter)) {
+                match sync_folder(&self.folder().join(folder)) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                     _ => {}
                 }
             }
-            crash_point("hotpatch.cleared");
-            remove_if_there(&folder.join(RECORD))?;
-            crash_point("hotpatch.forgotten");
-            match fs_err::remove_dir_all(&folder) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                _ => Ok(()),
-            }
+            fs_err::File::open(&scratch)?.sync_all()?;
+            fs_err::rename(&scratch, &path)?;
+            sync_folder(&self.folder())
         };
-        remove().map_err(Error::file(&folder))?;
-        self.record = None;
-        // Ours, and empty unless something else of ours is there.
-        let records = self.target.prefix().join(record::records());
-        let _ = fs_err::remove_dir(records.join("hotpatch"));
-        let _ = fs_err::remove_dir(&records);
-        let mut made = std::mem::take(&mut self.folders);
-        made.sort();
-        for path in made.iter().rev() {
-            let _ = fs_err::remove_dir(self.target.prefix().join(path));
-        }
+        write().map_err(|error| {
+            let _ = remove_if_there(&scratch);
+            Error::file(&path)(error)
+        })?;
+        crash_point("hotpatch.recorded");
         Ok(())
     }
 

@@ -65,36 +65,6 @@ pub struct KeptRecord {
     pub(super) written: BTreeMap<PathBuf, Vec<Sha256>>,
     /// Folders that were not there before.
     pub(super) folders: Vec<PathBuf>,
-    /// What a process is doing, or was when it was killed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) under_way: Option<UnderWay>,
-}
-
-/// What has to be brought to an end when a process was killed over it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "task", rename_all = "kebab-case")]
-pub(super) enum UnderWay {
-    /// A change, which is to be taken back.
-    Change {
-        /// What stood there when it began.
-        before: Vec<(Part, BTreeMap<PathBuf, Item>)>,
-        /// The record at that time.
-        record: Option<Box<KeptRecord>>,
-    },
-    /// An undo, which is to be done again.
-    Undo,
-    /// Nothing but the clearing away of what the record does not list.
-    Sweep,
-    /// Nothing but the clearing away of all that was kept.
-    Forget,
-}
-
-/// Which part of an interpreter a path belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Part {
-    Ensurepip,
-    Installed,
 }
 
 impl KeptRecord {
@@ -110,14 +80,7 @@ impl KeptRecord {
             installed: BTreeMap::new(),
             written: BTreeMap::new(),
             folders: Vec::new(),
-            under_way: None,
         }
-    }
-
-    /// The same record, of something else under way.
-    pub(super) fn with_under_way(mut self, under_way: Option<UnderWay>) -> Self {
-        self.under_way = under_way;
-        self
     }
 
     /// The record of a target; `None` when it is not hotpatched.
@@ -125,8 +88,8 @@ impl KeptRecord {
     /// # Errors
     /// When there is one that is not understood, or of another release.
     pub fn of(target: &Target) -> Result<Option<Self>, Error> {
-        let folder = target.prefix().join(folder(target.version()));
-        let Some(record) = Self::read_in(&folder)? else {
+        let path = target.prefix().join(folder(target.version())).join(RECORD);
+        let Some(record) = Self::read(&path)? else {
             return Ok(None);
         };
         if record.python != target.version() {
@@ -139,10 +102,9 @@ impl KeptRecord {
         Ok(Some(record))
     }
 
-    /// The record in a folder of what was kept; `None` when there is none.
-    pub(super) fn read_in(folder: &Path) -> Result<Option<Self>, Error> {
-        let path = folder.join(RECORD);
-        let text = match fs_err::read(&path) {
+    /// The record in a file; `None` when there is none.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>, Error> {
+        let text = match fs_err::read(path) {
             Ok(text) => text,
             Err(error)
                 if matches!(
@@ -152,13 +114,14 @@ impl KeptRecord {
             {
                 return Ok(None);
             }
-            Err(error) => return Err(Error::file(&path)(error)),
+            Err(error) => return Err(Error::file(path)(error)),
         };
         let record: Self = serde_json::from_slice(&text).map_err(|source| Error::Record {
-            path: path.clone(),
+            path: path.to_owned(),
             source: Some(source),
         })?;
         if record.format != FORMAT {
+            let path = path.to_owned();
             return Err(Error::Record { path, source: None });
         }
         Ok(Some(record))

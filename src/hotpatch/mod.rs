@@ -11,12 +11,14 @@
 
 mod arrangement;
 mod error;
+mod finish;
 mod installed;
 mod kept;
 mod kept_record;
 mod prove;
 mod recover;
 mod shelf;
+mod stage;
 mod target;
 mod turn;
 

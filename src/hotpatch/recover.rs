@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::kept_record::{KeptRecord, folders};
+use super::kept_record::folders;
+use super::stage::Stage;
 use super::{Error, Kept, Target, Turn};
 use crate::environment::Environment;
 use crate::progress::Reporter;
@@ -33,14 +34,11 @@ pub fn recover(
     Ok(())
 }
 
-/// The interpreters in this prefix that are between two states, or of which something is kept without a
-/// record, sorted.
+/// The interpreters in this prefix that are between two states, sorted.
 fn under_way(prefix: &Path) -> Vec<PathBuf> {
-    let kept = folders(prefix).into_iter().filter(|folder| {
-        // A record that cannot be read is told by the command that needs it.
-        let record = KeptRecord::read_in(folder);
-        record.is_ok_and(|record| record.is_none_or(|record| record.under_way.is_some()))
-    });
+    let kept = folders(prefix).into_iter();
+    // What cannot be read is told by the command that needs it.
+    let kept = kept.filter(|folder| Stage::of(folder).is_ok_and(|stage| stage != Stage::Settled));
     kept.filter_map(|folder| {
         let series = folder.file_name()?.to_str()?;
         Some(prefix.join(format!("bin/python{series}")))

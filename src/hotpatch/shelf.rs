@@ -188,7 +188,7 @@ fn keep(file: &Path, folder: &Path, number: u32) -> io::Result<Item> {
 
 /// The same file under another name where the file system allows it: files are only ever replaced by
 /// renaming here, so the old one stays as it is, with everything that belongs to it.
-fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
     if std::fs::hard_link(from, to).is_ok() {
         return Ok(());
     }

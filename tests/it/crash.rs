@@ -509,7 +509,7 @@ fn points_in_the_sources() -> std::collections::BTreeSet<String> {
 
 #[test]
 fn no_point_in_the_sources_goes_without_a_kill() {
-    let lists: [&[&str]; 7] = [
+    let lists: [&[&str]; 8] = [
         &BUILD_POINTS,
         &RENAME_POINTS,
         &JOURNAL_POINTS,
@@ -517,6 +517,7 @@ fn no_point_in_the_sources_goes_without_a_kill() {
         &LAST_POINTS,
         &COPIED_POINTS,
         &INTERRUPT_POINTS,
+        &crate::hotpatch::BACK_POINTS,
     ];
     let hotpatch = [
         crate::hotpatch::POINTS.as_slice(),

@@ -358,6 +358,7 @@ fn the_record_of_an_installation_of_pybuilds_own_follows() {
 pub const POINTS: [(&str, bool); 13] = [
     ("ledger.noted", false),
     ("hotpatch.recorded", false),
+    ("hotpatch.recorded:2", false),
     ("hotpatch.written", false),
     ("hotpatch.written:3", false),
     ("hotpatch.wheels", false),
@@ -365,24 +366,32 @@ pub const POINTS: [(&str, bool); 13] = [
     ("hotpatch.compiled", false),
     ("hotpatch.arranged", false),
     // Of site-packages.
-    ("hotpatch.recorded:2", false),
+    ("hotpatch.recorded:4", false),
     ("commit.placed", false),
     ("commit.renamed", false),
-    ("hotpatch.recorded:3", true),
-    ("hotpatch.swept", true),
+    ("hotpatch.settled", true),
 ];
 
 /// Those of an undo; from the second on it is done.
-pub const UNDO_POINTS: [(&str, bool); 9] = [
+pub const UNDO_POINTS: [(&str, bool); 8] = [
     ("ledger.noted", false),
-    ("hotpatch.recorded", true),
+    ("hotpatch.renamed", true),
     ("commit.placed", true),
     ("hotpatch.wheels", true),
-    ("hotpatch.text", true),
     ("hotpatch.arranged", true),
-    ("hotpatch.recorded:2", true),
+    ("hotpatch.renamed:2", true),
     ("hotpatch.cleared", true),
     ("hotpatch.forgotten", true),
+];
+
+/// Those of going back to what was there, where there was a record.
+pub const BACK_POINTS: [&str; 6] = [
+    "commit.placed",
+    "hotpatch.wheels",
+    "hotpatch.text",
+    "hotpatch.arranged",
+    "hotpatch.began-again",
+    "hotpatch.settled",
 ];
 
 #[test]
@@ -457,17 +466,10 @@ fn killed_at_any_named_point_the_next_command_leaves_the_old_state_or_the_new_on
         }
     }
     // Killed while that is put in order, too.
-    for point in [
-        "commit.placed",
-        "hotpatch.wheels",
-        "hotpatch.text",
-        "hotpatch.arranged",
-        "hotpatch.recorded",
-        "hotpatch.swept",
-    ] {
+    for point in BACK_POINTS {
         copy(&hotpatched, &prefix);
         let old = state(&prefix);
-        let last = "hotpatch.recorded:2";
+        let last = "commit.renamed";
         killed(&[&["hotpatch", &shown], second].concat(), last);
         killed(&elsewhere, point);
         let outcome = scene.context.run(elsewhere).exits(3);
