@@ -62,14 +62,17 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long the system has to end those that are killed.
 const DYING: Duration = Duration::from_secs(1);
 
-/// From now on the first signal ends the process in order, and a second one at once.
+/// From now on the first signal ends the process in order, and a second one at once. One that whoever
+/// started this process has it ignore (`nohup`, or a shell for what runs in the background) stays ignored.
 ///
 /// # Errors
 /// When the system does not let signals be handled.
 pub fn watch() -> io::Result<()> {
-    let all = [SIGINT, SIGTERM, SIGHUP];
+    let ignored = ignored();
+    let mut all = vec![SIGINT, SIGTERM, SIGHUP];
+    all.retain(|signal| ignored & (1 << (signal - 1)) == 0);
     // First: a flag that nobody acts upon would be waited for in vain.
-    let mut signals = Signals::new(all)?;
+    let mut signals = Signals::new(&all)?;
     for signal in all {
         signal_hook::flag::register(signal, Arc::clone(&SIGNALLED))?;
     }
@@ -98,6 +101,14 @@ pub fn watch() -> io::Result<()> {
         }
     });
     Ok(())
+}
+
+/// The signals that this process ignores, a bit each; none where there is no `/proc` (proc(5)).
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or_default()
 }
 
 /// Ctrl-C may reach children too, and one that fell sooner than this process must not be told as a

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -23,10 +23,14 @@ struct HeldRun<'a> {
 impl<'a> HeldRun<'a> {
     /// Starts the program, to be held up at these points.
     fn start(scene: &'a Scene, arguments: &[OsString], points: &[&str]) -> Self {
+        Self::of(scene, scene.context.command(arguments), points)
+    }
+
+    /// The same of a command that leads to the program.
+    fn of(scene: &'a Scene, mut command: Command, points: &[&str]) -> Self {
         let folder = scene.context.path("held");
         drop(fs_err::remove_dir_all(&folder));
         fs_err::create_dir(&folder).unwrap();
-        let mut command = scene.context.command(arguments);
         command
             .env("PYBUILD_HOLD_AT", points.join(","))
             .env("PYBUILD_HOLD_IN", &folder)
@@ -80,6 +84,28 @@ impl<'a> HeldRun<'a> {
         }
         ended(self.scene, self.child)
     }
+}
+
+#[test]
+fn a_signal_that_was_ignored_from_the_beginning_stays_ignored() {
+    let scene = Scene::new();
+    let program = scene.context.command(scene.arguments(&[]));
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .env_clear()
+        .envs(
+            program
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .current_dir(program.get_current_dir().unwrap());
+    let run = HeldRun::of(&scene, command, &["stage.seeded"]);
+    run.wait_for("stage.seeded");
+    run.signal(Signal::HUP);
+    run.release().success();
 }
 
 /// Runs until `point`, and sends two signals: the first one is never got done with.
