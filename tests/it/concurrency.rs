@@ -7,22 +7,11 @@ use std::process::Stdio;
 use crate::context::snapshot;
 use crate::mini_cpython::VERSION;
 use crate::outcome::Outcome;
-use crate::python_org::ftp_path;
 use crate::scene::{LATEST_PIP, Scene};
 use crate::server::Answer;
 use crate::wheels::Wheel;
 
 const PROCESSES: usize = 8;
-
-/// A scene whose release comes from what stands in for python.org.
-fn online() -> Scene {
-    let mut scene = Scene::new();
-    let python_org = scene.server.url("/");
-    scene.context.set("PYBUILD_PYTHON_ORG", python_org);
-    let path = ftp_path(&scene.release, &scene.release.tgz_name());
-    scene.server.put(&path, Answer::bytes(scene.release.tgz()));
-    scene
-}
 
 fn arguments(scene: &Scene, prefix: &str) -> Vec<OsString> {
     let digest = scene.release.sha256().to_string();
@@ -65,7 +54,7 @@ fn each_input_was_fetched_once(scene: &Scene) {
 
 #[test]
 fn eight_builds_into_eight_prefixes_fetch_each_input_once() {
-    let scene = online();
+    let scene = Scene::online();
     at_once(&scene, |number| format!("p{number}"));
     each_input_was_fetched_once(&scene);
     for number in 0..PROCESSES {
@@ -77,7 +66,7 @@ fn eight_builds_into_eight_prefixes_fetch_each_input_once() {
 
 #[test]
 fn eight_builds_into_one_prefix_take_turns() {
-    let scene = online();
+    let scene = Scene::online();
     // Something of others in it, so that every commit goes through the journal.
     scene.context.write("work/shared/bin/other", "theirs");
     at_once(&scene, |_| "shared".to_owned());
@@ -96,8 +85,8 @@ fn eight_builds_into_one_prefix_take_turns() {
 
 #[test]
 fn who_waits_says_for_whom_and_a_lock_of_the_dead_is_none() {
-    let scene = online();
-    let path = ftp_path(&scene.release, &scene.release.tgz_name());
+    let scene = Scene::online();
+    let path = scene.archive_path();
     let whole = Answer::bytes(scene.release.tgz());
     scene.server.put(&path, whole.clone().stalling_after(1000));
     let start = |prefix: &str| {
@@ -197,7 +186,7 @@ fn who_changes_an_interpreter_is_waited_for_and_what_is_there_then_is_looked_at(
 fn locks_that_do_not_work_are_an_error_and_no_wait() {
     // ENOLCK, EIO, EINTR without end, EOPNOTSUPP; the numbers of Linux.
     for fault in ["37", "5", "4", "95"] {
-        let mut scene = online();
+        let mut scene = Scene::online();
         scene.context.set("PYBUILD_LOCK_FAULT", fault);
         let outcome = scene.context.run(arguments(&scene, "new"));
         assert!(outcome.code.is_some_and(|code| code > 0), "{outcome}");

@@ -11,9 +11,7 @@ use std::path::Path;
 use crate::context::snapshot;
 use crate::mini_cpython::VERSION;
 use crate::outcome::Outcome;
-use crate::python_org::ftp_path;
 use crate::scene::{LATEST_PIP, Scene};
-use crate::server::Answer;
 use crate::small_disk::{self, Ran, Trouble};
 
 /// A page of memory; a tmpfs gives room by those.
@@ -111,17 +109,6 @@ fn unchanged(before: &BTreeMap<String, String>, folder: &Path, row: &str) {
     assert!(changed.is_empty(), "changed: {changed:?} by {row}");
 }
 
-/// The release at python.org and an index; the default prefix, build folder and cache in places of their
-/// own.
-fn scene() -> Scene {
-    let mut scene = Scene::new();
-    let python_org = scene.server.url("/");
-    scene.context.set("PYBUILD_PYTHON_ORG", python_org);
-    let path = ftp_path(&scene.release, &scene.release.tgz_name());
-    scene.server.put(&path, Answer::bytes(scene.release.tgz()));
-    scene
-}
-
 /// Builds into `prefix`, a name in the test's folder; `more` begins with the pip.
 fn build(scene: &Scene, prefix: &str, more: &[&str]) -> Vec<OsString> {
     let digest = scene.release.sha256().to_string();
@@ -142,7 +129,7 @@ fn a_full_build_folder_is_told_at_every_step_and_nothing_is_left_there() {
     if !small_disk::can_be_mounted() {
         return;
     }
-    let scene = scene();
+    let scene = Scene::online();
     let at = scene.context.path("build");
     let arguments = build(&scene, "prefix", &[LATEST_PIP]);
     let said = with_ever_more_room(&scene, &at, 2 * PAGE, &arguments, |ran, row| {
@@ -197,7 +184,7 @@ fn a_full_cache_is_told_and_what_is_in_it_is_whole() {
     if !small_disk::can_be_mounted() {
         return;
     }
-    let scene = scene();
+    let scene = Scene::online();
     let at = scene.context.path("cache");
     let folder = scene.context.path("releases").display().to_string();
     for (more, stages) in [
@@ -235,7 +222,7 @@ fn a_prefix_on_a_full_disk_is_what_it_was() {
         return;
     }
     for kind in ["absent", "own", "shared"] {
-        let scene = scene();
+        let scene = Scene::online();
         let at = scene.context.path("disk");
         let arguments = build(&scene, "disk/prefix", &[LATEST_PIP]);
         if kind == "shared" {
@@ -286,7 +273,7 @@ fn an_installation_on_a_full_disk_is_uninstalled_or_left_alone() {
     if !small_disk::can_be_mounted() {
         return;
     }
-    let scene = scene();
+    let scene = Scene::online();
     let arguments = build(&scene, "disk/prefix", &[LATEST_PIP]);
     let prefix = scene.context.path("disk/prefix");
     scene.context.write("disk/prefix/bin/other", "theirs");
@@ -312,7 +299,7 @@ fn an_interpreter_on_a_full_disk_is_hotpatched_or_left_alone() {
     if !small_disk::can_be_mounted() {
         return;
     }
-    let scene = scene();
+    let scene = Scene::online();
     let arguments = build(&scene, "disk/prefix", &[OLD_PIP]);
     let prefix = scene.context.path("disk/prefix");
     scene.context.run(arguments).success();
@@ -339,7 +326,7 @@ fn a_patch_is_handed_out_whole_or_not_at_all() {
     if !small_disk::can_be_mounted() {
         return;
     }
-    let scene = scene();
+    let scene = Scene::online();
     let digest = scene.release.sha256().to_string();
     for output in ["disk/pin.patch", "disk/pin/"] {
         let at = scene.context.path("disk");
@@ -368,7 +355,7 @@ fn papers_that_find_no_room_are_told() {
     if !small_disk::can_be_mounted() {
         return;
     }
-    let scene = scene();
+    let scene = Scene::online();
     let patch = format!(
         "--- /dev/null\n+++ b/Misc/long\n@@ -0,0 +1,30000 @@\n{}",
         "+line\n".repeat(30_000)
@@ -396,7 +383,7 @@ fn a_disk_that_is_mounted_read_only_is_told() {
     if !small_disk::can_be_mounted() {
         return;
     }
-    let scene = scene();
+    let scene = Scene::online();
     scene.context.write("disk/other", "theirs");
     for (folder, prefix, named) in [
         ("build", "prefix", "--build-dir"),

@@ -9,7 +9,6 @@ use rustix::process::{
 
 use crate::mini_cpython::{BUNDLED_PIP, Fault, MiniCpython, VERSION};
 use crate::outcome::Outcome;
-use crate::python_org::ftp_path;
 use crate::scene::Scene;
 use crate::server::Answer;
 
@@ -184,11 +183,8 @@ fn a_build_that_was_killed_is_no_obstacle_to_the_next() {
 
 #[test]
 fn an_interrupted_download_goes_on_where_it_was() {
-    let mut scene = Scene::new();
-    scene
-        .context
-        .set("PYBUILD_PYTHON_ORG", scene.server.url("/"));
-    let path = ftp_path(&scene.release, &scene.release.tgz_name());
+    let scene = Scene::online();
+    let path = scene.archive_path();
     let whole = Answer::bytes(scene.release.tgz());
     scene.server.put(&path, whole.clone().stalling_after(1000));
     let digest = scene.release.sha256().to_string();

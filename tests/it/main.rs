@@ -2,7 +2,6 @@
 
 // The kit.
 mod certificates;
-mod compat;
 mod context;
 mod mini_cpython;
 mod outcome;
@@ -12,10 +11,12 @@ mod scene;
 mod server;
 mod signer;
 mod small_disk;
+mod trial;
 mod wheels;
 
 // The tests.
 mod bad_input;
+mod compat;
 mod concurrency;
 mod crash;
 mod disk;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::context::Context;
 use crate::mini_cpython::{MiniCpython, VERSION};
 use crate::outcome::Outcome;
-use crate::server::Server;
+use crate::python_org::ftp_path;
+use crate::server::{Answer, Server};
 use crate::wheels::{IndexForm, Wheel};
 
 /// The pip that `latest` comes to in a [`Scene`].
@@ -26,6 +27,21 @@ impl Scene {
     /// With the usual miniature.
     pub fn new() -> Self {
         Self::of(MiniCpython::new(VERSION))
+    }
+
+    /// With the usual miniature, which comes from what stands in for python.org.
+    pub fn online() -> Self {
+        let mut scene = Self::new();
+        let python_org = scene.server.url("/");
+        scene.context.set("PYBUILD_PYTHON_ORG", python_org);
+        let archive = Answer::bytes(scene.release.tgz());
+        scene.server.put(&scene.archive_path(), archive);
+        scene
+    }
+
+    /// Where on python.org the release's archive is.
+    pub fn archive_path(&self) -> String {
+        ftp_path(&self.release, &self.release.tgz_name())
     }
 
     /// With another one.

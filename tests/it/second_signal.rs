@@ -7,11 +7,12 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::crash::{INTERRUPT_POINTS, Kind, NEW_PIP, OLD_PIP, Trial};
+use crate::crash::INTERRUPT_POINTS;
 use crate::interrupt::{ended, hanging_below, is_running, wait_until};
 use crate::mini_cpython::{Fault, MiniCpython, VERSION};
 use crate::outcome::Outcome;
 use crate::scene::Scene;
+use crate::trial::{Kind, NEW_PIP, OLD_PIP, Trial};
 
 /// A run that is held up where a test wants it.
 struct HeldRun<'a> {

@@ -8,19 +8,13 @@ use std::process::Command;
 
 use crate::mini_cpython::VERSION;
 use crate::outcome::Outcome;
-use crate::python_org::ftp_path;
 use crate::scene::{LATEST_PIP, Scene};
-use crate::server::Answer;
 use crate::small_disk::{self, Trouble};
 use crate::wheels::Wheel;
 
 /// A world where everything has been fetched once.
 fn scene() -> Scene {
-    let mut scene = Scene::new();
-    let python_org = scene.server.url("/");
-    scene.context.set("PYBUILD_PYTHON_ORG", python_org);
-    let path = ftp_path(&scene.release, &scene.release.tgz_name());
-    scene.server.put(&path, Answer::bytes(scene.release.tgz()));
+    let scene = Scene::online();
     scene.context.run(arguments(&scene, &[])).success();
     scene
 }

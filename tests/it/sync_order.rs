@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::process::Command;
 
-use crate::crash::{Kind, NEW_PIP, Trial};
+use crate::trial::{Kind, NEW_PIP, Trial};
 
 /// A system call that succeeded: its name, and the paths in it (of an open file, with `-y`).
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use crate::certificates::{Authority, Shown};
 use crate::mini_cpython::{BUNDLED_PIP, VERSION};
 use crate::outcome::Outcome;
 use crate::proxy::Proxy;
-use crate::python_org::{Published, ftp_path};
+use crate::python_org::Published;
 use crate::scene::{LATEST_PIP, Scene};
 use crate::server::{Answer, Server};
 use crate::signer::Signer;
@@ -117,7 +117,7 @@ fn an_authority_of_ones_own_is_trusted_where_a_variable_or_pips_configuration_na
         assert_eq!(outcome.code, Some(0), "{way}: {outcome}");
         assert_eq!(secure.scene.venv_pip(&secure.scene.prefix()), LATEST_PIP);
         assert!(!secure.server.requests().is_empty());
-        let source = ftp_path(&secure.scene.release, &secure.scene.release.tgz_name());
+        let source = secure.scene.archive_path();
         assert_eq!(server.requests_for(&source).len(), 1, "{way}");
         secure.scene.assert_nothing_is_left_behind();
     }

@@ -1,0 +1,199 @@
+//! A world for trials of a build that is cut short: each begins with the same prefix and an empty cache, and
+//! ends with a look at whether the prefix is whole.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::path::Path;
+
+use pybuild::install::{Item, Manifest};
+
+use crate::mini_cpython::VERSION;
+use crate::outcome::Outcome;
+use crate::scene::{LATEST_PIP, Scene};
+
+/// What is in the prefix beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Absent,
+    Own,
+    Shared,
+}
+
+pub const KINDS: [Kind; 3] = [Kind::Absent, Kind::Own, Kind::Shared];
+
+/// The pip of what is there before, and of what is built.
+pub const OLD_PIP: &str = "23.3.2";
+pub const NEW_PIP: &str = LATEST_PIP;
+
+/// Content, mode and time of what others have in a prefix.
+type Theirs = BTreeMap<String, (String, u32, i64, i64)>;
+
+/// One world for many trials, each of which begins with the same prefix and an empty cache.
+pub struct Trial {
+    pub scene: Scene,
+    theirs: Theirs,
+}
+
+impl Trial {
+    pub fn new(kind: Kind) -> Self {
+        let mut trial = Self {
+            scene: Scene::online(),
+            theirs: Theirs::new(),
+        };
+        if kind == Kind::Shared {
+            for file in [
+                "bin/other",
+                "lib/python3.99/site-packages/own.pth",
+                "share/man/man1/other.1",
+                "share/pybuild/notes.txt",
+            ] {
+                trial
+                    .scene
+                    .context
+                    .write(&format!("prefix/{file}"), "theirs");
+            }
+            symlink("other", trial.prefix().join("bin/link")).unwrap();
+            trial.theirs = trial.others();
+            assert_eq!(trial.theirs.len(), 5);
+        }
+        if kind != Kind::Absent {
+            trial.build(OLD_PIP, None).success();
+            trial.copy("prefix", "before");
+        }
+        trial.reset();
+        trial
+    }
+
+    /// Back to the beginning.
+    pub fn reset(&self) {
+        for folder in ["prefix", "cache"] {
+            drop(fs_err::remove_dir_all(self.scene.context.path(folder)));
+        }
+        if self.scene.context.path("before").exists() {
+            self.copy("before", "prefix");
+        }
+    }
+
+    /// A copy with modes, times and links.
+    pub fn copy(&self, from: &str, to: &str) {
+        let path = |name| self.scene.context.path(name);
+        let mut copy = std::process::Command::new("cp");
+        copy.arg("-a").args([path(from), path(to)]);
+        assert!(copy.status().unwrap().success());
+    }
+
+    pub fn prefix(&self) -> std::path::PathBuf {
+        self.scene.context.path("prefix")
+    }
+
+    pub fn arguments(&self, pip: &str) -> Vec<OsString> {
+        let digest = self.scene.release.sha256().to_string();
+        let prefix = self.prefix().display().to_string();
+        let arguments = [
+            VERSION, "--sha256", &digest, "--prefix", &prefix, "--pip", pip,
+        ];
+        arguments.map(OsString::from).to_vec()
+    }
+
+    pub fn command(&self, arguments: &[OsString], point: Option<&str>) -> std::process::Command {
+        let mut command = self.scene.context.command(arguments);
+        if let Some(point) = point {
+            command.env("PYBUILD_CRASH_AT", point);
+        }
+        command
+    }
+
+    pub fn build(&self, pip: &str, point: Option<&str>) -> Outcome {
+        let mut command = self.command(&self.arguments(pip), point);
+        self.scene.context.outcome(&mut command)
+    }
+
+    pub fn uninstall(&self, point: Option<&str>) -> Outcome {
+        let arguments = ["uninstall".into(), self.prefix().into_os_string()];
+        let mut command = self.command(&arguments, point);
+        self.scene.context.outcome(&mut command)
+    }
+
+    /// What the prefix holds that no manifest lists and that is in no record's folder.
+    fn others(&self) -> Theirs {
+        let ours = self.manifest();
+        let prefix = self.prefix();
+        walkdir::WalkDir::new(&prefix)
+            .into_iter()
+            .filter_map(Result::ok)
+            .filter(|entry| !entry.file_type().is_dir())
+            .filter_map(|entry| {
+                let path = entry.path().strip_prefix(&prefix).unwrap();
+                let record = Path::new("share/pybuild").join(VERSION);
+                if ours.as_ref().is_some_and(|ours| ours.contains(path)) || path.starts_with(record)
+                {
+                    return None;
+                }
+                let metadata = entry.path().symlink_metadata().unwrap();
+                let content = if metadata.is_symlink() {
+                    fs_err::read_link(entry.path())
+                        .unwrap()
+                        .display()
+                        .to_string()
+                } else {
+                    fs_err::read_to_string(entry.path()).unwrap()
+                };
+                let times = (metadata.mtime(), metadata.mtime_nsec());
+                let name = path.display().to_string();
+                Some((name, (content, metadata.mode(), times.0, times.1)))
+            })
+            .collect()
+    }
+
+    fn manifest(&self) -> Option<Manifest> {
+        let folder = self.prefix().join("share/pybuild").join(VERSION);
+        let text = fs_err::read(folder.join("files.json")).ok()?;
+        assert!(folder.join("record.json").exists());
+        Some(serde_json::from_slice(&text).unwrap())
+    }
+
+    /// Asserts that the prefix holds a whole installation, or none, and what others have in it; gives
+    /// its pip.
+    #[track_caller]
+    pub fn whole(&self, what: &str) -> Option<String> {
+        assert_eq!(self.others(), self.theirs, "{what}");
+        let manifest = self.manifest()?;
+        for (path, item) in manifest.items() {
+            let found = Item::at(&self.prefix().join(path)).unwrap();
+            assert_eq!(found.as_ref(), Some(item), "{what}: {}", path.display());
+        }
+        let record = self
+            .prefix()
+            .join("share/pybuild")
+            .join(VERSION)
+            .join("record.json");
+        let record: serde_json::Value =
+            serde_json::from_slice(&fs_err::read(record).unwrap()).unwrap();
+        let said = self
+            .scene
+            .python(&self.prefix(), &["-m", "pip", "--version"]);
+        let pip = record["checks"]["pip"].as_str().unwrap().to_owned();
+        assert!(said.starts_with(&format!("pip {pip} ")), "{what}: {said}");
+        Some(pip)
+    }
+
+    /// Asserts that nothing but what is meant to be there is in the cache, the prefix or beside it.
+    #[track_caller]
+    pub fn no_litter(&self, what: &str) {
+        self.no_litter_at_prefix(what);
+        self.scene.assert_nothing_is_left_behind();
+    }
+
+    /// The same, but for the cache.
+    #[track_caller]
+    pub fn no_litter_at_prefix(&self, what: &str) {
+        let top = self.scene.context.path("");
+        let beside = walkdir::WalkDir::new(&top).max_depth(2).into_iter();
+        let left: Vec<_> = beside
+            .filter_map(Result::ok)
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(".pybuild"))
+            .collect();
+        assert!(left.is_empty(), "{what}: {left:?}");
+    }
+}
