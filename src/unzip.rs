@@ -227,7 +227,7 @@ impl Entry {
             Some(path) => (path, Kind::Folder),
             None => (&self.name[..], Kind::File),
         };
-        if path.is_empty() || path != name.as_str().as_bytes() {
+        if path != name.as_str().as_bytes() {
             return Err(self.refused("has a name with a part that is empty or `.`"));
         }
         if kind == Kind::Folder && (self.size, self.packed) != (0, 0) {

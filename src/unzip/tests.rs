@@ -7,6 +7,7 @@ use super::{Error, Zip};
 struct Draft {
     name: Vec<u8>,
     local_name: Vec<u8>,
+    local_flags: Option<u16>,
     packed: Vec<u8>,
     flags: u16,
     method: u16,
@@ -15,6 +16,8 @@ struct Draft {
     size: u32,
     packed_size: u32,
     local_size: u32,
+    /// Checksum, packed size and size in the local header, when not as above.
+    local_sizes: Option<[u32; 3]>,
     mode: u32,
     extra: Vec<u8>,
     local_extra: Vec<u8>,
@@ -41,6 +44,7 @@ fn stored(name: impl AsRef<[u8]>, content: &[u8]) -> Draft {
     Draft {
         name: name.as_ref().to_vec(),
         local_name: name.as_ref().to_vec(),
+        local_flags: None,
         packed: content.to_vec(),
         flags: 0,
         method: 0,
@@ -49,6 +53,7 @@ fn stored(name: impl AsRef<[u8]>, content: &[u8]) -> Draft {
         size: length(content),
         packed_size: length(content),
         local_size: length(content),
+        local_sizes: None,
         mode: 0o100_644,
         extra: Vec::new(),
         local_extra: Vec::new(),
@@ -106,8 +111,9 @@ fn parts(drafts: &[Draft]) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
             [draft.crc, draft.packed_size, draft.local_size]
         };
         entries.extend(longs(&[0x0403_4b50]));
-        entries.extend(shorts(&[20, draft.flags, draft.local_method, 0, 33]));
-        entries.extend(longs(&sizes));
+        let flags = draft.local_flags.unwrap_or(draft.flags);
+        entries.extend(shorts(&[20, flags, draft.local_method, 0, 33]));
+        entries.extend(longs(&draft.local_sizes.unwrap_or(sizes)));
         entries.extend(shorts(&[
             short(&draft.local_name),
             short(&draft.local_extra),
@@ -331,6 +337,9 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
             "several parts",
         ),
         ("zip64 in its end", patched(12, &[0xff; 8]), "zip64"),
+        ("a count of zip64", patched(8, &[0xff; 4]), "zip64"),
+        ("a size of zip64", patched(12, &[0xff; 4]), "zip64"),
+        ("a place of zip64", patched(16, &[0xff; 4]), "zip64"),
         (
             "a zip64 end before its end",
             [&entries[..], &directory, b"PK\x06\x07", &[0; 16], &tail].concat(),
@@ -424,6 +433,25 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         (
             "a header of another method",
             with(|draft| draft.local_method = 0),
+            "something else in its header",
+        ),
+        (
+            "a header that is encrypted",
+            with(|draft| draft.local_flags = Some(1)),
+            "something else in its header",
+        ),
+        (
+            "a header without sizes that does not say where they are",
+            with(|draft| draft.local_sizes = Some([0; 3])),
+            "something else in its header",
+        ),
+        (
+            "a header of other sizes than those that follow",
+            with(|draft| {
+                draft.flags = 8;
+                draft.sizes = longs(&[draft.crc, draft.packed_size, draft.size]);
+                draft.local_sizes = Some([draft.crc, draft.packed_size, 1]);
+            }),
             "something else in its header",
         ),
         (
@@ -629,7 +657,7 @@ fn what_can_be_read_in_two_ways_is_refused_with_the_entrys_name() {
             "{what}: {said}"
         );
     }
-    assert_eq!(hostile.len(), 84);
+    assert_eq!(hostile.len(), 90);
 }
 
 #[test]

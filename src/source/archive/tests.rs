@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::{Unpacked, unpack_bytes};
+use super::{Plain, Unpacked, unpack_bytes};
 use crate::fetch::Compression;
 use crate::source::UnpackError;
 
@@ -441,6 +441,18 @@ fn hostile_links_and_kinds() -> Vec<Hostile> {
             "leads out",
         ),
         (
+            "a long link to nowhere",
+            with([long(b'K', b""), link("P/l", "Lib")]),
+            "P/l",
+            "leads out",
+        ),
+        (
+            "a long link with an end in it",
+            with([long(b'K', b"Lib\0/os.py"), link("P/l", "Lib")]),
+            "P/l",
+            "leads out",
+        ),
+        (
             "a recorded link that leads out",
             with([pax(b'x', &record("linkpath", "/")), link("P/l", "Lib")]),
             "P/l",
@@ -587,6 +599,18 @@ fn hostile_headers() -> Vec<Hostile> {
         (
             "a record of a negative length",
             records(b"-9 path=P/a\n"),
+            "pax",
+            "not as long",
+        ),
+        (
+            "a record of a length with a sign",
+            records(b"+13 path=P/a\n"),
+            "pax",
+            "not as long",
+        ),
+        (
+            "a record without its line's end",
+            records(b"12 path=P/ab"),
             "pax",
             "not as long",
         ),
@@ -830,13 +854,20 @@ fn what_no_release_holds_is_refused_with_the_entrys_name_and_leaves_nothing_outs
         assert_eq!(snapshot(&tree).len(), 0, "{what}");
         count += 1;
     }
-    assert_eq!(count, 100);
+    assert_eq!(count, 104);
 }
 
 #[test]
 fn what_is_compressed_must_be_one_stream_that_is_whole() {
     let tar = with([file("P/last")]);
     let (gz, xz) = (gzip(&tar), xz(&tar));
+    // A block's header (The .xz File Format, 3.1): one filter, LZMA2, with a dictionary of 512 MiB.
+    let mut hungry = xz.clone();
+    assert_eq!(&hungry[12..16], [2, 0, 0x21, 1]);
+    hungry[16] = 34;
+    let mut sum = flate2::Crc::new();
+    sum.update(&hungry[12..20]);
+    hungry[20..24].copy_from_slice(&sum.sum().to_le_bytes());
     let flipped = |content: &[u8], from_the_end: usize| {
         let mut content = content.to_vec();
         let at = content.len() - from_the_end;
@@ -889,8 +920,9 @@ fn what_is_compressed_must_be_one_stream_that_is_whole() {
         ),
         ("xz with a changed byte", flipped(&xz, 60), "data error"),
         ("xz with another checksum", flipped(&xz, 40), ""),
+        ("xz that needs much memory", hungry, "memory"),
     ];
-    assert_eq!(cases.len(), 17);
+    assert_eq!(cases.len(), 18);
     for (what, content, why) in cases {
         let is_gzip = content.starts_with(&[0x1f, 0x8b]);
         let compression = if is_gzip {
@@ -960,6 +992,37 @@ fn a_bomb_is_refused_before_it_fills_the_disk() {
         let said = said_of(&said.unwrap_err());
         assert!(said.contains("one more than any release"), "{said}");
     }
+}
+
+#[test]
+fn no_archive_is_so_large_that_it_may_unpack_to_more_than_a_gibibyte() {
+    let most = |size| Plain::new(std::io::empty(), size, None).unwrap().most();
+    assert_eq!(most(u64::MAX), 1 << 30);
+    assert!(most(1 << 20) < 1 << 30);
+}
+
+#[test]
+fn a_link_that_stands_in_the_tree_already_is_not_written_through() {
+    let place = Place::new();
+    let tree = place.0.path().join("tree");
+    let elsewhere = place.0.path().join("elsewhere");
+    let before = |name: &str, target: &Path| {
+        drop(std::fs::remove_dir_all(&tree));
+        std::fs::create_dir_all(&tree).unwrap();
+        std::os::unix::fs::symlink(target, tree.join(name)).unwrap();
+        unpack_bytes(&with([]), None, &tree).unwrap_err()
+    };
+    std::fs::create_dir(&elsewhere).unwrap();
+    let error = before("Lib", &elsewhere);
+    assert!(said_of(&error).contains("goes through a link"), "{error}");
+    assert_eq!(snapshot(&elsewhere).len(), 0);
+    for target in ["../evil", "../new"] {
+        let error = before("configure", Path::new(target));
+        assert!(matches!(error, UnpackError::Write(_)), "{error}");
+    }
+    let outside = place.outside();
+    assert!(outside["evil"].ends_with("as it was"), "{outside:?}");
+    assert!(!outside.contains_key("new"), "{outside:?}");
 }
 
 #[test]

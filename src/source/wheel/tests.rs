@@ -143,6 +143,24 @@ fn a_name_that_is_not_what_is_inside_is_refused() {
     let other = Draft::new("pip", "24.0", "py3")
         .with("pip-24.0.dist-info/METADATA", "Name: pip\nVersion: 24.1\n");
     assert!(reason(&other).contains("METADATA of `pip` `24.1`"));
+    let other = Draft::new("pip", "24.0", "py3")
+        .with("pip-24.0.dist-info/METADATA", "Name: six\nVersion: 24.0\n");
+    assert!(reason(&other).contains("METADATA of `six` `24.0`"));
+    // What METADATA says is right, and the folder's name is not.
+    for (project, version) in [("six", "24.0"), ("pip", "24.1")] {
+        let folder = format!("{project}-{version}.dist-info");
+        let other = Draft {
+            file_name: "pip-24.0-py3-none-any.whl".to_owned(),
+            ..Draft::new(project, version, "py3")
+        }
+        .with(&format!("{folder}/METADATA"), "Name: pip\nVersion: 24.0\n");
+        assert!(reason(&other).contains(&format!("holds `{folder}`")));
+    }
+    let newer = Draft::new("pip", "24.0", "py3").with(
+        "pip-24.0.dist-info/WHEEL",
+        "Wheel-Version: 2.0\nTag: py3-none-any\n",
+    );
+    assert!(reason(&newer).contains("says `Wheel-Version: 2.0`"));
     let two = Draft::new("pip", "24.0", "py3").with("six-1.dist-info/METADATA", "");
     assert!(reason(&two).contains("2 `*.dist-info` folders"));
 }
