@@ -82,3 +82,21 @@ pub fn sync_file_system(path: &Path) -> io::Result<()> {
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     fs_err::File::open(path)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::remove_if_there;
+
+    #[test]
+    fn what_is_not_there_need_not_go_and_what_cannot_go_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs_err::write(&file, "").unwrap();
+        remove_if_there(&file).unwrap();
+        assert!(!file.exists());
+        remove_if_there(&file).unwrap();
+        // A folder is no file.
+        assert!(remove_if_there(dir.path()).is_err());
+        assert!(dir.path().is_dir());
+    }
+}

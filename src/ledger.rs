@@ -180,3 +180,104 @@ fn this_host() -> String {
     let name = rustix::system::uname();
     name.nodename().to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::{Ledger, Note, this_host};
+    use crate::fetch::testing::Said;
+    use crate::lock;
+    use crate::store::Store;
+
+    struct Place(tempfile::TempDir);
+
+    impl Place {
+        fn new() -> (Self, Store) {
+            let place = Self(tempfile::tempdir().unwrap());
+            let store = Store::at(place.path("cache"));
+            (place, store)
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+    }
+
+    /// A note as a process of this host's leaves it when it is killed.
+    fn left_behind(store: &Store, name: &str, prefix: &Path) -> PathBuf {
+        let path = store.notes().unwrap().join(name);
+        let note = Note {
+            host: this_host(),
+            prefix: prefix.to_owned(),
+        };
+        fs_err::write(&path, serde_json::to_vec(&note).unwrap()).unwrap();
+        path
+    }
+
+    fn found(store: &Store) -> Vec<PathBuf> {
+        let left = Ledger::of(store).left();
+        left.into_iter().map(|left| left.prefix).collect()
+    }
+
+    #[test]
+    fn a_prefix_that_somebody_is_at_work_on_is_left_to_them() {
+        let (place, store) = Place::new();
+        let (busy, idle) = (place.path("busy"), place.path("idle"));
+        let at_work = Ledger::of(&store).enter(&busy, &Said::default());
+        assert!(found(&store).is_empty());
+        // Two were killed there, and their notes stand before and behind the one of the living.
+        left_behind(&store, "a", &busy);
+        left_behind(&store, "z", &busy);
+        left_behind(&store, "m", &idle);
+        assert_eq!(found(&store), [idle.as_path()]);
+        drop(at_work);
+        assert_eq!(found(&store), [&*busy, &*idle, &*busy]);
+    }
+
+    #[test]
+    fn a_note_of_another_user_is_not_believed() {
+        let (place, store) = Place::new();
+        let note = left_behind(&store, "a", &place.path("prefix"));
+        assert_eq!(found(&store).len(), 1);
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("left out: only root can give a file to another user");
+            return;
+        }
+        std::os::unix::fs::chown(&note, Some(65_534), Some(65_534)).unwrap();
+        assert!(found(&store).is_empty());
+        assert!(note.exists());
+    }
+
+    #[test]
+    fn a_note_that_says_nothing_goes_unless_its_process_lives() {
+        let (_place, store) = Place::new();
+        let folder = store.notes().unwrap();
+        let living = lock::scratch_file(&folder, "prefix-").unwrap();
+        let dead = folder.join("dead");
+        fs_err::write(&dead, "").unwrap();
+        let newer = folder.join("newer");
+        fs_err::write(&newer, "of a newer pybuild").unwrap();
+        assert!(found(&store).is_empty());
+        assert!(living.path().exists() && newer.exists());
+        assert!(!dead.exists());
+    }
+
+    #[test]
+    fn a_note_stays_only_where_something_is_left_half_done() {
+        for (left, stays) in [
+            ("lib", false),
+            (".pybuild-transaction", true),
+            // What was kept for a hotpatch, without a record.
+            ("share/pybuild/hotpatch/3.99", true),
+        ] {
+            let (place, store) = Place::new();
+            let prefix = place.path("prefix");
+            let entry = Ledger::of(&store).enter(&prefix, &Said::default());
+            fs_err::create_dir_all(prefix.join(left)).unwrap();
+            drop(entry);
+            let notes = fs_err::read_dir(store.notes_if_there()).unwrap();
+            assert_eq!(notes.count(), usize::from(stays), "{left}");
+        }
+    }
+}

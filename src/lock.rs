@@ -283,7 +283,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::{
-        LockFile, ScratchFolder, is_at, open_locked, sweep_files, sweep_folders, try_take,
+        LOOK_AGAIN, LockFile, ScratchFolder, holder_of, is_at, open_locked, sweep_files,
+        sweep_folders, try_take,
     };
     use crate::fetch::testing::Said;
 
@@ -308,6 +309,57 @@ mod tests {
             drop(file);
             assert!(try_take(&other, &path).unwrap());
         });
+    }
+
+    #[test]
+    fn who_waits_says_so_once_however_often_it_looks() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let said = Said::default();
+        let first = LockFile::take(path.clone(), "is first", &said).unwrap();
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| open_locked(&path, "counts", &said).unwrap());
+            while said.notes().is_empty() {
+                std::thread::yield_now();
+            }
+            std::thread::sleep(LOOK_AGAIN * 4);
+            drop(first);
+            drop(waiter.join().unwrap());
+        });
+        assert_eq!(said.notes().lines().count(), 1, "{}", said.notes());
+    }
+
+    #[test]
+    fn only_the_process_that_has_this_very_lock_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let file = fs_err::File::create(&path).unwrap();
+        // This process is waited for by nobody here, and whoever else has locks has others.
+        assert!(try_take(file.file(), &path).unwrap());
+        assert_eq!(holder_of(file.file()), None);
+        let other = fs_err::File::create(dir.path().join("other")).unwrap();
+        assert_eq!(holder_of(other.file()), None);
+        drop(file);
+
+        let listed = std::fs::read_to_string("/proc/locks").unwrap_or_default();
+        let flock = std::process::Command::new("flock")
+            .arg(&path)
+            .args(["sh", "-c", "echo locked; read line"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn();
+        let (false, Ok(mut holder)) = (listed.is_empty(), flock) else {
+            eprintln!("left out: there is no /proc/locks with anything in it, or no flock");
+            return;
+        };
+        let mut line = String::new();
+        let mut output = std::io::BufReader::new(holder.stdout.take().unwrap());
+        std::io::BufRead::read_line(&mut output, &mut line).unwrap();
+        let file = fs_err::File::open(&path).unwrap();
+        assert_eq!(holder_of(file.file()), Some(holder.id()));
+        assert_eq!(holder_of(other.file()), None);
+        drop(holder.stdin.take());
+        holder.wait().unwrap();
     }
 
     #[test]

@@ -447,3 +447,6 @@ fn prefix_error(prefix: &Path, source: io::Error) -> Error {
         source,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -293,3 +293,92 @@ fn read_version(root: &Path, origin: &Path) -> Result<String, UnpackError> {
         .map(ToOwned::to_owned)
         .ok_or_else(|| not_cpython("Include/patchlevel.h does not define PY_VERSION"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::{Path, PathBuf};
+    use std::time::{Duration, SystemTime};
+
+    use super::{UnpackError, unpack};
+    use crate::fetch::VerifiedSource;
+    use crate::fetch::testing::Said;
+
+    /// A folder with a checkout in it.
+    fn checkout() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join("tree").join(name);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        };
+        write("configure", "");
+        write(
+            "Include/patchlevel.h",
+            "#define PY_VERSION_HEX \"1\"\n#define PY_VERSION \"3.11.2+\"\n",
+        );
+        write("Lib/os.py", "sep = '/'\n");
+        dir
+    }
+
+    fn copied(dir: &Path, version: &str) -> Result<PathBuf, UnpackError> {
+        let source = VerifiedSource::Tree(dir.join("tree"));
+        let version = version.parse().unwrap();
+        let tree = unpack(&source, version, dir.join("copy"), &Said::default())?;
+        Ok(tree.into_root())
+    }
+
+    #[test]
+    fn a_tree_is_copied_without_what_is_not_of_the_release() {
+        let dir = checkout();
+        let tree = dir.path().join("tree");
+        for folder in [".git", "Lib/__pycache__"] {
+            fs_err::create_dir(tree.join(folder)).unwrap();
+        }
+        symlink("os.py", tree.join("Lib/link")).unwrap();
+        let mode = |path: &Path| fs_err::metadata(path).unwrap().permissions().mode() & 0o7777;
+        let change = |name: &str, mode| {
+            let mode = std::fs::Permissions::from_mode(mode);
+            fs_err::set_permissions(tree.join(name), mode).unwrap();
+        };
+        change("configure", 0o4711);
+        change("Lib/os.py", 0o660);
+        let to_come = SystemTime::now() + Duration::from_secs(1 << 30);
+        let header = tree.join("Include/patchlevel.h");
+        let header = fs_err::File::open(header).unwrap();
+        header.file().set_modified(to_come).unwrap();
+
+        let copy = copied(dir.path(), "3.11.2").unwrap();
+        assert!(!copy.join(".git").exists() && !copy.join("Lib/__pycache__").exists());
+        let link = fs_err::read_link(copy.join("Lib/link")).unwrap();
+        assert_eq!(link, Path::new("os.py"));
+        assert_eq!(mode(&copy.join("configure")), 0o755);
+        assert_eq!(mode(&copy.join("Lib/os.py")), 0o644);
+        let times = ["configure", "Lib/os.py", "Include"].map(|name| {
+            let found = fs_err::metadata(copy.join(name)).unwrap();
+            found.modified().unwrap()
+        });
+        assert!(times[0] <= SystemTime::now());
+        assert_eq!(times, [times[0]; 3]);
+    }
+
+    #[test]
+    fn a_tree_that_is_no_clean_one_of_that_release_is_refused() {
+        for found in ["Makefile", "config.status", "pybuilddir.txt"] {
+            let dir = checkout();
+            fs_err::write(dir.path().join("tree").join(found), "").unwrap();
+            let error = copied(dir.path(), "3.11.2").unwrap_err();
+            assert!(error.to_string().contains(found), "{error}");
+            assert!(!dir.path().join("copy").exists());
+        }
+        let dir = checkout();
+        let error = copied(dir.path(), "3.11.3").unwrap_err();
+        assert!(matches!(error, UnpackError::OtherVersion { .. }));
+        fs_err::remove_file(dir.path().join("tree/configure")).unwrap();
+        let error = copied(dir.path(), "3.11.2").unwrap_err();
+        assert!(
+            error.to_string().contains("it has no `configure`"),
+            "{error}"
+        );
+    }
+}

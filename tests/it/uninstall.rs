@@ -261,3 +261,77 @@ fn a_list_that_leads_out_of_the_prefix_is_refused() {
     assert!(outside.exists());
     assert_eq!(scene.context.snapshot("usr-local"), before);
 }
+
+#[test]
+fn papers_that_lead_out_of_the_prefix_take_nothing_along() {
+    let (scene, _) = installed(false);
+    let outside = scene.context.write("outside", "theirs");
+    let empty = scene.context.path("empty");
+    fs_err::create_dir(&empty).unwrap();
+    let folder = scene.context.path("usr-local/share/pybuild").join(VERSION);
+    let folders = folder.join("folders.json");
+    let text = fs_err::read(&folders).unwrap();
+    let mut made: Vec<String> = serde_json::from_slice(&text).unwrap();
+    made.push("../empty".to_owned());
+    fs_err::write(&folders, serde_json::to_vec(&made).unwrap()).unwrap();
+    let path = folder.join("record.json");
+    let text = fs_err::read(&path).unwrap();
+    let mut record: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let patches = record["patches"].as_array_mut().unwrap();
+    patches.push("../../../../outside".into());
+    fs_err::write(&path, serde_json::to_vec(&record).unwrap()).unwrap();
+    scene.context.run(["uninstall", &prefix(&scene)]).success();
+    assert!(outside.exists() && empty.is_dir());
+    assert_eq!(scene.context.snapshot("usr-local").len(), 0);
+}
+
+#[test]
+fn what_python_compiled_anew_goes_by_its_source() {
+    let (scene, _) = installed(false);
+    let root = scene.context.path("usr-local");
+    let papers = root.join("share/pybuild").join(VERSION).join("files.json");
+    let text = fs_err::read(&papers).unwrap();
+    let mut files: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let changed = "lib/python3.99/os.py";
+    let source = "lib/python3.99/ensurepip/__init__.py";
+    let compiled = [changed, source].map(|source| {
+        let (folder, name) = source.rsplit_once('/').unwrap();
+        let name = name.trim_end_matches(".py");
+        format!("{folder}/__pycache__/{name}.cpython-399.pyc")
+    });
+    for path in &compiled {
+        files[path] = serde_json::json!({"file": ["0644", "0".repeat(64)]});
+        let path = format!("usr-local/{path}");
+        scene.context.write(&path, "compiled since");
+    }
+    fs_err::write(&papers, serde_json::to_vec(&files).unwrap()).unwrap();
+    fs_err::write(root.join(changed), "sep = ':'\n").unwrap();
+    let outcome = scene.context.run(["uninstall", &prefix(&scene)]).success();
+    let [of_changed, of_source] = &compiled;
+    outcome
+        .says([&*format!("{of_changed} was changed"), "os.py was changed"])
+        .never_says(of_source);
+    let left = scene.context.snapshot("usr-local");
+    let files = left.iter().filter(|(_, content)| *content != "folder");
+    let files: Vec<&str> = files.map(|(name, _)| name.as_str()).collect();
+    assert_eq!(files, [of_changed, changed]);
+}
+
+#[test]
+fn a_shared_link_that_somebody_turned_stays_turned() {
+    let (scene, _) = installed(true);
+    let other = Scene {
+        release: MiniCpython::new("3.98.4"),
+        ..scene
+    };
+    other.release.write_tgz(&other.context.path("releases"));
+    build(&other, &[]).success();
+    let link = other.context.path("usr-local/bin/python3");
+    fs_err::remove_file(&link).unwrap();
+    symlink("/somewhere/else", &link).unwrap();
+    let asked = prefix(&other);
+    let uninstall = ["uninstall", "3.98", "--prefix", &asked];
+    other.context.run(uninstall).success();
+    let target = fs_err::read_link(&link).unwrap();
+    assert_eq!(target, std::path::Path::new("/somewhere/else"));
+}
