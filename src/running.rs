@@ -126,7 +126,11 @@ mod tests {
     fn a_process_is_found_by_the_file_that_it_runs() {
         let dir = tempfile::tempdir().unwrap();
         let program = dir.path().join("sleeper");
-        fs_err::copy("/bin/sleep", &program).unwrap();
+        // By another process: what this one has open for writing, the children of other tests may have
+        // open too, and what is open for writing cannot be run.
+        let mut copy = std::process::Command::new("cp");
+        let copied = copy.arg("/bin/sleep").arg(&program).status().unwrap();
+        assert!(copied.success());
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(&program, &link).unwrap();
         assert!(processes_of(&program).is_empty());

@@ -183,6 +183,41 @@ fn who_changes_an_interpreter_is_waited_for_and_what_is_there_then_is_looked_at(
 }
 
 #[test]
+fn turns_with_several_interpreters_are_taken_in_one_order_and_the_work_is_done_in_the_one_given() {
+    let scene = Scene::new();
+    let [first, second] = ["work/a", "work/b"].map(|name| {
+        let prefix = scene.context.path(name).display().to_string();
+        scene.build(&["--prefix", &prefix]).success();
+        prefix
+    });
+    let locked = |prefix: &str| {
+        let folder = std::path::Path::new(prefix).join("lib/python3.99/ensurepip");
+        let folder = std::fs::File::open(folder).unwrap();
+        folder.try_lock().is_ok().then_some(folder)
+    };
+    let lock = locked(&second).unwrap();
+    let arguments = ["hotpatch", &second, &first, "--pip", "24.0", "--no-check"];
+    let mut command = scene.context.command(arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = std::io::BufReader::new(child.stderr.take().unwrap());
+    said_until(&mut lines, &format!("that changes {second}"));
+    // Otherwise another one, which has the first, would wait for the second without end.
+    assert!(locked(&first).is_none());
+    drop(lock);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let done = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(
+        done,
+        format!("{second}/bin/python3.99\n{first}/bin/python3.99\n")
+    );
+    for prefix in [first, second] {
+        assert_eq!(scene.venv_pip(prefix.as_ref()), "24.0");
+    }
+}
+
+#[test]
 fn locks_that_do_not_work_are_an_error_and_no_wait() {
     // ENOLCK, EIO, EINTR without end, EOPNOTSUPP; the numbers of Linux.
     for fault in ["37", "5", "4", "95"] {

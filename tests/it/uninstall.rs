@@ -98,7 +98,16 @@ fn an_interpreter_that_a_process_runs_stays_unless_it_is_to_go_all_the_same() {
     // The miniature's interpreter is a script, and what runs then is the shell.
     let program = scene.context.path("usr-local/bin/python3.99");
     fs_err::remove_file(&program).unwrap();
-    fs_err::copy("/bin/sleep", &program).unwrap();
+    // By another process: what this one has open for writing, its children may have open too, and
+    // what is open for writing cannot be run.
+    let mut copy = std::process::Command::new("cp");
+    assert!(
+        copy.arg("/bin/sleep")
+            .arg(&program)
+            .status()
+            .unwrap()
+            .success()
+    );
     let mut running = std::process::Command::new(&program)
         .arg("60")
         .spawn()
