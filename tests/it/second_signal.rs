@@ -236,6 +236,10 @@ fn two_signals_while_an_interpreter_is_hotpatched_leave_it_as_it_was_or_as_it_is
         "commit.aside",
         "commit.placed",
         "commit.renamed",
+        "hotpatch.recorded",
+        "hotpatch.wheels",
+        "hotpatch.text",
+        "hotpatch.settled",
     ] {
         trial.reset();
         end_twice(&trial.scene, &arguments, point);
@@ -296,6 +300,40 @@ fn two_signals_while_the_venv_is_checked_end_it_and_leave_the_prefix_alone() {
     nothing_runs(&scene);
     assert!(!scene.prefix().exists());
     scene_is_sound_afterwards(scene);
+}
+
+#[test]
+fn two_signals_while_packages_are_installed_end_the_package_manager() {
+    if !std::path::Path::new("/etc/debian_version").exists() {
+        eprintln!("left out: the host has another package manager than apt");
+        return;
+    }
+    let scene = Scene::new();
+    let context = &scene.context;
+    context.remove_program("make");
+    let file = context.path("id");
+    // It does not end when it is told to, either.
+    let script = format!(
+        "#!/bin/sh\ntrap '' INT TERM\necho $$ >{}\nwhile :; do sleep 0.05; done\n",
+        file.display()
+    );
+    context.put_program("apt-get", &script);
+    context.put_program(
+        "sudo",
+        "#!/bin/sh\n[ \"$1\" != -n ] || shift\nexec \"$@\"\n",
+    );
+    let arguments = scene.arguments(&["--install-deps"]);
+    let run = HeldRun::start(&scene, &arguments, &["interrupt.begun"]);
+    let hanging = id_in(&file);
+    run.signal(Signal::TERM);
+    run.wait_for("interrupt.begun");
+    assert!(is_running(hanging));
+    run.signal_until_ended(Signal::TERM).exits(143);
+    wait_until("apt-get's end", || !is_running(hanging));
+    assert!(!scene.prefix().exists());
+    context.put_program("apt-get", "#!/bin/sh\nexit 100\n");
+    scene.build(&["--install-deps"]).exits(5);
+    scene.assert_nothing_is_left_behind();
 }
 
 #[test]
