@@ -1,8 +1,10 @@
 //! A prefix as a killed process leaves it, made by hand, and put in order.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{COMMITTED, FOLDER, JOURNAL, Recovered, is_pending, recover, settle};
+use super::{
+    COMMITTED, Error, FOLDER, JOURNAL, Recovered, Transaction, is_pending, recover, settle,
+};
 use crate::fetch::testing::Said;
 
 fn write(root: &Path, name: &str, text: &str) {
@@ -89,4 +91,62 @@ fn what_is_rolled_back_once_is_not_rolled_back_again() {
     write(dir.path(), "made/in/it", "others");
     assert_eq!(settle(dir.path()).unwrap(), Recovered::Nothing);
     assert!(dir.path().join("made/in/it").exists());
+}
+
+#[test]
+fn a_folder_in_the_way_is_told_and_is_never_taken_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let (prefix, from) = (dir.path().join("prefix"), dir.path().join("from"));
+    write(&prefix, "folder/file", "others");
+    write(&prefix, "file", "others");
+    fs_err::write(&from, "new").unwrap();
+    let begin = || Transaction::begin(&prefix, &Said::default()).unwrap();
+    for path in ["folder", "file/below"] {
+        let refused = begin().add(Path::new(path), &from);
+        assert!(
+            matches!(&refused, Err(Error::InTheWay { paths }) if paths == &[prefix.join(path)]),
+            "{path}: {refused:?}"
+        );
+    }
+    let mut transaction = begin();
+    for path in ["folder", "nothing"] {
+        transaction.remove(Path::new(path));
+    }
+    transaction.commit().unwrap();
+    assert_eq!(
+        fs_err::read_to_string(prefix.join("folder/file")).unwrap(),
+        "others"
+    );
+    assert!(prefix.join("file").exists() && from.exists());
+    assert!(!is_pending(&prefix));
+}
+
+/// Takes `a/b/file` out of a prefix, and all folders with it that are empty then.
+fn emptied(prefix: &Path) {
+    let mut transaction = Transaction::begin(prefix, &Said::default()).unwrap();
+    transaction.remove(Path::new("a/b/file"));
+    transaction.may_go(["", "a", "a/b"].map(PathBuf::from));
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn what_is_empty_then_goes_with_its_folders_and_what_is_not_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = dir.path().join("prefix");
+    write(&prefix, "a/b/file", "ours");
+    emptied(&prefix);
+    assert!(!prefix.exists());
+
+    write(&prefix, "a/b/file", "ours");
+    write(&prefix, "a/other", "others");
+    emptied(&prefix);
+    assert!(prefix.join("a/other").exists() && !prefix.join("a/b").exists());
+
+    // A link to the prefix is somebody's work, and so is what it points at.
+    let (real, link) = (dir.path().join("real"), dir.path().join("link"));
+    write(&real, "a/b/file", "ours");
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    emptied(&link);
+    assert!(link.is_symlink() && real.is_dir());
+    assert_eq!(fs_err::read_dir(&real).unwrap().count(), 0);
 }
