@@ -18,9 +18,16 @@ pub struct Attempt {
     pub answer: Miss,
 }
 
+/// What helps, where the answer of one of them says that it is not the network.
+pub(super) fn hint(attempts: &[Attempt]) -> Option<&'static str> {
+    attempts
+        .iter()
+        .find_map(|attempt| attempt.answer.http()?.hint())
+}
+
 impl Miss {
     /// What asking an address gave, where that is what went wrong.
-    pub(super) fn http(&self) -> Option<&HttpError> {
+    fn http(&self) -> Option<&HttpError> {
         match self {
             Self::Http(error) | Self::Download(DownloadError::Http(error)) => Some(error),
             _ => None,

@@ -186,9 +186,7 @@ impl Explain for Error {
             Self::NoOrigin { network, .. } if *network == Network::Offline => {
                 "leave out `--offline`, or name the archive with `--source` or a folder that has it with `--mirror`"
             }
-            Self::NoOrigin { attempts, .. } => attempts
-                .iter()
-                .find_map(|attempt| attempt.answer.http()?.hint())
+            Self::NoOrigin { attempts, .. } => attempt::hint(attempts)
                 .unwrap_or(
                 "check the network (HTTPS_PROXY names a proxy), or name an archive with `--source`, or a mirror with `--mirror` or PYBUILD_MIRROR",
             ),

@@ -173,7 +173,8 @@ fn a_flipped_byte_in_the_archive_is_noticed_while_nobody_knows_its_digest() {
     let fingerprint = signed.signer.fingerprint();
     outcome
         .has_one_error_with_a_hint()
-        .says(["is another file", &fingerprint]);
+        .says(["is another file", &fingerprint, "from somebody else"])
+        .never_says("--verify digest");
     // What is not what it says is not kept either.
     assert!(signed.context.snapshot("cache/sha256").len() <= 1);
 }

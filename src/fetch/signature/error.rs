@@ -170,6 +170,10 @@ impl SignatureError {
                 "let the digest decide: `--verify digest`, with `--sha256` where pybuild does not know it"
             }
             Self::Archive(_) => "check the path and who may read it",
+            // Nothing to be passed over.
+            Self::Mismatch { .. } | Self::Revoked { .. } | Self::WrongSeries { .. } => {
+                "get the archive and its signature again, from somebody else"
+            }
             _ => {
                 "get the archive and its signature again; `--verify digest` goes by the digest alone"
             }
@@ -256,9 +260,9 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Bad { source, .. } => source.hint(),
-            Self::Missing { .. } => {
-                "put the .asc beside the archive, name a mirror that has it with `--mirror`, or let the digest decide with `--verify any`"
-            }
+            Self::Missing { attempts, .. } => crate::fetch::attempt::hint(attempts).unwrap_or(
+                "put the .asc beside the archive, name a mirror that has it with `--mirror`, or let the digest decide with `--verify any`",
+            ),
             Self::NoneMade(_) => {
                 "leave out `--verify signature`: the digest decides; a mirror that you signed yourself needs `--keyring`"
             }
