@@ -1,5 +1,6 @@
 //! What a killed hotpatch left, found by the records in a prefix.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::kept_record::folders;
@@ -15,7 +16,8 @@ pub fn is_under_way(prefix: &Path) -> bool {
 }
 
 /// Brings to an end what a killed process was at in this prefix, and says so. Waits for one that is at
-/// work there.
+/// work there. An interpreter of another user is only named: to put it in order it has to be run, and
+/// that nobody asked for.
 ///
 /// # Errors
 /// When the interpreter does not run, or something cannot be read or written.
@@ -24,7 +26,19 @@ pub fn recover(
     environment: &Environment,
     reporter: &dyn Reporter,
 ) -> Result<(), Error> {
+    let own = [0, rustix::process::geteuid().as_raw()];
     for interpreter in under_way(prefix) {
+        if interpreter
+            .metadata()
+            .is_ok_and(|found| !own.contains(&found.uid()))
+        {
+            reporter.warn(&format!(
+                "{0} was being hotpatched when that was cut short, and belongs to another user: \
+                 `pybuild hotpatch {0}` puts it in order",
+                interpreter.display()
+            ));
+            continue;
+        }
         let target = Target::find(&interpreter, environment)?;
         let turns = Turn::take_each(std::slice::from_ref(&target), reporter)?;
         for turn in turns {

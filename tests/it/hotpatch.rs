@@ -479,6 +479,44 @@ fn killed_at_any_named_point_the_next_command_leaves_the_old_state_or_the_new_on
 }
 
 #[test]
+fn an_interpreter_of_another_user_is_not_run_unless_that_is_asked() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("left out: only root can give a file away");
+        return;
+    }
+    let scene = Scene::new();
+    let prefix = foreign(&scene, "installed");
+    let before = state(&prefix);
+    let shown = prefix.display().to_string();
+    let mut command = scene.context.command(["hotpatch", &shown, "--pip", "24.0"]);
+    let command = command.env("PYBUILD_CRASH_AT", "hotpatch.text");
+    assert_eq!(scene.context.outcome(command).code, None);
+    // One that tells whether it was run.
+    let python = prefix.join("bin/python3.99");
+    let real = prefix.join("bin/real");
+    fs_err::rename(&python, &real).unwrap();
+    let ran = scene.context.path("ran");
+    let script = format!(
+        "#!/bin/sh\n: >{}\nexec {} \"$@\"\n",
+        ran.display(),
+        real.display()
+    );
+    fs_err::write(&python, script).unwrap();
+    fs_err::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::os::unix::fs::chown(&python, Some(65534), None).unwrap();
+    for arguments in [["uninstall", "nowhere"], ["uninstall", shown.as_str()]] {
+        let outcome = scene.context.run(arguments).exits(3);
+        outcome.says(["belongs to another user", "`pybuild hotpatch "]);
+        assert!(!ran.exists());
+    }
+    fs_err::rename(&real, &python).unwrap();
+    hotpatch(&scene, &prefix, &["--undo"])
+        .success()
+        .says(["put in order", "everything is as it was before"]);
+    assert_unchanged(&prefix, &before, &"recovery");
+}
+
+#[test]
 fn a_venv_can_be_made_whenever_it_is_killed() {
     const KILLS: u32 = 100;
     let scene = Scene::of(MiniCpython::new("3.11.99").with_setuptools());
