@@ -35,8 +35,10 @@ pub fn run(
     output: Output,
 ) -> Result<(), Error> {
     let settings = HotpatchSettings::new(arguments, environment)?;
+    let store = Store::of(environment);
+    let ledger = Ledger::of(&store);
     if settings.mode == Mode::Change {
-        Ledger::of(&Store::of(environment)).settle(environment, reporter);
+        ledger.settle(environment, reporter);
     }
     let targets = find(&settings, environment, reporter)?;
     let hotpatch = Hotpatch {
@@ -44,6 +46,7 @@ pub fn run(
         environment,
         reporter,
         output,
+        ledger,
     };
     match &settings.task {
         Task::Undo => hotpatch.undo(&targets),
@@ -81,6 +84,7 @@ struct Hotpatch<'a> {
     environment: &'a Environment,
     reporter: &'a dyn Reporter,
     output: Output,
+    ledger: Ledger<'a>,
 }
 
 /// One interpreter, and what is to become of it.
@@ -106,7 +110,7 @@ impl Hotpatch<'_> {
         let session = Session::new(index_url.clone(), *network, self.environment, self.reporter)?;
         let scratch = SideFolder::new(&session.store, PHASE)?;
         // Before anything is looked at that another process may be changing.
-        let _noted = self.note(&session.store, &targets);
+        let _noted = self.note(&targets);
         let opened = match self.settings.mode {
             Mode::DryRun => Vec::new(),
             Mode::Change => self.open(&targets)?,
@@ -147,12 +151,12 @@ impl Hotpatch<'_> {
     }
 
     /// Notes which prefixes are about to be changed.
-    fn note(&self, store: &Store, targets: &[Target]) -> Vec<Entry> {
+    fn note(&self, targets: &[Target]) -> Vec<Entry> {
         match self.settings.mode {
             Mode::DryRun => Vec::new(),
             Mode::Change => targets
                 .iter()
-                .map(|target| Ledger::of(store).enter(target.prefix(), self.reporter))
+                .map(|target| self.ledger.enter(target.prefix(), self.reporter))
                 .collect(),
         }
     }
@@ -299,8 +303,7 @@ impl Hotpatch<'_> {
             }
             return Ok(());
         }
-        let store = Store::of(self.environment);
-        let _noted = self.note(&store, targets);
+        let _noted = self.note(targets);
         let opened = self.open(targets)?;
         for kept in &opened {
             kept.ensure_undoable()?;

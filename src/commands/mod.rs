@@ -14,7 +14,7 @@ fn tell_pending(prefix: &std::path::Path, reporter: &dyn crate::progress::Report
         return;
     }
     reporter.warn(&format!(
-        "a pybuild is changing {0}, or was ended while it did; if so, the next one that changes {0} puts it in order",
+        "a pybuild is changing {}, or was ended while it did; if so, the next command puts it in order",
         prefix.display()
     ));
 }

@@ -90,6 +90,19 @@ impl Scene {
         self.context.run(self.arguments(more))
     }
 
+    /// Builds the same release without its fault, and asserts that nothing is left of what failed.
+    #[track_caller]
+    pub fn builds_without_its_fault(self) -> Self {
+        let sound = Self {
+            release: MiniCpython::new(&self.version()),
+            ..self
+        };
+        sound.release.write_tgz(&sound.context.path("releases"));
+        sound.build(&[]).success();
+        sound.assert_nothing_is_left_behind();
+        sound
+    }
+
     /// The default prefix.
     pub fn prefix(&self) -> PathBuf {
         self.context.default_prefix(&self.version())

@@ -299,7 +299,7 @@ fn two_signals_while_the_venv_is_checked_end_it_and_leave_the_prefix_alone() {
     wait_until("the venv's end", || !is_running(hanging));
     nothing_runs(&scene);
     assert!(!scene.prefix().exists());
-    scene_is_sound_afterwards(scene);
+    nothing_runs(&scene.builds_without_its_fault());
 }
 
 #[test]
@@ -348,19 +348,7 @@ fn killed_while_a_signal_is_seen_to_the_next_run_clears_away() {
         kill_process(Pid::from_child(&child), Signal::INT).unwrap();
         assert_eq!(child.wait().unwrap().code(), None, "{point} was not passed");
         assert!(!scene.prefix().exists());
-        scene_is_sound_afterwards(scene);
+        nothing_runs(&scene.builds_without_its_fault());
         wait_until("the venv's end", || !is_running(hanging));
     }
-}
-
-/// Builds the same release without its fault.
-fn scene_is_sound_afterwards(scene: Scene) {
-    let sound = Scene {
-        release: MiniCpython::new(VERSION),
-        ..scene
-    };
-    sound.release.write_tgz(&sound.context.path("releases"));
-    sound.build(&[]).success();
-    sound.assert_nothing_is_left_behind();
-    nothing_runs(&sound);
 }
