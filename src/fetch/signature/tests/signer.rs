@@ -9,7 +9,8 @@ use pgp::composed::{
 };
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{
-    KeyFlags, RevocationCode, Signature, SignatureConfig, SignatureType, Subpacket, SubpacketData,
+    KeyFlags, PublicSubkey, RevocationCode, Signature, SignatureConfig, SignatureType, Subpacket,
+    SubpacketData,
 };
 use pgp::ser::Serialize as _;
 use pgp::types::{Duration, Fingerprint, KeyDetails as _, Password, Tag};
@@ -35,6 +36,13 @@ const CREATED: At = At(1000);
 pub(super) struct Key {
     secret: SignedSecretKey,
     public: SignedPublicKey,
+}
+
+/// What says that a key is for signing.
+fn for_signing() -> SubpacketData {
+    let mut flags = KeyFlags::default();
+    flags.set_sign(true);
+    SubpacketData::KeyFlags(flags)
 }
 
 impl Key {
@@ -144,20 +152,30 @@ impl Key {
     }
 
     pub(super) fn without_back_signature(mut self) -> Self {
-        let mut flags = KeyFlags::default();
-        flags.set_sign(true);
-        let data = vec![SubpacketData::KeyFlags(flags)];
-        let config = self.config(SignatureType::SubkeyBinding, CREATED, data);
-        let signature = config
-            .sign_subkey_binding(
-                &self.secret.primary_key,
-                &self.public.primary_key,
-                &Password::empty(),
-                &self.public.public_subkeys[0].key,
-            )
-            .unwrap();
+        let subkey = &self.public.public_subkeys[0].key;
+        let signature = self.binding(&self, subkey, None);
         self.public.public_subkeys[0].signatures = vec![signature];
         self
+    }
+
+    /// This key's word that the other one's primary key has the subkey for signing, and the subkey's word
+    /// that it agrees.
+    fn binding(
+        &self,
+        other: &Self,
+        subkey: &PublicSubkey,
+        agreement: Option<Signature>,
+    ) -> Signature {
+        let agreement = agreement.map(|word| SubpacketData::EmbeddedSignature(Box::new(word)));
+        let data = std::iter::once(for_signing()).chain(agreement).collect();
+        self.config(SignatureType::SubkeyBinding, CREATED, data)
+            .sign_subkey_binding(
+                &self.secret.primary_key,
+                &other.public.primary_key,
+                &Password::empty(),
+                subkey,
+            )
+            .unwrap()
     }
 
     /// With another's subkey as if it were its own. The other one does all that can be done without
@@ -174,22 +192,8 @@ impl Key {
                 &self.public.primary_key,
             )
             .unwrap();
-        let mut flags = KeyFlags::default();
-        flags.set_sign(true);
-        let data = vec![
-            SubpacketData::KeyFlags(flags),
-            SubpacketData::EmbeddedSignature(Box::new(agreement)),
-        ];
-        let binding = other
-            .config(SignatureType::SubkeyBinding, CREATED, data)
-            .sign_subkey_binding(
-                &other.secret.primary_key,
-                &self.public.primary_key,
-                &Password::empty(),
-                &other.public.public_subkeys[0].key,
-            )
-            .unwrap();
         let mut subkey = other.public.public_subkeys[0].clone();
+        let binding = other.binding(self, &subkey.key, Some(agreement));
         subkey.signatures = vec![binding];
         key.public.public_subkeys = vec![subkey];
         key
@@ -231,9 +235,7 @@ impl Key {
 
     /// With words about this key that somebody else signed: that it is for signing.
     pub(super) fn with_words_forged_by(mut self, other: &Self) -> Self {
-        let mut flags = KeyFlags::default();
-        flags.set_sign(true);
-        let data = vec![SubpacketData::KeyFlags(flags)];
+        let data = vec![for_signing()];
         let (secret, password) = (&other.secret.primary_key, Password::empty());
         let key = &self.public.primary_key;
         let word = self
@@ -254,21 +256,7 @@ impl Key {
     pub(super) fn claiming_the_subkey_of(mut self, other: &Self) -> Self {
         let mut subkey = other.public.public_subkeys[0].clone();
         let agreement = subkey.signatures[0].embedded_signature().unwrap().clone();
-        let mut flags = KeyFlags::default();
-        flags.set_sign(true);
-        let data = vec![
-            SubpacketData::KeyFlags(flags),
-            SubpacketData::EmbeddedSignature(Box::new(agreement)),
-        ];
-        let binding = self
-            .config(SignatureType::SubkeyBinding, CREATED, data)
-            .sign_subkey_binding(
-                &self.secret.primary_key,
-                &self.public.primary_key,
-                &Password::empty(),
-                &subkey.key,
-            )
-            .unwrap();
+        let binding = self.binding(&self, &subkey.key, Some(agreement));
         subkey.signatures = vec![binding];
         self.public.public_subkeys = vec![subkey];
         self
