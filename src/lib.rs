@@ -31,6 +31,7 @@ mod ledger;
 mod lock;
 pub mod output;
 pub mod progress;
+mod python;
 pub mod resolve;
 pub mod running;
 mod scratch;

@@ -17,17 +17,10 @@ use crate::durable::remove_if_there;
 use crate::environment::Environment;
 use crate::install::Transaction;
 use crate::progress::Reporter;
+use crate::python::Program;
 use crate::resolve::plan::Pins;
 use crate::resolve::wheel_name::normalised;
 use crate::source::ensurepip::Bundled;
-
-/// Runs the pip of the first argument's wheel with the other arguments.
-const RUN_PIP: &str = "\
-import runpy, sys
-sys.path[:] = [sys.argv[1]] + [entry for entry in sys.path if entry]
-sys.argv = ['pip'] + sys.argv[2:]
-runpy.run_module('pip', run_name='__main__', alter_sys=True)
-";
 
 /// What is to happen in site-packages.
 #[derive(Debug, Clone, Default)]
@@ -61,7 +54,7 @@ impl InstalledChange {
         let old = files_of(target, &projects)?;
         let mut command = target
             .command(scratch, environment)
-            .with_arguments(["-E", "-s", "-B", "-c", RUN_PIP])
+            .with_program(Program::RunPip)
             .with_argument(pip.as_os_str())
             .with_arguments([
                 "install",

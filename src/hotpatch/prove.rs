@@ -9,26 +9,8 @@ use super::target::command;
 use super::{Error, Target};
 use crate::command::{Command, CommandError, Runner};
 use crate::environment::Environment;
-use crate::install::SEED;
+use crate::python::Program;
 use crate::resolve::plan::{Pin, Pins};
-
-const ENSUREPIP_VERSION: &str = "import ensurepip; print('ensurepip ' + ensurepip.version())";
-
-/// Makes a venv as `python -m venv` does. Its own calls are isolated from the environment, and so
-/// from the wish that no bytecode be written, which would stay in the standard library; the
-/// environment here is clean, so they need not be.
-const VENV: &str = "\
-import subprocess, sys
-sys.path[:] = [entry for entry in sys.path if entry]
-class Popen(subprocess.Popen):
-    def __init__(self, args, *rest, **more):
-        if isinstance(args, (list, tuple)) and '-Im' in args:
-            args = [part for word in args for part in (['-B', '-s', '-m'] if word == '-Im' else [word])]
-        super().__init__(args, *rest, **more)
-subprocess.Popen = Popen
-import venv
-venv.main([sys.argv[1]])
-";
 
 /// What the proof has to find.
 #[derive(Debug, Clone)]
@@ -83,8 +65,9 @@ impl Proof<'_> {
     /// [`Error::Differs`], [`Error::Proof`].
     pub fn ensurepip(&self, expected: &Expected) -> Result<String, Error> {
         let said = self.ask(
-            &self.command(self.target.python()),
-            &["-E", "-s", "-B", "-c", ENSUREPIP_VERSION],
+            &self
+                .command(self.target.python())
+                .with_program(Program::EnsurepipVersion),
             "ensurepip ",
         )?;
         if let Some(wanted) = &expected.pip {
@@ -137,7 +120,7 @@ impl Proof<'_> {
         let venv = self.scratch.join("venv");
         let make = self
             .command(self.target.python())
-            .with_arguments(["-E", "-s", "-B", "-c", VENV])
+            .with_program(Program::MakeVenv)
             .with_argument(venv.as_os_str());
         self.run(&make)?;
         let found = self.pip_of(&venv.join("bin/python"))?;
@@ -159,7 +142,7 @@ impl Proof<'_> {
         let root = self.scratch.join("seeded");
         let seed = self
             .command(self.target.python())
-            .with_arguments(["-E", "-s", "-B", "-c", SEED])
+            .with_program(Program::RunEnsurepip)
             .with_argument(root.as_os_str());
         self.run(&seed)?;
         let inside = self.target.purelib().strip_prefix("/");
@@ -167,12 +150,10 @@ impl Proof<'_> {
     }
 
     fn pip_of(&self, python: &Path) -> Result<String, Error> {
-        let command = self.command(python);
-        let said = self.ask(
-            &command,
-            &["-E", "-s", "-B", "-m", "pip", "--version"],
-            "pip ",
-        )?;
+        let command = self
+            .command(python)
+            .with_arguments(["-m", "pip", "--version"]);
+        let said = self.ask(&command, "pip ")?;
         Ok(said.split(' ').next().unwrap_or_default().to_owned())
     }
 
@@ -181,11 +162,10 @@ impl Proof<'_> {
     }
 
     /// What the last line that starts with `mark` says behind it.
-    fn ask(&self, command: &Command, arguments: &[&str], mark: &str) -> Result<String, Error> {
-        let command = command.clone().with_arguments(arguments);
+    fn ask(&self, command: &Command, mark: &str) -> Result<String, Error> {
         let mut said = None;
         self.runner
-            .run("check", &command, |line| {
+            .run("check", command, |line| {
                 if let Some(text) = line.strip_prefix(mark) {
                     said = Some(text.trim().to_owned());
                 }

@@ -9,10 +9,8 @@ use serde::Deserialize;
 use super::Error;
 use crate::command::Command;
 use crate::environment::Environment;
+use crate::python::Program;
 use crate::resolve::version::PythonVersion;
-
-/// Prints what is asked of an interpreter as one line of JSON. Works from Python 2.7 on.
-const QUESTION: &str = include_str!("question.py");
 
 /// What stands before the answer, so that what a `sitecustomize` prints is not taken for it.
 const MARK: &str = "pybuild-answer ";
@@ -34,7 +32,7 @@ pub struct Target {
     scripts: PathBuf,
 }
 
-/// What [`QUESTION`] prints.
+/// The answer of [`Program::DescribeInterpreter`].
 #[derive(Debug, Deserialize)]
 struct Answer {
     executable: PathBuf,
@@ -221,7 +219,9 @@ pub(super) fn command(python: &Path, home: &Path, environment: &Environment) -> 
     ] {
         variables.insert(name.into(), value.into());
     }
-    Command::new(python, home).with_variables(variables.iter())
+    Command::new(python, home)
+        .with_variables(variables.iter())
+        .with_arguments(["-E", "-s", "-B"])
 }
 
 /// The file that is meant, not followed through links: a virtual environment's is one itself.
@@ -291,7 +291,7 @@ fn is_interpreter_name(path: &Path) -> bool {
 
 fn ask(path: &Path, environment: &Environment) -> Result<Answer, Error> {
     let answer = command(path, Path::new("/"), environment)
-        .with_arguments(["-E", "-s", "-B", "-c", QUESTION])
+        .with_program(Program::DescribeInterpreter)
         .read()?;
     let json = answer
         .stdout

@@ -12,6 +12,7 @@ use crate::command::{Answer, Command, CommandError};
 use crate::disk::{self, Refusal};
 use crate::error::{ExitStatus, Explain};
 use crate::progress::Unit;
+use crate::python::Program;
 use crate::resolve::plan::{Pin, Plan};
 use crate::resolve::version::PythonVersion;
 
@@ -144,18 +145,7 @@ impl Explain for CheckError {
     }
 }
 
-/// Imports each module named and says, a line each, what came of it. Works from Python 2.7 on.
-const IMPORT_MODULES: &str = "\
-import sys
-for name in sys.argv[1:]:
-    try:
-        __import__(name)
-        print(name + '\\tworks')
-    except Exception as error:
-        print(name + '\\t' + str(error).replace('\\n', ' '))
-";
-
-/// What that says of a module that can be imported.
+/// The answer of [`Program::ImportModules`] for a module that works.
 const WORKS: &str = "works";
 
 /// The name that a module has in this CPython.
@@ -167,15 +157,6 @@ fn import_name(module: &str, python: PythonVersion) -> &str {
         _ => module,
     }
 }
-
-/// A setuptools that is not there is an answer too.
-const SETUPTOOLS_VERSION: &str = "\
-try:
-    import setuptools
-    print(setuptools.__version__)
-except ImportError:
-    print('')
-";
 
 /// Runs all checks. `modules` are those that such a CPython can have; `scratch` is a folder for the
 /// venv, which must not exist yet.
@@ -202,7 +183,8 @@ pub fn check(
     };
 
     step("python --version");
-    let python = checks.ask("python --version", ["--version"])?;
+    let python = checks.python().with_argument("--version");
+    let python = checks.run("python --version", &python)?;
     let wanted = format!("Python {}", plan.python);
     same("`python --version`", python.trim_end_matches('+'), &wanted)?;
 
@@ -225,10 +207,8 @@ pub fn check(
     }
 
     step("ensurepip");
-    let bundled = checks.ask(
-        "ensurepip.version()",
-        ["-c", "import ensurepip; print(ensurepip.version())"],
-    )?;
+    let ensurepip = checks.python().with_program(Program::EnsurepipVersion);
+    let bundled = version_behind("ensurepip", &checks.run("ensurepip.version()", &ensurepip)?);
     if let Pin::Wheel(wheel) = &plan.pins.pip {
         same(
             "`ensurepip.version()`",
@@ -238,12 +218,14 @@ pub fn check(
     }
 
     step("pip --version");
-    let pip = version_of_pip(&checks.ask("pip --version", ["-m", "pip", "--version"])?);
+    let pip = checks.python().with_arguments(["-m", "pip", "--version"]);
+    let pip = version_behind("pip", &checks.run("pip --version", &pip)?);
     same("the interpreter's pip", &pip, &bundled)?;
     checks.scripts()?;
 
     step("setuptools");
-    let setuptools = checks.ask("setuptools.__version__", ["-c", SETUPTOOLS_VERSION])?;
+    let setuptools = checks.python().with_program(Program::SetuptoolsVersion);
+    let setuptools = checks.run("setuptools.__version__", &setuptools)?;
     match &plan.pins.setuptools {
         Pin::Wheel(wheel) => {
             same(
@@ -309,15 +291,8 @@ struct Checks<'a> {
 }
 
 impl Checks<'_> {
-    fn ask<const N: usize>(
-        &self,
-        what: &'static str,
-        arguments: [&str; N],
-    ) -> Result<String, CheckError> {
-        self.run(
-            what,
-            &self.command(self.staged.python()).with_arguments(arguments),
-        )
+    fn python(&self) -> Command {
+        self.command(self.staged.python())
     }
 
     fn command(&self, program: PathBuf) -> Command {
@@ -377,8 +352,8 @@ impl Checks<'_> {
             .map(|module| import_name(module, plan.python))
             .collect();
         let command = self
-            .command(self.staged.python())
-            .with_arguments(["-c", IMPORT_MODULES])
+            .python()
+            .with_program(Program::ImportModules)
             .with_arguments(&imports);
         let printed = self.run("modules", &command)?;
         let mut working = BTreeSet::new();
@@ -428,7 +403,7 @@ impl Checks<'_> {
     fn venv_pip(&self) -> Result<String, CheckError> {
         let venv = self.scratch.join("venv");
         let make = self
-            .command(self.staged.python())
+            .python()
             .with_arguments(["-m", "venv"])
             .with_argument(venv.as_os_str());
         self.run("python -m venv", &make)?;
@@ -437,14 +412,15 @@ impl Checks<'_> {
             .with_argument("--version");
         let answer = self.run("pip --version in a venv", &ask)?;
         fs_err::remove_dir_all(&venv).map_err(CheckError::Scratch)?;
-        Ok(version_of_pip(&answer))
+        Ok(version_behind("pip", &answer))
     }
 }
 
-/// `24.0` of `pip 24.0 from /somewhere (python 3.7)`.
-fn version_of_pip(answer: &str) -> String {
-    let line = answer.lines().find(|line| line.starts_with("pip "));
-    line.and_then(|line| line.split_whitespace().nth(1))
+/// `24.0` of `pip 24.0 from /somewhere (python 3.7)`; the whole answer if no line begins with `name`.
+fn version_behind(name: &str, answer: &str) -> String {
+    let mut lines = answer.lines().map(str::split_whitespace);
+    lines
+        .find_map(|mut words| words.next().filter(|word| *word == name).and(words.next()))
         .unwrap_or(answer)
         .to_owned()
 }

@@ -15,7 +15,6 @@ use std::path::PathBuf;
 pub use check::{CheckError, CheckReport, CheckedInstall, check};
 pub use commit::{Installation, Papers, commit};
 pub use manifest::{Item, Manifest};
-pub(crate) use stage::SEED;
 pub use stage::{StagedInstall, stage};
 pub use transaction::{Recovered, Transaction, is_pending, recover};
 pub use uninstall::{Leaving, uninstall};

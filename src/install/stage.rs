@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Error;
 use crate::build::{BuiltTree, Site, count_files};
 use crate::progress::Unit;
+use crate::python::Program;
 use crate::resolve::plan::{InstallPrefix, Plan};
 use crate::seam::crash_point;
 
@@ -43,19 +44,6 @@ impl StagedInstall {
         self.root.join("bin").join(&self.python_name)
     }
 }
-
-/// Runs CPython's own `ensurepip` as the Makefile would, but with pip told to ignore what is
-/// installed: the interpreter that runs it is configured for the prefix, and where an older
-/// installation stands there, pip finds its own older self, calls the requirement satisfied and
-/// leaves the DESTDIR without a pip (seen with 2.7.18), or uninstalls it from the prefix.
-pub(crate) const SEED: &str = "\
-import sys, ensurepip
-run_pip = ensurepip._run_pip
-def ignoring_installed(args, additional_paths=None):
-    return run_pip(args + ['--ignore-installed'], additional_paths)
-ensurepip._run_pip = ignoring_installed
-sys.exit(ensurepip._main(['--upgrade', '--root', sys.argv[1]]))
-";
 
 /// Installs the built tree below `destdir`, which must not exist yet.
 ///
@@ -101,7 +89,8 @@ pub fn stage(
     let seed = site
         .command(tree.python(), tree.root())
         .with_variables(site.library_path(tree.root()).iter())
-        .with_arguments(["-E", "-c", SEED])
+        .with_argument("-E")
+        .with_program(Program::RunEnsurepip)
         .with_argument(staged.destdir.as_os_str());
     site.runner
         .run("ensurepip", &seed, |_| {})

@@ -150,7 +150,7 @@ fn a_full_build_folder_is_told_at_every_step_and_nothing_is_left_there() {
             "`./configure",
             "make -j",
             "make install",
-            "-c 'import sys, ensurepip",
+            "-c '# pybuild program: run-ensurepip",
             "the check `python -m venv`",
         ],
     );

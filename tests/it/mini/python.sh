@@ -160,25 +160,25 @@ case $1 in
 -c)
     script=$2
     shift 2
-    case $script in
-    *pybuild-answer*)
+    # A program of pybuild is known by its first line; nothing else of its text counts.
+    case $(printf '%s\n' "$script" | sed -n '1s/^# pybuild program: //p') in
+    describe-interpreter)
         printf 'pybuild-answer {"executable": "%s", "base_executable": null, "version": "%s", ' \
             "$me" "$(version)"
         printf '"prefix": "%s", "base_prefix": "%s", "stdlib": "%s", "purelib": "%s", ' \
             "${MINI_VENV:-$home}" "$home" "$lib" "$site"
         printf '"scripts": "%s", "wheel_folder": null}\n' "$bin"
         ;;
-    *"run_module('pip'"*) # the wheel of pip, then pip's own arguments; only --root counts
+    run-pip) # the wheel of pip, then pip's own arguments; only --root counts
         bundled pip "$(pinned PIP)"
         while [ "$1" != --root ]; do shift; done
         bootstrap "$2$site" "$2$bin" "$bin/python$short"
         ;;
-    *"'ensurepip '"*) echo "ensurepip $(pinned PIP)" ;;
-    *venv.main*) run_venv "$1" ;;
-    *ensurepip._main*--root*argv*) run_ensurepip --root "$1" ;;
-    *'ensurepip.version()'*) pinned PIP ;;
-    *setuptools.__version__*) installed_version_of setuptools ;;
-    *'__import__(name)'*)
+    ensurepip-version) echo "ensurepip $(pinned PIP)" ;;
+    make-venv) run_venv "$1" ;;
+    run-ensurepip) run_ensurepip --root "$1" ;;
+    setuptools-version) installed_version_of setuptools ;;
+    import-modules)
         for module; do
             why=$(why_not "$module")
             printf '%s\t%s\n' "$module" "${why:-works}"

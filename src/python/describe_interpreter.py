@@ -1,3 +1,5 @@
+# pybuild program: describe-interpreter
+# Output: a line `pybuild-answer JSON`.
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]
 import json, os, sysconfig
