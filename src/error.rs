@@ -128,6 +128,12 @@ pub enum Error {
     },
 }
 
+impl From<resolve::pins::PinError> for Error {
+    fn from(error: resolve::pins::PinError) -> Self {
+        Self::Resolve(error.into())
+    }
+}
+
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {

@@ -7,13 +7,14 @@ use crate::command::Runner;
 use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::fetch::download::Downloads;
 use crate::fetch::http::Http;
 use crate::fetch::retry::Retries;
 use crate::fetch::{self, FetchContext, Network, VerifiedInputs, VerifiedSource, VerifiedWheel};
 use crate::progress::Reporter;
 use crate::resolve;
-use crate::resolve::index::{Index, IndexSettings, SystemRoot};
-use crate::resolve::pins::{Chooser, PinRequest};
+use crate::resolve::index::{Index, IndexSettings, IndexWheel, SystemRoot};
+use crate::resolve::pins::{Chooser, PinRequest, WheelFile, WheelFiles};
 use crate::resolve::plan::{DigestProof, Origin, Pins, Plan, Source, SourceLocation};
 use crate::resolve::proof::{ProofPolicy, Verify};
 use crate::resolve::python_org::PythonOrg;
@@ -185,12 +186,11 @@ impl<'a> Session<'a> {
         let chooser = Chooser {
             python,
             index: &index,
+            files: self,
             environment: self.environment,
             reporter: self.reporter,
         };
-        Ok(chooser
-            .choose_pins(pip, setuptools)
-            .map_err(resolve::Error::from)?)
+        chooser.choose_pins(pip, setuptools)
     }
 
     /// Every input of the plan, verified; `runner` runs the host's package manager where that is asked.
@@ -233,6 +233,21 @@ impl<'a> Session<'a> {
             environment: self.environment,
             runner,
         }
+    }
+}
+
+impl WheelFiles for Session<'_> {
+    type Error = Error;
+
+    fn get(&self, wheel: &IndexWheel, sha256: Sha256) -> Result<WheelFile, Error> {
+        let downloads = Downloads {
+            store: &self.store,
+            http: &self.http,
+            network: self.network,
+            retries: Retries::default(),
+            reporter: self.reporter,
+        };
+        Ok(fetch::fetch_listed(wheel, sha256, downloads)?)
     }
 }
 

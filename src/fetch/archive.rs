@@ -339,7 +339,7 @@ impl Search<'_> {
             wanted: Wanted::Digests(&self.digests()),
             expected,
         };
-        download.run(self.context, phase)
+        download.run(self.context.downloads(), phase)
     }
 
     pub(super) fn digests(&self) -> Vec<Sha256> {

@@ -8,15 +8,15 @@ use reqwest::StatusCode;
 use reqwest::blocking::Response;
 use reqwest::header;
 
-use super::FetchContext;
-use super::http::HttpError;
+use super::Network;
+use super::http::{Http, HttpError};
 use super::partial::Partial;
-use super::retry::Passing;
+use super::retry::{Passing, Retries};
 use super::signature::SignatureError;
 use crate::address::Address;
 use crate::digest::Sha256;
-use crate::progress::Phase;
-use crate::store::StoredFile;
+use crate::progress::{Phase, Reporter};
+use crate::store::{Store, StoredFile};
 
 /// No release file and no wheel comes near this; an endless answer must not fill the disk.
 const LARGEST_FILE: u64 = 1 << 30;
@@ -64,6 +64,36 @@ impl Passing for DownloadError {
             Self::Http(error) => error.retry_after(),
             _ => None,
         }
+    }
+}
+
+/// What downloading works with.
+#[derive(Clone, Copy)]
+pub struct Downloads<'a> {
+    /// Where files go, and where they may be already.
+    pub store: &'a Store,
+    /// The client that addresses are asked with.
+    pub http: &'a Http,
+    /// Whether they may be asked.
+    pub network: Network,
+    /// How failures that may pass are met.
+    pub retries: Retries,
+    /// Who is told.
+    pub reporter: &'a dyn Reporter,
+}
+
+impl Downloads<'_> {
+    /// The first of these files that the store has. A damaged one is reported, and passed over.
+    pub(super) fn look_up(&self, accepted: &[Sha256]) -> Option<StoredFile> {
+        accepted
+            .iter()
+            .find_map(|digest| match self.store.get(*digest) {
+                Ok(found) => found,
+                Err(spoilt) => {
+                    self.reporter.warn(&crate::error::chain(&spoilt));
+                    None
+                }
+            })
     }
 }
 
@@ -115,34 +145,34 @@ impl Download<'_> {
     /// Downloads it, unless the store has it meanwhile.
     pub(super) fn run(
         &self,
-        context: &FetchContext<'_>,
+        downloads: Downloads<'_>,
         phase: &mut dyn Phase,
     ) -> Result<StoredFile, DownloadError> {
         let name = self
             .expected
             .unwrap_or_else(|| Sha256::of(self.address.to_string().as_bytes()));
         let mut partial = Partial::open(
-            context.store,
+            downloads.store,
             &name.to_string(),
             &self.address.to_string(),
-            context.reporter,
+            downloads.reporter,
         )
         .map_err(DownloadError::Store)?;
         // Whoever held the lock before may have finished it.
         for digest in self.digests() {
-            if let Ok(Some(file)) = context.store.get(*digest) {
+            if let Ok(Some(file)) = downloads.store.get(*digest) {
                 let _ = partial.restart();
                 return Ok(file);
             }
         }
         loop {
             if self.check(&partial).is_err() {
-                context.retries.run(context.reporter, || {
-                    self.transfer(context, &mut partial, phase)
+                downloads.retries.run(downloads.reporter, || {
+                    self.transfer(downloads, &mut partial, phase)
                 })?;
             }
             let Err(error) = self.check(&partial) else {
-                return partial.adopt(context.store).map_err(DownloadError::Store);
+                return partial.adopt(downloads.store).map_err(DownloadError::Store);
             };
             let inherited = partial.is_inherited();
             partial.restart().map_err(DownloadError::Store)?;
@@ -156,11 +186,11 @@ impl Download<'_> {
     /// One request, from where the partial file ends to the end of the answer.
     fn transfer(
         &self,
-        context: &FetchContext<'_>,
+        downloads: Downloads<'_>,
         partial: &mut Partial,
         phase: &mut dyn Phase,
     ) -> Result<(), DownloadError> {
-        let mut response = self.ask(context, partial)?;
+        let mut response = self.ask(downloads, partial)?;
         if let Some(length) = response.content_length() {
             let total = partial.length() + length;
             if total > LARGEST_FILE {
@@ -191,17 +221,17 @@ impl Download<'_> {
     /// begins anew.
     fn ask(
         &self,
-        context: &FetchContext<'_>,
+        downloads: Downloads<'_>,
         partial: &mut Partial,
     ) -> Result<Response, DownloadError> {
         let offset = partial.length();
-        let asked = context.http.get_from(self.address, offset);
+        let asked = downloads.http.get_from(self.address, offset);
         if offset == 0 {
             return Ok(asked?);
         }
         match asked {
             Ok(response) if continues_at(&response, offset) => {
-                context
+                downloads
                     .reporter
                     .detail(&format!("{} is resumed at byte {offset}", self.address));
                 return Ok(response);
@@ -220,7 +250,7 @@ impl Download<'_> {
             Err(error) => return Err(error.into()),
         }
         partial.restart().map_err(DownloadError::Store)?;
-        Ok(context.http.get_from(self.address, 0)?)
+        Ok(downloads.http.get_from(self.address, 0)?)
     }
 
     fn broken(&self, source: io::Error) -> DownloadError {

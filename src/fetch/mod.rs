@@ -14,12 +14,13 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod verified;
+mod wheels;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use attempt::{Attempt, Miss};
-use download::{Download, DownloadError, Wanted};
+use download::{DownloadError, Downloads};
 use http::Http;
 use retry::Retries;
 use signature::Keyring;
@@ -27,6 +28,7 @@ pub use signature::signature_beside;
 pub use verified::{
     Compression, VerifiedArchive, VerifiedInputs, VerifiedPatch, VerifiedSource, VerifiedWheel,
 };
+pub use wheels::{fetch_listed, fetch_wheels};
 
 use crate::address::Address;
 use crate::command::Runner;
@@ -35,8 +37,8 @@ use crate::disk;
 use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain};
 use crate::lock::LockError;
-use crate::progress::{Phase, Reporter, Unit};
-use crate::resolve::plan::{PatchFile, Pins, Plan, Source, WheelInput, WheelLocation};
+use crate::progress::Reporter;
+use crate::resolve::plan::{PatchFile, Plan, Source};
 use crate::resolve::version::PythonVersion;
 use crate::store::{Store, StoredFile};
 
@@ -258,16 +260,6 @@ pub fn fetch(plan: &Plan, context: &FetchContext<'_>) -> Result<VerifiedInputs, 
     })
 }
 
-/// Gets the wheels of these pins, in their order, and proves their digests.
-///
-/// # Errors
-/// [`Error`]. What was downloaded until then stays in the store.
-pub fn fetch_wheels(pins: &Pins, context: &FetchContext<'_>) -> Result<Vec<VerifiedWheel>, Error> {
-    pins.wheels()
-        .map(|wheel| fetch_wheel(wheel, context))
-        .collect()
-}
-
 /// Gets the source of CPython `python` and proves its digest.
 ///
 /// # Errors
@@ -327,71 +319,19 @@ fn read_patch(input: &PatchFile) -> Result<VerifiedPatch, Error> {
     })
 }
 
-fn fetch_wheel(wheel: &WheelInput, context: &FetchContext<'_>) -> Result<VerifiedWheel, Error> {
-    let mut phase = context.reporter.begin(PHASE, Unit::Bytes, None);
-    phase.set_current(&wheel.file_name);
-    let (file, origin) = match context.look_up(&[wheel.sha256]) {
-        Some(file) => (file, "the store".to_owned()),
-        None => match &wheel.location {
-            WheelLocation::Path(path) => (
-                context.copy_named_file(path, wheel.sha256)?,
-                path.display().to_string(),
-            ),
-            WheelLocation::Url(address) => match address.to_file_path() {
-                Some(path) => (
-                    context.copy_named_file(&path, wheel.sha256)?,
-                    path.display().to_string(),
-                ),
-                None => (
-                    download_wheel(wheel, address, context, phase.as_mut())?,
-                    archive::host_of(address),
-                ),
-            },
-        },
-    };
-    phase.finish(&format!("{} from {origin}", wheel.file_name));
-    Ok(VerifiedWheel {
-        input: wheel.clone(),
-        file,
-    })
-}
-
-fn download_wheel(
-    wheel: &WheelInput,
-    address: &Address,
-    context: &FetchContext<'_>,
-    phase: &mut dyn Phase,
-) -> Result<StoredFile, Error> {
-    if context.network == Network::Offline {
-        return Err(Error::WheelNotAsked {
-            file_name: wheel.file_name.clone(),
-            address: address.clone(),
-        });
+impl<'a> FetchContext<'a> {
+    fn downloads(&self) -> Downloads<'a> {
+        Downloads {
+            store: self.store,
+            http: self.http,
+            network: self.network,
+            retries: self.retries,
+            reporter: self.reporter,
+        }
     }
-    let download = Download {
-        address,
-        wanted: Wanted::Digests(&[wheel.sha256]),
-        expected: Some(wheel.sha256),
-    };
-    download.run(context, phase).map_err(|source| Error::Wheel {
-        file_name: wheel.file_name.clone(),
-        source: Box::new(source),
-    })
-}
 
-impl FetchContext<'_> {
-    /// The first of these that the store has. Of what is spoilt there the person is warned; it is as if
-    /// it were not there.
     fn look_up(&self, accepted: &[Sha256]) -> Option<StoredFile> {
-        accepted
-            .iter()
-            .find_map(|digest| match self.store.get(*digest) {
-                Ok(found) => found,
-                Err(spoilt) => {
-                    self.reporter.warn(&crate::error::chain(&spoilt));
-                    None
-                }
-            })
+        self.downloads().look_up(accepted)
     }
 
     /// A file that the plan names with its digest.

@@ -9,6 +9,7 @@ pub mod python_org;
 pub mod releases;
 pub mod requires_python;
 pub mod version;
+pub mod wheel_metadata;
 pub mod wheel_name;
 
 use crate::error::{ExitStatus, Explain};

@@ -64,6 +64,51 @@ fn a_wheel_that_the_index_gives_no_digest_for_is_not_taken() {
 }
 
 #[test]
+fn a_wheel_of_an_index_without_requires_python_is_judged_by_its_metadata() {
+    let newer = Wheel::pip("24.5").with_unlisted_requires_python(">=3.100");
+    for form in [IndexForm::Json, IndexForm::Html] {
+        let scene = Scene::new();
+        let wheels = [newer.clone(), Wheel::pip("24.4")];
+        scene.server.put_index(form, &wheels);
+        let reason = "24.5 needs Python 3.100 or later";
+        let outcome = planned(&scene, "latest").success().says([reason]);
+        assert!(outcome.stdout.contains("pip-24.4-"), "{outcome}");
+        planned(&scene, "24.5")
+            .exits(3)
+            .has_one_error_with_a_hint()
+            .says([reason]);
+        let outcome = scene
+            .context
+            .run([&["patch".into()], &scene.arguments(&["--pip", ">24"])[..]].concat());
+        outcome.success().says([reason, "pip 24.4"]);
+        // Both wheels are in the store by now.
+        let asked = scene.server.requests().len();
+        scene
+            .build(&["--pip", "latest", "--offline"])
+            .success()
+            .says([reason]);
+        assert_eq!(scene.venv_pip(&scene.prefix()), "24.4");
+        assert_eq!(scene.server.requests().len(), asked);
+    }
+}
+
+#[test]
+fn offline_a_wheel_that_would_have_to_be_looked_into_is_an_error() {
+    let scene = Scene::new();
+    let newer = Wheel::pip("24.5").with_unlisted_requires_python(">=3.100");
+    scene
+        .server
+        .put_index(IndexForm::Json, &[newer, Wheel::pip("24.4")]);
+    planned(&scene, "latest").success();
+    fs_err::remove_dir_all(scene.context.path("cache/sha256")).unwrap();
+    scene
+        .build(&["--pip", "latest", "--offline"])
+        .exits(4)
+        .has_one_error_with_a_hint()
+        .says(["pip-24.5-py3-none-any.whl is not in the store"]);
+}
+
+#[test]
 fn the_index_is_named_as_pip_would_have_it() {
     let own = Server::start();
     own.put_index(IndexForm::Json, &[Wheel::pip("24.9")]);

@@ -90,8 +90,8 @@ fn a_build_reads_well() {
     let scene = Scene::new();
     let outcome = scene.build(&["--pip", "latest", "-j", "2"]).success();
     insta::assert_snapshot!(outcome.filtered_stderr(), @r###"
-    pip 24.0 (latest for CPython 3.99.1; 26.3 needs Python 3.100 or later)
     fetch     pip-24.0-py3-none-any.whl from 127.0.0.1 ([TIME])
+    pip 24.0 (latest for CPython 3.99.1; 26.3 needs Python 3.100 or later)
     fetch     Python-3.99.1.tgz from [TEMP]/releases/Python-3.99.1.tgz ([TIME])
     unpack    26 entries ([TIME])
     patch     pip 24.0 ([TIME])

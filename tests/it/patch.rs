@@ -82,8 +82,8 @@ fn the_text_goes_to_standard_output_and_what_it_lacks_is_said() {
      def _get_pip_whl_path_ctx():
     "#);
     insta::assert_snapshot!(outcome.filtered_stderr(), @r"
-    pip 24.0 (latest for CPython 3.99.1; 26.3 needs Python 3.100 or later)
     fetch     pip-24.0-py3-none-any.whl from 127.0.0.1 ([TIME])
+    pip 24.0 (latest for CPython 3.99.1; 26.3 needs Python 3.100 or later)
     fetch     Python-3.99.1.tgz from [TEMP]/releases/Python-3.99.1.tgz ([TIME])
     unpack    8 entries ([TIME])
     patch     pip 24.0 ([TIME])

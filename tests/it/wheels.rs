@@ -15,6 +15,7 @@ pub struct Wheel {
     version: String,
     tag: String,
     requires_python: Option<String>,
+    listed_requires_python: Option<String>,
     metadata_name: String,
     /// PEP 592: present means yanked, and the text says why.
     yanked: Option<String>,
@@ -47,6 +48,7 @@ impl Wheel {
             version: version.into(),
             tag: "py3-none-any".into(),
             requires_python: None,
+            listed_requires_python: None,
             metadata_name: project.into(),
             yanked: None,
             listed_hash: ListedHash::Right,
@@ -59,8 +61,14 @@ impl Wheel {
         self
     }
 
-    /// With a `Requires-Python`.
+    /// With a `Requires-Python`, in the wheel and in the index.
     pub fn with_requires_python(mut self, specifiers: &str) -> Self {
+        self.listed_requires_python = Some(specifiers.into());
+        self.with_unlisted_requires_python(specifiers)
+    }
+
+    /// With a `Requires-Python` in the wheel alone.
+    pub fn with_unlisted_requires_python(mut self, specifiers: &str) -> Self {
         self.requires_python = Some(specifiers.into());
         self
     }
@@ -216,7 +224,7 @@ fn json_page(project: &str, wheels: &[&Wheel]) -> Answer {
                 "hashes": hashes,
                 "yanked": wheel.yanked.as_ref().map_or_else(|| false.into(), |why| serde_json::json!(why)),
             });
-            if let Some(specifiers) = &wheel.requires_python {
+            if let Some(specifiers) = &wheel.listed_requires_python {
                 file["requires-python"] = serde_json::json!(specifiers);
             }
             file
@@ -239,7 +247,7 @@ fn html_page(project: &str, wheels: &[&Wheel]) -> Answer {
         let hash = wheel.listed_hash();
         let hash = hash.map_or(String::new(), |hash| format!("#sha256={hash}"));
         let _ = write!(page, "<a href=\"../../files/{name}{hash}\"");
-        if let Some(specifiers) = &wheel.requires_python {
+        if let Some(specifiers) = &wheel.listed_requires_python {
             let _ = write!(page, " data-requires-python=\"{}\"", escape(specifiers));
         }
         if let Some(reason) = &wheel.yanked {

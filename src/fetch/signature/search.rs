@@ -264,7 +264,7 @@ impl Search<'_> {
             wanted: Wanted::Proven(&|path| self.judge(&statement, path).map(drop)),
             expected: None,
         };
-        let file = match download.run(self.context, phase) {
+        let file = match download.run(self.context.downloads(), phase) {
             Ok(file) => file,
             Err(DownloadError::Store(source)) => return Err(self.store(source)),
             Err(DownloadError::Unproven(error)) => return Err(self.bad(&statement, *error)),

@@ -1,10 +1,12 @@
 //! From a request to a pin: the index is asked, or a wheel looked into, and the choice is said.
 
+use std::convert::Infallible;
+
 use pep440_rs::Version;
 
 use super::error::{Newest, PinError};
 use super::select::{Reason, Rules, Selected, Selection, printable, select};
-use super::{PinRequest, Project, wheel_file};
+use super::{PinRequest, Project, WheelFiles, wheel_file};
 use crate::environment::Environment;
 use crate::progress::Reporter;
 use crate::resolve::index::{Index, ProjectPage};
@@ -12,12 +14,13 @@ use crate::resolve::plan::{Pin, Pins, WheelInput, WheelLocation};
 use crate::resolve::version::PythonVersion;
 
 /// What pins are chosen with.
-#[derive(Clone, Copy)]
-pub struct Chooser<'a> {
+pub struct Chooser<'a, F> {
     /// The CPython that is to bundle them.
     pub python: PythonVersion,
     /// The index to ask; it is asked only where a request needs it.
     pub index: &'a Index<'a>,
+    /// Gets the wheels that come into question, so that they can be looked into.
+    pub files: &'a F,
     /// What relative paths of wheels start from.
     pub environment: &'a Environment,
     /// Who is told which version was chosen, and why.
@@ -42,12 +45,12 @@ impl From<Pin> for Choice {
     }
 }
 
-impl Chooser<'_> {
+impl<F: WheelFiles> Chooser<'_, F> {
     /// Both pins.
     ///
     /// # Errors
-    /// [`PinError`].
-    pub fn choose_pins(&self, pip: &PinRequest, setuptools: &PinRequest) -> Result<Pins, PinError> {
+    /// [`PinError`], and that of the files.
+    pub fn choose_pins(&self, pip: &PinRequest, setuptools: &PinRequest) -> Result<Pins, F::Error> {
         // What makes no sense is refused before anybody is asked about anything.
         self.check(Project::Pip, pip)?;
         self.check(Project::Setuptools, setuptools)?;
@@ -60,8 +63,8 @@ impl Chooser<'_> {
     /// The pin that `request` means for `project`; the choice is reported.
     ///
     /// # Errors
-    /// [`PinError`].
-    pub fn choose(&self, project: Project, request: &PinRequest) -> Result<Choice, PinError> {
+    /// [`PinError`], and that of the files.
+    pub fn choose(&self, project: Project, request: &PinRequest) -> Result<Choice, F::Error> {
         self.check(project, request)?;
         let python = self.python;
         match request {
@@ -102,18 +105,19 @@ impl Chooser<'_> {
         }
     }
 
-    fn choose_exact(&self, project: Project, version: &Version) -> Result<Choice, PinError> {
+    fn choose_exact(&self, project: Project, version: &Version) -> Result<Choice, F::Error> {
         let python = self.python;
-        let page = self.index.page(project.name(), self.reporter)?;
-        let Selection { found, passed_over } = select(&page, &Rules::exact(python, version));
+        let page = self.page(project)?;
+        let Selection { found, passed_over } =
+            self.select(&page, &Rules::exact(python, version))?;
         if let Some(selected) = found {
             self.reporter
                 .note(&format!("{project} {}", selected.wheel.name.version()));
             self.warn_of_withdrawn(project, &selected);
             return Ok(Pin::Wheel(input(project, &selected)).into());
         }
-        let newest = newest_that_fits(&page, python);
-        Err(match passed_over.into_iter().next() {
+        let newest = newest_that_fits(&page, python, &passed_over);
+        let error = match passed_over.into_iter().next() {
             Some((version, reason)) => PinError::DoesNotFit {
                 project,
                 version,
@@ -127,7 +131,8 @@ impl Chooser<'_> {
                 version: version.clone(),
                 newest,
             },
-        })
+        };
+        Err(error.into())
     }
 
     fn choose_newest(
@@ -135,18 +140,19 @@ impl Chooser<'_> {
         project: Project,
         request: &PinRequest,
         rules: &Rules,
-    ) -> Result<Choice, PinError> {
+    ) -> Result<Choice, F::Error> {
         let python = self.python;
-        let page = self.index.page(project.name(), self.reporter)?;
-        let Selection { found, passed_over } = select(&page, rules);
+        let page = self.page(project)?;
+        let Selection { found, passed_over } = self.select(&page, rules)?;
         let Some(selected) = found else {
             return Err(PinError::NothingFits {
                 project,
                 request: request.to_string(),
                 python,
+                newest: newest_that_fits(&page, python, &passed_over),
                 passed_over: telling(&passed_over).cloned(),
-                newest: newest_that_fits(&page, python),
-            });
+            }
+            .into());
         };
         let version = selected.wheel.name.version();
         let newer = telling(&passed_over)
@@ -163,6 +169,20 @@ impl Chooser<'_> {
         Ok(Choice {
             pin: Pin::Wheel(input(project, &selected)),
             passed_over,
+        })
+    }
+
+    fn page(&self, project: Project) -> Result<ProjectPage, PinError> {
+        Ok(self.index.page(project.name(), self.reporter)?)
+    }
+
+    /// The newest wheel that `rules` admit, and whose own `METADATA` admits this CPython: an index
+    /// may leave the attribute out, or say something else in it.
+    fn select<'p>(&self, page: &'p ProjectPage, rules: &Rules) -> Result<Selection<'p>, F::Error> {
+        select(page, rules, |wheel, digest| {
+            let file = self.files.get(wheel, digest)?;
+            let judged = wheel_file::judge(&file, &wheel.name, self.python)?;
+            Ok(judged.map(|()| file.sha256))
         })
     }
 
@@ -183,9 +203,22 @@ fn telling(passed_over: &[(Version, Reason)]) -> Option<&(Version, Reason)> {
         .or(passed_over.first())
 }
 
-fn newest_that_fits(page: &ProjectPage, python: PythonVersion) -> Newest {
-    let newest = select(page, &Rules::latest(python)).found?;
-    Some(newest.wheel.name.version().clone())
+/// The newest version that fits as far as the index says. Nothing is fetched for a hint: wheels of
+/// which the index does not say which Pythons they are for are left out.
+fn newest_that_fits(
+    page: &ProjectPage,
+    python: PythonVersion,
+    passed_over: &[(Version, Reason)],
+) -> Newest {
+    let Ok(selection) = select(page, &Rules::latest(python), |wheel, digest| {
+        let refused = passed_over
+            .iter()
+            .any(|(version, _)| version == wheel.name.version());
+        // The reason is not shown.
+        let fits = wheel.requires_python.is_some() && !refused;
+        Ok::<_, Infallible>(fits.then_some(digest).ok_or(Reason::NoDigest))
+    });
+    Some(selection.found?.wheel.name.version().clone())
 }
 
 /// The versions right below and right above one that is not there.

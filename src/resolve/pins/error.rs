@@ -94,6 +94,14 @@ pub enum PinError {
         /// Whose it should be.
         project: Project,
     },
+    /// An index lists a file as a wheel that it is not.
+    #[error("{file_name} in the package index is not the wheel that its name says")]
+    NotAsListed {
+        /// The name that the index lists.
+        file_name: String,
+        /// What is wrong with the file.
+        source: WheelProblem,
+    },
     /// A wheel that the CPython cannot use.
     #[error("{} {}", path.display(), reason.against(*python))]
     WheelDoesNotFit {
@@ -121,6 +129,9 @@ pub enum WheelProblem {
     /// It has no readable `METADATA`, or one without name and version.
     #[error("it has no {0}")]
     Without(&'static str),
+    /// It belongs to another project.
+    #[error("it is a wheel of {0}")]
+    Project(String),
     /// Its file name and its `METADATA` say different versions.
     #[error("its name says version {name} and its METADATA {metadata}")]
     Versions {
@@ -144,7 +155,9 @@ impl Explain for PinError {
             | Self::DoesNotFit { .. }
             | Self::NothingFits { .. }
             | Self::WheelDoesNotFit { .. } => ExitStatus::Unresolvable,
-            Self::NotAWheel { .. } | Self::OtherProject { .. } => ExitStatus::Input,
+            Self::NotAWheel { .. } | Self::OtherProject { .. } | Self::NotAsListed { .. } => {
+                ExitStatus::Input
+            }
         }
     }
 
@@ -176,7 +189,7 @@ impl Explain for PinError {
                     [only] => Some(format!("the nearest is {only}")),
                     [below, above, ..] => Some(format!("the nearest are {below} and {above}")),
                 };
-                join(near, newest_that_fits(*project, newest))
+                join(near, newest_that_fits(*project, newest)).or_else(|| Some(latest(*project)))
             }
             Self::DoesNotFit {
                 reason: Reason::NoDigest,
@@ -188,9 +201,11 @@ impl Explain for PinError {
             )),
             Self::DoesNotFit {
                 project, newest, ..
-            } => newest_that_fits(*project, newest),
+            } => newest_that_fits(*project, newest)
+                .or_else(|| Some(latest(*project))),
             Self::NothingFits {
                 project,
+                request,
                 passed_over,
                 newest,
                 ..
@@ -198,10 +213,20 @@ impl Explain for PinError {
                 let reason = passed_over
                     .as_ref()
                     .map(|(version, reason)| format!("{version} {reason}"));
-                join(reason, newest_that_fits(*project, newest))
+                join(reason, newest_that_fits(*project, newest)).or_else(|| {
+                    if request == "latest" {
+                        return Some(format!("give the path of a wheel: `--{project} FILE.whl`"));
+                    }
+                    Some(latest(*project))
+                })
             }
             Self::NotAWheel { .. } => Some(
                 "download it again; its name has to be as published, PROJECT-VERSION-py3-none-any.whl"
+                    .to_owned(),
+            ),
+            Self::NotAsListed { .. } => Some(
+                "report it to whoever runs the index; until it is fixed, pin another version, or \
+                 name another index with --index-url"
                     .to_owned(),
             ),
             Self::OtherProject { found, project, .. } => Some(match Project::named(found) {
@@ -213,6 +238,10 @@ impl Explain for PinError {
             }
         }
     }
+}
+
+fn latest(project: Project) -> String {
+    format!("`--{project} latest` chooses the newest that fits")
 }
 
 fn newest_that_fits(project: Project, newest: &Newest) -> Option<String> {

@@ -12,6 +12,31 @@ pub use request::{InvalidPin, PinRequest};
 pub use select::Reason;
 
 use std::fmt;
+use std::path::PathBuf;
+
+use super::index::IndexWheel;
+use crate::digest::Sha256;
+
+/// Gets the wheels that an index lists, so that their `METADATA` is read before a plan names them.
+pub trait WheelFiles {
+    /// Why a wheel cannot be had, or why no wheel can be chosen.
+    type Error: From<PinError>;
+
+    /// The file of `wheel`, which has to have this digest.
+    ///
+    /// # Errors
+    /// When it cannot be fetched, or has another digest.
+    fn get(&self, wheel: &IndexWheel, digest: Sha256) -> Result<WheelFile, Self::Error>;
+}
+
+/// A wheel on this machine.
+#[derive(Debug, Clone)]
+pub struct WheelFile {
+    /// Where it is; in the store, it has another name.
+    pub path: PathBuf,
+    /// Its digest.
+    pub sha256: Sha256,
+}
 
 /// The projects that `ensurepip` can bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -110,26 +110,32 @@ impl Rules {
         self.within.as_ref().is_none_or(|set| set.contains(version))
     }
 
-    fn judge<'p>(
+    fn judge<'p, E>(
         &self,
         version: &Version,
         wheels: &[&'p IndexWheel],
-    ) -> Result<Selected<'p>, Reason> {
+        look_into: &mut impl FnMut(&IndexWheel, Sha256) -> Result<LookedInto, E>,
+    ) -> Result<Result<Selected<'p>, Reason>, E> {
         if version.any_prerelease() && !self.pre_releases {
-            return Err(Reason::PreRelease);
+            return Ok(Err(Reason::PreRelease));
         }
         let mut reason = Reason::NoUniversalWheel;
         // The last by name is the one with the highest build tag, or py3 beside py2.py3.
         for wheel in wheels.iter().rev().filter(|wheel| wheel.name.is_none_any()) {
-            match self.judge_wheel(wheel) {
-                Ok(sha256) => return Ok(Selected { wheel, sha256 }),
+            let judged = match self.judge_listed(wheel) {
+                Ok(digest) => look_into(wheel, digest)?,
+                Err(because) => Err(because),
+            };
+            match judged {
+                Ok(sha256) => return Ok(Ok(Selected { wheel, sha256 })),
                 Err(because) => reason = because,
             }
         }
-        Err(reason)
+        Ok(Err(reason))
     }
 
-    fn judge_wheel(&self, wheel: &IndexWheel) -> Result<Sha256, Reason> {
+    /// What the index itself says against a wheel; nothing is fetched for that.
+    fn judge_listed(&self, wheel: &IndexWheel) -> Result<Sha256, Reason> {
         let requires = wheel.requires_python.as_deref();
         if let Some(requires) = requires.and_then(RequiresPython::read)
             && !requires.admits(self.python)
@@ -148,6 +154,9 @@ impl Rules {
     }
 }
 
+/// The digest of a wheel whose `METADATA` admits the CPython, or what the `METADATA` says against it.
+pub(super) type LookedInto = Result<Sha256, Reason>;
+
 /// A wheel that can be a pin.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Selected<'p> {
@@ -163,8 +172,16 @@ pub(super) struct Selection<'p> {
     pub passed_over: Vec<(Version, Reason)>,
 }
 
-/// The newest wheel of `page` that `rules` admit.
-pub(super) fn select<'p>(page: &'p ProjectPage, rules: &Rules) -> Selection<'p> {
+/// The newest wheel of `page` that `rules` and the wheel itself admit. `look_into` is asked about one
+/// wheel after the other, the newest first, and only about those with nothing against them in the index.
+///
+/// # Errors
+/// That of `look_into`.
+pub(super) fn select<'p, E>(
+    page: &'p ProjectPage,
+    rules: &Rules,
+    mut look_into: impl FnMut(&IndexWheel, Sha256) -> Result<LookedInto, E>,
+) -> Result<Selection<'p>, E> {
     let mut versions: BTreeMap<&Version, Vec<&IndexWheel>> = BTreeMap::new();
     for wheel in &page.wheels {
         versions
@@ -180,20 +197,20 @@ pub(super) fn select<'p>(page: &'p ProjectPage, rules: &Rules) -> Selection<'p> 
         if !rules.admit(version) {
             continue;
         }
-        match rules.judge(version, wheels) {
+        match rules.judge(version, wheels, &mut look_into)? {
             Ok(selected) => {
-                return Selection {
+                return Ok(Selection {
                     found: Some(selected),
                     passed_over,
-                };
+                });
             }
             Err(reason) => passed_over.push(((*version).clone(), reason)),
         }
     }
-    Selection {
+    Ok(Selection {
         found: None,
         passed_over,
-    }
+    })
 }
 
 /// What an uploader wrote, made fit for one line of a terminal.
@@ -214,6 +231,8 @@ pub(super) fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::{Rules, select};
     use crate::digest::Sha256;
     use crate::resolve::index::{IndexWheel, ProjectPage};
@@ -262,7 +281,7 @@ mod tests {
     /// What is chosen, and why newer ones are not.
     fn chosen(rules: &Rules) -> (Option<String>, Vec<String>) {
         let page = page(&PIPS);
-        let selection = select(&page, rules);
+        let Ok(selection) = select(&page, rules, |_, digest| Ok::<_, Infallible>(Ok(digest)));
         (
             selection
                 .found

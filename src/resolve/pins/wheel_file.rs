@@ -1,18 +1,19 @@
-//! A wheel that was named by its path: whose it is, which version, and whether that CPython may use it.
+//! What a wheel says of itself: its project, its version, and whether that CPython may use it.
 
 use std::path::Path;
 
 use super::error::{PinError, WheelProblem};
-use super::select::Reason;
-use super::{Project, select};
+use super::select::{Reason, printable};
+use super::{Project, WheelFile};
 use crate::digest::Sha256;
 use crate::resolve::plan::{WheelInput, WheelLocation};
 use crate::resolve::requires_python::RequiresPython;
 use crate::resolve::version::PythonVersion;
+use crate::resolve::wheel_metadata::Metadata;
 use crate::resolve::wheel_name::{WheelName, normalised};
 use crate::unzip::Zip;
 
-/// Looks into the wheel at `path`, an absolute path.
+/// Looks into the wheel at `path`, an absolute path that was named on the command line.
 ///
 /// # Errors
 /// [`PinError::NotAWheel`], [`PinError::OtherProject`] and [`PinError::WheelDoesNotFit`].
@@ -21,36 +22,25 @@ pub(super) fn look_into(
     project: Project,
     python: PythonVersion,
 ) -> Result<WheelInput, PinError> {
-    let bad = |source| PinError::NotAWheel {
-        path: path.to_owned(),
-        source,
-    };
-    let ours = |found: &str| {
-        if normalised(found) == project.name() {
-            return Ok(());
-        }
-        Err(PinError::OtherProject {
+    let bad = |source| match source {
+        WheelProblem::Project(found) => PinError::OtherProject {
             path: path.to_owned(),
-            found: select::printable(found),
+            found,
             project,
-        })
+        },
+        source => PinError::NotAWheel {
+            path: path.to_owned(),
+            source,
+        },
     };
-    let name = name_of(path).map_err(bad)?;
-    ours(name.project())?;
-    let (sha256, metadata) = read(path).map_err(bad)?;
-    ours(&metadata.name)?;
-    if metadata.version.parse().as_ref() != Ok(name.version()) {
-        return Err(bad(WheelProblem::Versions {
-            name: name.version().clone(),
-            metadata: select::printable(&metadata.version),
-        }));
-    }
-    let requires = metadata.requires_python.as_deref();
-    let requires = requires
-        .and_then(RequiresPython::read)
-        .filter(|requires| !requires.admits(python));
-    let reason = if let Some(requires) = requires {
-        Some(Reason::RequiresPython(requires))
+    let name = name_of(path, project).map_err(bad)?;
+    let file = WheelFile {
+        sha256: Sha256::of_file(path).map_err(|source| bad(source.into()))?,
+        path: path.to_owned(),
+    };
+    let requires = requires_python(&file.path, &name).map_err(bad)?;
+    let reason = if let Err(reason) = ensure_admitted(requires, python) {
+        Some(reason)
     } else if !name.is_none_any() {
         Some(Reason::NoUniversalWheel)
     } else if !name.fits(python) {
@@ -69,60 +59,60 @@ pub(super) fn look_into(
         project: project.name().to_owned(),
         version: name.version().clone(),
         file_name: name.to_string(),
-        sha256,
+        sha256: file.sha256,
         location: WheelLocation::Path(path.to_owned()),
     })
 }
 
-fn name_of(path: &Path) -> Result<WheelName, WheelProblem> {
+/// Whether the `METADATA` of a file that an index lists as `name` admits that CPython.
+///
+/// # Errors
+/// [`PinError::NotAsListed`] when it is not the wheel that its name says.
+pub(super) fn judge(
+    file: &WheelFile,
+    name: &WheelName,
+    python: PythonVersion,
+) -> Result<Result<(), Reason>, PinError> {
+    requires_python(&file.path, name)
+        .map(|requires| ensure_admitted(requires, python))
+        .map_err(|source| PinError::NotAsListed {
+            file_name: name.to_string(),
+            source,
+        })
+}
+
+fn ensure_admitted(requires: Option<RequiresPython>, python: PythonVersion) -> Result<(), Reason> {
+    match requires {
+        Some(requires) if !requires.admits(python) => Err(Reason::RequiresPython(requires)),
+        _ => Ok(()),
+    }
+}
+
+fn name_of(path: &Path, project: Project) -> Result<WheelName, WheelProblem> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    Ok(name.parse()?)
+    let name: WheelName = name.parse()?;
+    if name.project() != project.name() {
+        return Err(WheelProblem::Project(name.project().to_owned()));
+    }
+    Ok(name)
 }
 
-/// The headers of `METADATA` that matter here (the core metadata specification).
-#[derive(Debug, Default)]
-struct Metadata {
-    name: String,
-    version: String,
-    requires_python: Option<String>,
-}
-
-fn read(path: &Path) -> Result<(Sha256, Metadata), WheelProblem> {
-    let sha256 = Sha256::of_file(path)?;
-    let zip = Zip::open(path)?;
-    let text = match zip.files().find(|file| is_metadata(file)) {
-        Some(file) => zip.read(file)?.unwrap_or_default(),
-        None => return Err(WheelProblem::Without("METADATA")),
-    };
-    let metadata = headers(&String::from_utf8_lossy(&text));
+/// The `Requires-Python` of the wheel at `path`, which has to be the one that `name` says.
+fn requires_python(path: &Path, name: &WheelName) -> Result<Option<RequiresPython>, WheelProblem> {
+    let metadata = Metadata::of(&Zip::open(path)?)?.ok_or(WheelProblem::Without("METADATA"))?;
     if metadata.name.is_empty() {
         return Err(WheelProblem::Without("name in its METADATA"));
     }
-    Ok((sha256, metadata))
-}
-
-/// `pip-24.0.dist-info/METADATA`, at the top and not in something that the wheel carries along.
-fn is_metadata(name: &str) -> bool {
-    name.split_once('/')
-        .is_some_and(|(folder, file)| folder.ends_with(".dist-info") && file == "METADATA")
-}
-
-fn headers(text: &str) -> Metadata {
-    let mut metadata = Metadata::default();
-    // The description follows an empty line and is none of ours.
-    for line in text.lines().take_while(|line| !line.is_empty()) {
-        let Some((header, value)) = line.split_once(':') else {
-            continue;
-        };
-        let value = value.trim().to_owned();
-        match header.to_ascii_lowercase().as_str() {
-            "name" => metadata.name = value,
-            "version" => metadata.version = value,
-            "requires-python" => metadata.requires_python = Some(value),
-            _ => {}
-        }
+    if normalised(&metadata.name) != name.project() {
+        return Err(WheelProblem::Project(printable(&metadata.name)));
     }
-    metadata
+    if metadata.version.parse().as_ref() != Ok(name.version()) {
+        return Err(WheelProblem::Versions {
+            name: name.version().clone(),
+            metadata: printable(&metadata.version),
+        });
+    }
+    Ok(metadata.requires_python)
 }
 
 #[cfg(test)]

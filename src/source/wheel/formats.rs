@@ -1,33 +1,4 @@
-//! The two formats that a wheel's `*.dist-info` is written in.
-
-/// The fields at the beginning of `METADATA` and `WHEEL`, in the form of RFC 822.
-pub(super) struct Headers(Vec<(String, String)>);
-
-impl Headers {
-    pub(super) fn parse(text: &str) -> Self {
-        let fields = text
-            .lines()
-            .take_while(|line| !line.trim().is_empty())
-            // Continued lines belong to descriptions, which are not asked for.
-            .filter(|line| !line.starts_with([' ', '\t']))
-            .filter_map(|line| line.split_once(':'))
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-            .collect();
-        Self(fields)
-    }
-
-    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        let name = name.to_ascii_lowercase();
-        self.0
-            .iter()
-            .filter(move |(field, _)| *field == name)
-            .map(|(_, value)| value.as_str())
-    }
-
-    pub(super) fn first(&self, name: &str) -> Option<&str> {
-        self.all(name).next()
-    }
-}
+//! The format of a wheel's `RECORD`.
 
 /// One line of `RECORD`: path, hash, size, as comma-separated values.
 pub(super) struct RecordEntry {

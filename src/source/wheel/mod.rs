@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use pep440_rs::{Version, VersionSpecifiers};
+use pep440_rs::Version;
 
 pub use error::Error;
 
-use self::formats::{Headers, RecordEntry};
+use self::formats::RecordEntry;
 use crate::digest::Sha256;
+use crate::resolve::wheel_metadata::{Headers, Metadata};
 use crate::resolve::wheel_name::{WheelName, normalised};
 use crate::unzip::Zip;
 
@@ -29,7 +30,6 @@ const UNRECORDED: [&str; 3] = ["RECORD", "RECORD.jws", "RECORD.p7s"];
 pub struct CheckedWheel {
     path: PathBuf,
     name: WheelName,
-    requires_python: Option<VersionSpecifiers>,
     requirements: Vec<String>,
 }
 
@@ -46,18 +46,17 @@ impl CheckedWheel {
         })?;
         let archive = Archive::open(path)?;
         let folder = archive.dist_info(&name)?;
-        let metadata = archive.headers(&format!("{folder}/METADATA"))?;
-        let requires_python = archive.check_metadata(&name, &metadata)?;
+        let metadata = Metadata::parse(&archive.read(&format!("{folder}/METADATA"))?);
+        archive.check_metadata(&name, &metadata)?;
         archive.check_tags(&name, &folder)?;
         archive.check_record(&folder)?;
         Ok(Self {
             path: path.to_owned(),
             name,
-            requires_python,
             requirements: metadata
-                .all("Requires-Dist")
+                .requirements
+                .into_iter()
                 .filter(|requirement| !is_extra(requirement))
-                .map(str::to_owned)
                 .collect(),
         })
     }
@@ -72,12 +71,6 @@ impl CheckedWheel {
     #[must_use]
     pub fn name(&self) -> &WheelName {
         &self.name
-    }
-
-    /// The Pythons that its `METADATA` admits; `None` when it says nothing of them.
-    #[must_use]
-    pub fn requires_python(&self) -> Option<&VersionSpecifiers> {
-        self.requires_python.as_ref()
     }
 
     /// The projects that it does not work without, as its `METADATA` names them; extras are left out.
@@ -155,25 +148,15 @@ impl<'a> Archive<'a> {
         Ok((*folder).to_owned())
     }
 
-    /// `METADATA` must be of the project and version that the name says; gives its `Requires-Python`.
-    fn check_metadata(
-        &self,
-        name: &WheelName,
-        metadata: &Headers,
-    ) -> Result<Option<VersionSpecifiers>, Error> {
-        let project = metadata.first("Name").unwrap_or_default();
-        let version = metadata.first("Version").unwrap_or_default();
+    /// `METADATA` must be of the project and version that the name says.
+    fn check_metadata(&self, name: &WheelName, metadata: &Metadata) -> Result<(), Error> {
+        let (project, version) = (&metadata.name, &metadata.version);
         if normalised(project) != name.project() || !same_version(version, name.version()) {
             return Err(self.contradiction(format!(
                 "`{name}` holds the METADATA of `{project}` `{version}`"
             )));
         }
-        let Some(text) = metadata.first("Requires-Python") else {
-            return Ok(None);
-        };
-        text.parse()
-            .map(Some)
-            .map_err(|_| self.contradiction(format!("its METADATA says `Requires-Python: {text}`")))
+        Ok(())
     }
 
     /// The tags in `WHEEL` must be those that the name's compressed sets expand to (PEP 425).

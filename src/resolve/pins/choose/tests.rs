@@ -1,12 +1,17 @@
+use std::cell::RefCell;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Mutex;
 
 use super::{Chooser, Pin, PinError, Pins};
+use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain as _};
 use crate::fetch::Network;
 use crate::progress::{Phase, Reporter, SilentReporter, Unit};
+use crate::resolve::index::IndexWheel;
 use crate::resolve::index::loopback::{self, Bench, Loopback};
+use crate::resolve::pins::{WheelFile, WheelFiles};
 use crate::resolve::plan::WheelLocation;
 
 /// Keeps what was said.
@@ -34,6 +39,49 @@ impl Reporter for Listener {
 
     fn detail(&self, text: &str) {
         self.take("detail", text);
+    }
+}
+
+/// Makes each wheel that is asked for, and keeps its name.
+struct Files {
+    folder: tempfile::TempDir,
+    /// Lines of `METADATA` in place of the right ones, by the wheel's file name.
+    metadata: &'static [(&'static str, &'static str)],
+    asked: RefCell<Vec<String>>,
+}
+
+impl Files {
+    fn with(metadata: &'static [(&'static str, &'static str)]) -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            metadata,
+            asked: RefCell::default(),
+        }
+    }
+}
+
+impl WheelFiles for Files {
+    type Error = PinError;
+
+    fn get(&self, wheel: &IndexWheel, sha256: Sha256) -> Result<WheelFile, PinError> {
+        let name = wheel.name.to_string();
+        let given = self.metadata.iter().find(|(file, _)| *file == name);
+        let right = format!("Name: pip\nVersion: {}\n", wheel.name.version());
+        let text = given.map_or(right.clone(), |(_, given)| {
+            if given.starts_with("Name") {
+                (*given).to_owned()
+            } else {
+                right + given
+            }
+        });
+        let path = self.folder.path().join("wheel");
+        let mut zip = zip::ZipWriter::new(fs_err::File::create(&path).unwrap());
+        let options = zip::write::SimpleFileOptions::default();
+        zip.start_file("pip.dist-info/METADATA", options).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+        zip.finish().unwrap();
+        self.asked.borrow_mut().push(name);
+        Ok(WheelFile { path, sha256 })
     }
 }
 
@@ -73,6 +121,7 @@ fn choose(
     let pins = Chooser {
         python: python.parse().unwrap(),
         index: &bench.index(&server.index_url("me:secret@"), Network::Online),
+        files: &Files::with(&[]),
         environment: &environment,
         reporter: &listener,
     }
@@ -217,4 +266,140 @@ fn bundled_and_none_ask_nobody() {
             .unwrap()
             .change_nothing()
     );
+}
+
+/// A page that says nothing but names and digests.
+fn bare_page(names: &[&str]) -> String {
+    let digest = "0".repeat(64);
+    let links = names
+        .iter()
+        .map(|name| format!("<a href='{name}#sha256={digest}'>{name}</a>"));
+    links.collect()
+}
+
+/// The file that is chosen from `page` or the error, what was reported, and the wheels looked into.
+fn choose_from(
+    page: &str,
+    pip: &str,
+    metadata: &'static [(&'static str, &'static str)],
+) -> (Result<String, PinError>, Vec<String>, Vec<String>) {
+    let bench = Bench::new();
+    let server = Loopback::with_replies(vec![loopback::page("text/html", page)]);
+    let environment = Environment::with_variables(Path::new("/here"), [("HOME", "/home")]);
+    let (listener, files) = (Listener::default(), Files::with(metadata));
+    let pins = Chooser {
+        python: "3.9.2".parse().unwrap(),
+        index: &bench.index(&server.index_url(""), Network::Online),
+        files: &files,
+        environment: &environment,
+        reporter: &listener,
+    }
+    .choose_pins(&pip.parse().unwrap(), &"bundled".parse().unwrap());
+    let chosen = pins.map(|pins| match pins.pip {
+        Pin::Wheel(wheel) => wheel.file_name,
+        other => panic!("{other:?}"),
+    });
+    let said = listener.0.into_inner().unwrap();
+    (chosen, said, files.asked.into_inner())
+}
+
+const BARE: [&str; 5] = [
+    "pip-26.3-py3-none-any.whl",
+    "pip-26.2-py2-none-any.whl",
+    "pip-26.1-py2.py3-none-any.whl",
+    "pip-26.1-py3-none-any.whl",
+    "pip-24.0-py3-none-any.whl",
+];
+
+#[test]
+fn metadata_decides_where_the_index_says_nothing() {
+    let page = bare_page(&BARE);
+    let newer = &[
+        ("pip-26.3-py3-none-any.whl", "Requires-Python: >=3.10\n"),
+        ("pip-26.1-py3-none-any.whl", "Requires-Python: >=3.10\n"),
+    ];
+    let (chosen, said, asked) = choose_from(&page, "latest", newer);
+    // The other wheel of the same version fits.
+    assert_eq!(chosen.unwrap(), "pip-26.1-py2.py3-none-any.whl");
+    assert_eq!(
+        said[0],
+        "note: pip 26.1 (latest for CPython 3.9.2; 26.3 needs Python 3.10 or later)"
+    );
+    // One that its name rules out is not fetched, and no older one than the chosen one is.
+    assert_eq!(
+        asked,
+        [
+            "pip-26.3-py3-none-any.whl",
+            "pip-26.1-py3-none-any.whl",
+            "pip-26.1-py2.py3-none-any.whl"
+        ]
+    );
+    let (chosen, _, asked) = choose_from(&page, "<25", newer);
+    assert_eq!(chosen.unwrap(), "pip-24.0-py3-none-any.whl");
+    assert_eq!(asked.len(), 1);
+    let (refused, _, asked) = choose_from(&page, "26.3", newer);
+    let refused = refused.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "pip 26.3 needs Python 3.10 or later, and this is 3.9.2"
+    );
+    // No wheel is fetched for a hint.
+    assert_eq!(
+        refused.hint().unwrap(),
+        "`--pip latest` chooses the newest that fits"
+    );
+    assert_eq!(refused.exit_status(), ExitStatus::Unresolvable);
+    assert_eq!(asked.len(), 1);
+}
+
+#[test]
+fn metadata_decides_where_the_index_contradicts_it() {
+    let page = bare_page(&BARE).replace("<a ", "<a data-requires-python='&gt;=3.7' ");
+    let newer = &[("pip-26.3-py3-none-any.whl", "Requires-Python: >=3.10\n")];
+    let (chosen, _, _) = choose_from(&page, "latest", newer);
+    assert_eq!(chosen.unwrap(), "pip-26.1-py3-none-any.whl");
+    let (refused, _, _) = choose_from(&page, "26.3", newer);
+    assert_eq!(
+        refused.unwrap_err().hint().unwrap(),
+        "the newest pip that fits is 26.1"
+    );
+}
+
+#[test]
+fn only_the_chosen_wheel_is_fetched_where_the_index_says_what_each_needs() {
+    let digest = "0".repeat(64);
+    let link = |version: u32, requires: &str| {
+        let name = format!("pip-{version}-py3-none-any.whl");
+        format!("<a data-requires-python='{requires}' href='{name}#sha256={digest}'>{name}</a>")
+    };
+    let newer: String = (30..60).map(|version| link(version, "&gt;=3.10")).collect();
+    let (chosen, _, asked) = choose_from(&(newer + &link(24, "&gt;=3.7")), "latest", &[]);
+    assert_eq!(chosen.unwrap(), "pip-24-py3-none-any.whl");
+    assert_eq!(asked, ["pip-24-py3-none-any.whl"]);
+}
+
+#[test]
+fn a_wheel_of_an_index_that_is_not_what_its_name_says_is_refused() {
+    for (metadata, why) in [
+        (
+            &[("pip-26.3-py3-none-any.whl", "Name: six\nVersion: 26.3\n")],
+            "it is a wheel of six",
+        ),
+        (
+            &[("pip-26.3-py3-none-any.whl", "Name: pip\nVersion: 24.0\n")],
+            "its name says version 26.3 and its METADATA 24.0",
+        ),
+    ] {
+        for pip in ["latest", "26.3"] {
+            let error = choose_from(&bare_page(&BARE), pip, metadata).0.unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .starts_with("pip-26.3-py3-none-any.whl in the package index")
+            );
+            assert!(crate::error::chain(&error).ends_with(why), "{error:?}");
+            assert_eq!(error.exit_status(), ExitStatus::Input);
+            assert!(error.hint().is_some());
+        }
+    }
 }
