@@ -3,7 +3,8 @@
 //! | folder | what is in it |
 //! | --- | --- |
 //! | `sha256/` | inputs, each under its digest; read-only |
-//! | `index-2/` | what indexes answered, for `--offline` |
+//! | `index-3/` | what indexes answered, for `--offline` |
+//! | `other-digests/` | the SHA-256 of files that an index lists with another digest only |
 //! | `signatures/` | signatures of archives, `NAME.SHA256.asc` |
 //! | `partial/` | `*.part`: downloads under way; `copy-*`, `signature-*`: about to be renamed |
 //! | `scratch/`, `build/` | folders of running processes, each with a locked file `in-use` |
@@ -12,7 +13,7 @@
 //!
 //! Several versions of pybuild may share one cache folder, newer and older ones at the same time. The rule
 //! that makes this safe: what a name in this table means never changes. What gets another format gets
-//! another name too, such as `index-3/`, and what has a name that is not known here is left alone. Content
+//! another name too, such as `index-4/`, and what has a name that is not known here is left alone. Content
 //! under its digest and signatures have no format of pybuild's own.
 //!
 //! A store that may not be written, baked into an image or mounted read-only, gives what is in it.

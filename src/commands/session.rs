@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::address::Address;
 use crate::command::Runner;
-use crate::digest::Sha256;
+use crate::digest::{Digest, Sha256};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::fetch::download::Downloads;
@@ -239,7 +239,7 @@ impl<'a> Session<'a> {
 impl WheelFiles for Session<'_> {
     type Error = Error;
 
-    fn get(&self, wheel: &IndexWheel, sha256: Sha256) -> Result<WheelFile, Error> {
+    fn get(&self, wheel: &IndexWheel, digest: &Digest) -> Result<WheelFile, Error> {
         let downloads = Downloads {
             store: &self.store,
             http: &self.http,
@@ -247,7 +247,7 @@ impl WheelFiles for Session<'_> {
             retries: Retries::default(),
             reporter: self.reporter,
         };
-        Ok(fetch::fetch_listed(wheel, sha256, downloads)?)
+        Ok(fetch::fetch_listed(wheel, digest, downloads)?)
     }
 }
 

@@ -14,7 +14,7 @@ use super::partial::Partial;
 use super::retry::{Passing, Retries};
 use super::signature::SignatureError;
 use crate::address::Address;
-use crate::digest::Sha256;
+use crate::digest::{Digest, Sha256};
 use crate::progress::{Phase, Reporter};
 use crate::store::{Store, StoredFile};
 
@@ -39,6 +39,16 @@ pub enum DownloadError {
         found: Sha256,
         /// What should have come: one of these.
         accepted: Vec<Sha256>,
+    },
+    /// It is something else than what the index lists.
+    #[error("{address} has the digest {found} instead of {listed}")]
+    NotAsListed {
+        /// What was asked.
+        address: Box<Address>,
+        /// What came.
+        found: Digest,
+        /// What should have come.
+        listed: Digest,
     },
     /// It is something else than what its signature is of.
     #[error(transparent)]
@@ -110,6 +120,8 @@ pub(super) struct Download<'a> {
 pub(super) enum Wanted<'a> {
     /// It must have one of these digests.
     Digests(&'a [Sha256]),
+    /// It must have the digest that an index lists.
+    Listed(&'a Digest),
     /// This says whether the file at a path is it.
     Proven(&'a dyn Fn(&Path) -> Result<(), SignatureError>),
 }
@@ -129,6 +141,18 @@ impl Download<'_> {
                     accepted: accepted.to_vec(),
                 })
             }
+            Wanted::Listed(listed) => {
+                let found = listed.same_of_file(partial.path());
+                let found = found.map_err(DownloadError::Store)?;
+                if found == **listed {
+                    return Ok(());
+                }
+                Err(DownloadError::NotAsListed {
+                    address: Box::new(self.address.clone()),
+                    found,
+                    listed: (*listed).clone(),
+                })
+            }
             Wanted::Proven(prove) => {
                 prove(partial.path()).map_err(|error| DownloadError::Unproven(Box::new(error)))
             }
@@ -138,7 +162,7 @@ impl Download<'_> {
     fn digests(&self) -> &[Sha256] {
         match self.wanted {
             Wanted::Digests(accepted) => accepted,
-            Wanted::Proven(_) => &[],
+            Wanted::Listed(_) | Wanted::Proven(_) => &[],
         }
     }
 

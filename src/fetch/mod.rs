@@ -201,7 +201,7 @@ impl Explain for Error {
             Self::Store { source, .. } => return Some(cache_hint(source)),
             Self::Wheel { source, .. } => match &**source {
                 DownloadError::Store(source) => return Some(cache_hint(source)),
-                DownloadError::WrongDigest { .. } => {
+                DownloadError::WrongDigest { .. } | DownloadError::NotAsListed { .. } => {
                     "the index and the file do not agree: try again later, or another index with `--index-url`"
                 }
                 DownloadError::Http(error) if error.hint().is_some() => {

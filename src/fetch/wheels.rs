@@ -1,11 +1,13 @@
 //! Wheels: those that an index lists, before a plan names one, and those that a plan names.
 
+use std::slice;
+
 use super::archive::host_of;
-use super::download::{Download, DownloadError, Downloads, Wanted};
+use super::download::{Download, Downloads, Wanted};
 use super::verified::VerifiedWheel;
 use super::{Error, FetchContext, Network, PHASE};
 use crate::address::Address;
-use crate::digest::Sha256;
+use crate::digest::Digest;
 use crate::progress::Unit;
 use crate::resolve::index::IndexWheel;
 use crate::resolve::pins::WheelFile;
@@ -22,41 +24,75 @@ pub fn fetch_wheels(pins: &Pins, context: &FetchContext<'_>) -> Result<Vec<Verif
         .collect()
 }
 
-/// Gets a wheel that an index lists. One in a local folder stays where it is.
+/// Gets a wheel that an index lists with this digest.
 ///
 /// # Errors
 /// [`Error`].
 pub fn fetch_listed(
     wheel: &IndexWheel,
-    expected: Sha256,
+    digest: &Digest,
     downloads: Downloads<'_>,
 ) -> Result<WheelFile, Error> {
-    let file_name = wheel.name.to_string();
-    if let Some(path) = wheel.address.to_file_path() {
-        let sha256 = match Sha256::of_file(&path) {
-            Ok(sha256) => sha256,
-            Err(source) => return Err(Error::Unreadable { path, source }),
-        };
-        if sha256 == expected {
-            return Ok(WheelFile { path, sha256 });
-        }
-        return Err(Error::Wheel {
-            file_name,
-            source: Box::new(DownloadError::WrongDigest {
-                address: Box::new(wheel.address.clone()),
-                found: sha256,
-                accepted: vec![expected],
-            }),
-        });
-    }
-    let file = match downloads.look_up(&[expected]) {
-        Some(file) => file,
-        None => download(&file_name, &wheel.address, expected, downloads)?,
+    let found = match digest {
+        Digest::Sha256(sha256) => downloads.look_up(&[*sha256]),
+        other => known::find(other, downloads),
+    };
+    let file = if let Some(file) = found {
+        file
+    } else {
+        let name = wheel.name.to_string();
+        let file = download(&name, &wheel.address, digest, downloads)?;
+        known::keep(digest, file.sha256(), downloads);
+        file
     };
     Ok(WheelFile {
         path: file.path().to_owned(),
         sha256: file.sha256(),
     })
+}
+
+mod known {
+    //! The SHA-256 of files that an index lists with another digest only: the store has files under
+    //! their SHA-256, so without these notes they would be downloaded each time.
+
+    use std::io::{self, Write as _};
+
+    use super::Downloads;
+    use crate::digest::{Digest, Sha256};
+    use crate::store::StoredFile;
+
+    /// The folder of the store: a file for each digest, which holds the SHA-256 of the same content.
+    const FOLDER: &str = "other-digests";
+
+    fn name(digest: &Digest) -> String {
+        digest.to_string().replace(':', "-")
+    }
+
+    /// The file with this digest, if the store has it. A note may be wrong; the digest decides.
+    pub(super) fn find(digest: &Digest, downloads: Downloads<'_>) -> Option<StoredFile> {
+        let path = downloads.store.root().join(FOLDER).join(name(digest));
+        let sha256: Sha256 = fs_err::read_to_string(path).ok()?.parse().ok()?;
+        let file = downloads.look_up(&[sha256])?;
+        let found = digest.same_of_file(file.path()).ok()?;
+        (found == *digest).then_some(file)
+    }
+
+    /// Notes the SHA-256 of a file. A store that takes no note is no reason to stop.
+    pub(super) fn keep(digest: &Digest, sha256: Sha256, downloads: Downloads<'_>) {
+        if *digest == Digest::Sha256(sha256) {
+            return;
+        }
+        let write = || -> io::Result<()> {
+            let folder = downloads.store.folder(FOLDER)?;
+            let mut scratch = downloads.store.scratch_file()?;
+            scratch.write_all(sha256.to_string().as_bytes())?;
+            scratch.persist(folder.join(name(digest)))?;
+            Ok(())
+        };
+        if let Err(error) = write() {
+            downloads.reporter.detail(&format!("{digest}: {error}"));
+        }
+    }
 }
 
 /// Most wheels of a plan are in the store already: they were looked into before one was chosen.
@@ -74,7 +110,7 @@ fn fetch_wheel(wheel: &WheelInput, context: &FetchContext<'_>) -> Result<Verifie
             file
         }
         (None, WheelLocation::Url(address)) => {
-            download(name, address, sha256, context.downloads())?
+            download(name, address, &Digest::Sha256(sha256), context.downloads())?
         }
     };
     Ok(VerifiedWheel {
@@ -86,7 +122,7 @@ fn fetch_wheel(wheel: &WheelInput, context: &FetchContext<'_>) -> Result<Verifie
 fn download(
     file_name: &str,
     address: &Address,
-    expected: Sha256,
+    digest: &Digest,
     downloads: Downloads<'_>,
 ) -> Result<StoredFile, Error> {
     if downloads.network == Network::Offline {
@@ -97,10 +133,14 @@ fn download(
     }
     let mut phase = downloads.reporter.begin(PHASE, Unit::Bytes, None);
     phase.set_current(file_name);
+    let (wanted, expected) = match digest {
+        Digest::Sha256(sha256) => (Wanted::Digests(slice::from_ref(sha256)), Some(*sha256)),
+        other => (Wanted::Listed(other), None),
+    };
     let download = Download {
         address,
-        wanted: Wanted::Digests(&[expected]),
-        expected: Some(expected),
+        wanted,
+        expected,
     };
     let file = download
         .run(downloads, phase.as_mut())

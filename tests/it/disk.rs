@@ -161,8 +161,8 @@ fn cache_is_sound(cache: &Path, row: &str) {
     for (name, content) in snapshot(&cache.join("sha256")) {
         assert!(content == "folder" || content == name, "{row}: {name}");
     }
-    for (name, content) in snapshot(&cache.join("index-2")) {
-        let text = fs_err::read(cache.join("index-2").join(&name)).unwrap_or_default();
+    for (name, content) in snapshot(&cache.join("index-3")) {
+        let text = fs_err::read(cache.join("index-3").join(&name)).unwrap_or_default();
         let text = text.split_inclusive(|byte| *byte == b'\n').nth(1);
         let answer = serde_json::from_slice::<serde_json::Value>(text.unwrap_or_default());
         let whole = answer.is_ok();

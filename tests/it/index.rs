@@ -109,6 +109,45 @@ fn offline_a_wheel_that_would_have_to_be_looked_into_is_an_error() {
 }
 
 #[test]
+fn a_sha512_proves_a_wheel_and_the_plan_names_its_sha256() {
+    for form in [IndexForm::Json, IndexForm::Html] {
+        let scene = Scene::new();
+        let wheel = Wheel::pip("24.5").with_listed_sha512(true);
+        scene.server.put_index(form, std::slice::from_ref(&wheel));
+        let outcome = planned(&scene, "latest").success();
+        let sha256 = format!("sha256 = \"{}\"", wheel.sha256());
+        assert!(outcome.stdout.contains(&sha256), "{outcome}");
+        scene.build(&["--pip", "latest", "--offline"]).success();
+        assert_eq!(scene.venv_pip(&scene.prefix()), "24.5");
+        let path = format!("/files/{}", wheel.file_name());
+        assert_eq!(scene.server.requests_for(&path).len(), 1);
+
+        let wheel = Wheel::pip("24.6").with_listed_sha512(false);
+        scene.server.put_index(form, std::slice::from_ref(&wheel));
+        planned(&scene, "latest")
+            .exits(4)
+            .has_one_error_with_a_hint()
+            .says([
+                "pip-24.6-py3-none-any.whl cannot be fetched",
+                "instead of sha512:",
+            ]);
+    }
+}
+
+#[test]
+fn a_wheel_that_only_an_md5_proves_is_not_taken() {
+    let scene = Scene::new();
+    let wheels = [Wheel::pip("24.5").with_listed_md5()];
+    scene.server.put_index(IndexForm::Html, &wheels);
+    for pin in ["latest", ">24", "24.5"] {
+        planned(&scene, pin)
+            .exits(3)
+            .has_one_error_with_a_hint()
+            .says(["only md5", "--pip FILE.whl"]);
+    }
+}
+
+#[test]
 fn the_index_is_named_as_pip_would_have_it() {
     let own = Server::start();
     own.put_index(IndexForm::Json, &[Wheel::pip("24.9")]);

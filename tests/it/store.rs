@@ -35,7 +35,7 @@ fn stored(scene: &Scene, digest: pybuild::digest::Sha256) -> PathBuf {
 
 /// What the index answered of pip, and nothing of another project's.
 fn answer(scene: &Scene) -> PathBuf {
-    let folder = scene.context.path("cache/index-2");
+    let folder = scene.context.path("cache/index-3");
     let mut files = fs_err::read_dir(folder).unwrap();
     files.next().expect("an answer").unwrap().path()
 }
@@ -205,7 +205,7 @@ fn what_is_damaged_in_the_store_is_told_and_fetched_again() {
 fn another_version_may_share_the_store() {
     let scene = scene();
     let theirs = [
-        ("cache/index-3/pip.json", "{\"of\": \"a newer pybuild\"}"),
+        ("cache/index-4/pip.json", "{\"of\": \"a newer pybuild\"}"),
         ("cache/index/pip.json", "{\"of\": \"an older one\"}"),
         ("cache/blake3/abc", "an input under another digest"),
         ("cache/sha256/notes", "no digest"),
@@ -227,7 +227,7 @@ fn another_version_may_share_the_store() {
     }
     scene.context.run(arguments(&scene, &[])).success();
     let answer = answer(&scene);
-    let newer = scene.context.path("cache/index-3");
+    let newer = scene.context.path("cache/index-4");
     let newer = newer.join(answer.file_name().unwrap());
     fs_err::rename(&answer, &newer).unwrap();
     let outcome = scene.context.run(arguments(&scene, &["--offline"]));

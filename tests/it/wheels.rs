@@ -28,6 +28,9 @@ enum ListedHash {
     Right,
     Wrong,
     Missing,
+    /// SHA-512, or something else of it.
+    Sha512(bool),
+    Md5,
 }
 
 impl Wheel {
@@ -107,11 +110,34 @@ impl Wheel {
         Sha256::of(&self.bytes())
     }
 
-    fn listed_hash(&self) -> Option<String> {
+    /// Listed with its SHA-512 alone, or with another file's.
+    pub fn with_listed_sha512(mut self, right: bool) -> Self {
+        self.listed_hash = ListedHash::Sha512(right);
+        self
+    }
+
+    /// Listed with an MD5 digest alone.
+    pub fn with_listed_md5(mut self) -> Self {
+        self.listed_hash = ListedHash::Md5;
+        self
+    }
+
+    /// The algorithm and the digest that the index lists.
+    fn listed_hash(&self) -> Option<(&'static str, String)> {
+        use sha2::Digest as _;
         match self.listed_hash {
-            ListedHash::Right => Some(self.sha256().to_string()),
-            ListedHash::Wrong => Some(Sha256::of(b"something else").to_string()),
+            ListedHash::Right => Some(("sha256", self.sha256().to_string())),
+            ListedHash::Wrong => Some(("sha256", Sha256::of(b"something else").to_string())),
             ListedHash::Missing => None,
+            ListedHash::Sha512(right) => {
+                let bytes = if right {
+                    self.bytes()
+                } else {
+                    b"else".to_vec()
+                };
+                Some(("sha512", hex::encode(sha2::Sha512::digest(bytes))))
+            }
+            ListedHash::Md5 => Some(("md5", "0".repeat(32))),
         }
     }
 
@@ -216,7 +242,7 @@ fn json_page(project: &str, wheels: &[&Wheel]) -> Answer {
         .map(|wheel| {
             let hashes = wheel.listed_hash().map_or_else(
                 || serde_json::json!({}),
-                |hash| serde_json::json!({ "sha256": hash }),
+                |(algorithm, hash)| serde_json::json!({ algorithm: hash }),
             );
             let mut file = serde_json::json!({
                 "filename": wheel.file_name(),
@@ -245,7 +271,9 @@ fn html_page(project: &str, wheels: &[&Wheel]) -> Answer {
     for wheel in wheels {
         let name = wheel.file_name();
         let hash = wheel.listed_hash();
-        let hash = hash.map_or(String::new(), |hash| format!("#sha256={hash}"));
+        let hash = hash.map_or(String::new(), |(algorithm, hash)| {
+            format!("#{algorithm}={hash}")
+        });
         let _ = write!(page, "<a href=\"../../files/{name}{hash}\"");
         if let Some(specifiers) = &wheel.listed_requires_python {
             let _ = write!(page, " data-requires-python=\"{}\"", escape(specifiers));

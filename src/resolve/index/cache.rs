@@ -17,7 +17,7 @@ use crate::store::{self, Store};
 
 /// Another format gets another folder, so that older and newer pybuilds do not read each other's answers
 /// (see [`crate::store`]). `index` was the first.
-const FOLDER: &str = "index-2";
+const FOLDER: &str = "index-3";
 
 /// What an index answered.
 ///

@@ -48,9 +48,13 @@ fn listed(tag: &StartTag<()>, href: &str) -> ListedFile {
     ListedFile {
         reference: reference.to_owned(),
         file_name: None,
-        sha256: fragment
+        hashes: fragment
             .split('&')
-            .find_map(|part| part.strip_prefix("sha256=")?.parse().ok()),
+            .filter_map(|part| part.split_once('='))
+            // What pip's older versions wrote there about sdists.
+            .filter(|(name, _)| !matches!(*name, "egg" | "subdirectory"))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
         requires_python: attribute(tag, b"data-requires-python"),
         yanked: attribute(tag, b"data-yanked"),
     }

@@ -1,5 +1,6 @@
 //! The Simple API's JSON form (PEP 691; PEP 700 adds to it), read as it streams in.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
 
@@ -36,16 +37,11 @@ struct File {
     filename: String,
     url: String,
     #[serde(default)]
-    hashes: Hashes,
+    hashes: BTreeMap<String, Option<String>>,
     #[serde(rename = "requires-python")]
     requires_python: Option<String>,
     #[serde(default)]
     yanked: Yanked,
-}
-
-#[derive(Deserialize, Default)]
-struct Hashes {
-    sha256: Option<String>,
 }
 
 /// `true`, `false`, or the reason.
@@ -68,7 +64,11 @@ impl From<File> for ListedFile {
         Self {
             reference: file.url.split('#').next().unwrap_or_default().to_owned(),
             file_name: Some(file.filename),
-            sha256: file.hashes.sha256.and_then(|text| text.parse().ok()),
+            hashes: file
+                .hashes
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?)))
+                .collect(),
             requires_python: file.requires_python,
             yanked: match file.yanked {
                 Yanked::Reason(reason) => Some(reason),

@@ -6,7 +6,7 @@ use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
-use crate::digest::Sha256;
+use crate::digest::Digest;
 use crate::resolve::wheel_name::{WheelName, normalised};
 
 /// The wheels of one project that an index has, and the versions that it has without a wheel.
@@ -28,8 +28,10 @@ pub struct IndexWheel {
     pub name: WheelName,
     /// Where it is.
     pub address: Address,
-    /// Its digest, where the index says it.
-    pub sha256: Option<Sha256>,
+    /// Its digest, where the index lists one that proves something.
+    pub digest: Option<Digest>,
+    /// The names of the digests that the index lists and that prove nothing, such as `md5`.
+    pub weak_digests: Vec<String>,
     /// `Requires-Python`, word for word (PEP 503).
     pub requires_python: Option<String>,
     /// Why the file was yanked (PEP 592); empty when nobody said why.
@@ -43,7 +45,8 @@ pub(super) struct ListedFile {
     pub reference: String,
     /// The file name, where the page says it beside the reference.
     pub file_name: Option<String>,
-    pub sha256: Option<Sha256>,
+    /// Digests, with the names of their algorithms.
+    pub hashes: Vec<(String, String)>,
     pub requires_python: Option<String>,
     pub yanked: Option<String>,
 }
@@ -97,7 +100,8 @@ impl<'a> PageBuilder<'a> {
                 self.page.wheels.push(IndexWheel {
                     name,
                     address: address.with_login_of(self.index),
-                    sha256: file.sha256,
+                    digest: strongest(&file.hashes),
+                    weak_digests: weak(file.hashes),
                     requires_python: file.requires_python,
                     yanked: file.yanked,
                 });
@@ -124,6 +128,20 @@ impl<'a> PageBuilder<'a> {
         page.wheels.sort();
         page
     }
+}
+
+fn strongest(hashes: &[(String, String)]) -> Option<Digest> {
+    Digest::ALGORITHMS.into_iter().find_map(|algorithm| {
+        let mut named = hashes.iter().filter(|(name, _)| name == algorithm);
+        named.find_map(|(name, text)| Digest::read(name, text.trim()))
+    })
+}
+
+fn weak(hashes: Vec<(String, String)>) -> Vec<String> {
+    let names = hashes.into_iter().map(|(name, _)| name);
+    names
+        .filter(|name| !Digest::ALGORITHMS.contains(&name.as_str()))
+        .collect()
 }
 
 mod versions_as_text {

@@ -2,7 +2,7 @@ use std::error::Error as _;
 
 use super::loopback::{self, Bench, Loopback};
 use super::{IndexError, ProjectPage};
-use crate::digest::Sha256;
+use crate::digest::Digest;
 use crate::error::{ExitStatus, Explain as _};
 use crate::fetch::Network;
 use crate::fetch::testing::Reply;
@@ -75,7 +75,8 @@ fn json_and_html_say_the_same() {
                 .index_url("")
                 .replace("simple/", "f/pip-24.0-py3-none-any.whl")
         );
-        assert_eq!(wheel.sha256, Some(DIGEST.parse::<Sha256>().unwrap()));
+        assert_eq!(wheel.digest, Digest::read("sha256", DIGEST));
+        assert_eq!(wheel.weak_digests, ["md5"]);
         assert_eq!(wheel.requires_python.as_deref(), Some(">=3.7"));
         assert_eq!(wheel.yanked, None);
         assert_eq!(
@@ -83,7 +84,7 @@ fn json_and_html_say_the_same() {
             "https://files.example/pip-24.1-py3-none-any.whl"
         );
         assert_eq!(
-            (newer.sha256, newer.yanked.as_deref()),
+            (newer.digest.as_ref(), newer.yanked.as_deref()),
             (None, Some("broken"))
         );
         assert_eq!(page.other_versions, ["0.2".parse().unwrap()].into());
@@ -249,7 +250,7 @@ fn offline_the_last_answer_counts() {
     }
     assert_eq!(server.asked().len(), 2);
     // One file an address, and nothing half-written beside it.
-    let folder = bench.store.folder("index-2").unwrap();
+    let folder = bench.store.folder("index-3").unwrap();
     let files: Vec<_> = fs_err::read_dir(&folder).unwrap().collect();
     assert_eq!(files.len(), 1);
     let file = files[0].as_ref().unwrap().path();

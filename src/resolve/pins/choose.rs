@@ -4,9 +4,9 @@ use std::convert::Infallible;
 
 use pep440_rs::Version;
 
-use super::error::{Newest, PinError};
-use super::select::{Reason, Rules, Selected, Selection, printable, select};
-use super::{PinRequest, Project, WheelFiles, wheel_file};
+use super::error::{Newest, PinError, verified_by_hand};
+use super::select::{Place, Reason, Rules, Selected, Selection, printable, select};
+use super::{PinRequest, Project, WheelFile, WheelFiles, wheel_file};
 use crate::environment::Environment;
 use crate::progress::Reporter;
 use crate::resolve::index::{Index, ProjectPage};
@@ -144,7 +144,19 @@ impl<F: WheelFiles> Chooser<'_, F> {
         let python = self.python;
         let page = self.page(project)?;
         let Selection { found, passed_over } = self.select(&page, rules)?;
+        let unproven = passed_over
+            .iter()
+            .find(|(_, reason)| matches!(reason, Reason::NoDigest(_)));
         let Some(selected) = found else {
+            if let Some((version, reason)) = unproven.cloned() {
+                return Err(PinError::NothingProven {
+                    project,
+                    request: request.to_string(),
+                    version,
+                    reason,
+                }
+                .into());
+            }
             return Err(PinError::NothingFits {
                 project,
                 request: request.to_string(),
@@ -161,6 +173,12 @@ impl<F: WheelFiles> Chooser<'_, F> {
         self.reporter.note(&format!(
             "{project} {version} ({request} for CPython {python}{newer})"
         ));
+        if let Some((version, reason)) = unproven {
+            self.reporter.warn(&format!(
+                "{project} {version} {reason}, so it is passed over; to use it, {}",
+                verified_by_hand(project)
+            ));
+        }
         for (version, reason) in &passed_over {
             self.reporter
                 .detail(&format!("{project} {version} {reason}"));
@@ -178,15 +196,24 @@ impl<F: WheelFiles> Chooser<'_, F> {
 
     /// The newest wheel that `rules` admit, and whose own `METADATA` admits this CPython: an index
     /// may leave the attribute out, or say something else in it.
-    fn select<'p>(&self, page: &'p ProjectPage, rules: &Rules) -> Result<Selection<'p>, F::Error> {
-        select(page, rules, |wheel, digest| {
-            let file = self.files.get(wheel, digest)?;
+    fn select<'p>(
+        &self,
+        page: &'p ProjectPage,
+        rules: &Rules,
+    ) -> Result<Selection<'p, WheelFile>, F::Error> {
+        select(page, rules, |wheel, place| {
+            let file = match place {
+                Place::Local(path, digest) => {
+                    wheel_file::on_this_machine(path, digest, &wheel.name)?
+                }
+                Place::Elsewhere(digest) => self.files.get(wheel, digest)?,
+            };
             let judged = wheel_file::judge(&file, &wheel.name, self.python)?;
-            Ok(judged.map(|()| file.sha256))
+            Ok(judged.map(|()| file))
         })
     }
 
-    fn warn_of_withdrawn(&self, project: Project, selected: &Selected<'_>) {
+    fn warn_of_withdrawn(&self, project: Project, selected: &Selected<'_, WheelFile>) {
         if let Some(why) = &selected.wheel.yanked {
             let version = selected.wheel.name.version();
             let reason = Reason::Yanked(printable(why));
@@ -210,13 +237,13 @@ fn newest_that_fits(
     python: PythonVersion,
     passed_over: &[(Version, Reason)],
 ) -> Newest {
-    let Ok(selection) = select(page, &Rules::latest(python), |wheel, digest| {
+    let Ok(selection) = select(page, &Rules::latest(python), |wheel, _| {
         let refused = passed_over
             .iter()
             .any(|(version, _)| version == wheel.name.version());
         // The reason is not shown.
         let fits = wheel.requires_python.is_some() && !refused;
-        Ok::<_, Infallible>(fits.then_some(digest).ok_or(Reason::NoDigest))
+        Ok::<_, Infallible>(fits.then_some(()).ok_or(Reason::NoUniversalWheel))
     });
     Some(selection.found?.wheel.name.version().clone())
 }
@@ -234,13 +261,13 @@ fn neighbours(page: &ProjectPage, version: &Version) -> Vec<Version> {
     below.into_iter().chain(above).cloned().collect()
 }
 
-fn input(project: Project, selected: &Selected<'_>) -> WheelInput {
+fn input(project: Project, selected: &Selected<'_, WheelFile>) -> WheelInput {
     let wheel = selected.wheel;
     WheelInput {
         project: project.name().to_owned(),
         version: wheel.name.version().clone(),
         file_name: wheel.name.to_string(),
-        sha256: selected.sha256,
+        sha256: selected.file.sha256,
         location: match wheel.address.to_file_path() {
             Some(path) => WheelLocation::Path(path),
             None => WheelLocation::Url(wheel.address.clone()),

@@ -6,6 +6,7 @@ use pep440_rs::Version;
 
 use super::Project;
 use super::select::Reason;
+use crate::digest::Digest;
 use crate::error::{ExitStatus, Explain};
 use crate::resolve::index::IndexError;
 use crate::resolve::version::PythonVersion;
@@ -76,6 +77,18 @@ pub enum PinError {
         /// What would do instead.
         newest: Newest,
     },
+    /// The index proves no version of those asked for that would do otherwise.
+    #[error("{project} {version} {reason}, so `{request}` cannot be chosen there")]
+    NothingProven {
+        /// The project.
+        project: Project,
+        /// What was asked for.
+        request: String,
+        /// The newest such version.
+        version: Version,
+        /// What the index lists of it.
+        reason: Reason,
+    },
     /// A file that is not a wheel.
     #[error("{} is not a wheel", path.display())]
     NotAWheel {
@@ -95,7 +108,7 @@ pub enum PinError {
         project: Project,
     },
     /// An index lists a file as a wheel that it is not.
-    #[error("{file_name} in the package index is not the wheel that its name says")]
+    #[error("the package index lists {file_name}, and that file cannot be used")]
     NotAsListed {
         /// The name that the index lists.
         file_name: String,
@@ -129,6 +142,14 @@ pub enum WheelProblem {
     /// It has no readable `METADATA`, or one without name and version.
     #[error("it has no {0}")]
     Without(&'static str),
+    /// It has another digest than the index lists.
+    #[error("its digest is {found} instead of {listed}")]
+    Digest {
+        /// The digest it has.
+        found: Digest,
+        /// The digest it should have.
+        listed: Digest,
+    },
     /// It belongs to another project.
     #[error("it is a wheel of {0}")]
     Project(String),
@@ -154,6 +175,7 @@ impl Explain for PinError {
             | Self::NoSuchVersion { .. }
             | Self::DoesNotFit { .. }
             | Self::NothingFits { .. }
+            | Self::NothingProven { .. }
             | Self::WheelDoesNotFit { .. } => ExitStatus::Unresolvable,
             Self::NotAWheel { .. } | Self::OtherProject { .. } | Self::NotAsListed { .. } => {
                 ExitStatus::Input
@@ -192,13 +214,11 @@ impl Explain for PinError {
                 join(near, newest_that_fits(*project, newest)).or_else(|| Some(latest(*project)))
             }
             Self::DoesNotFit {
-                reason: Reason::NoDigest,
+                reason: Reason::NoDigest(_),
                 project,
                 ..
-            } => Some(format!(
-                "download the wheel, make sure that it is the right one, and give its path: \
-                 `--{project} FILE.whl`"
-            )),
+            }
+            | Self::NothingProven { project, .. } => Some(verified_by_hand(*project)),
             Self::DoesNotFit {
                 project, newest, ..
             } => newest_that_fits(*project, newest)
@@ -238,6 +258,14 @@ impl Explain for PinError {
             }
         }
     }
+}
+
+/// The way out where an index cannot prove its wheels.
+pub(super) fn verified_by_hand(project: Project) -> String {
+    format!(
+        "download the wheel, make sure that it is the right one, and give its path: \
+         `--{project} FILE.whl`"
+    )
 }
 
 fn latest(project: Project) -> String {

@@ -15,18 +15,18 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::index::IndexWheel;
-use crate::digest::Sha256;
+use crate::digest::{Digest, Sha256};
 
 /// Gets the wheels that an index lists, so that their `METADATA` is read before a plan names them.
 pub trait WheelFiles {
     /// Why a wheel cannot be had, or why no wheel can be chosen.
     type Error: From<PinError>;
 
-    /// The file of `wheel`, which has to have this digest.
+    /// The file of `wheel`, which is on another host and has to have this digest.
     ///
     /// # Errors
     /// When it cannot be fetched, or has another digest.
-    fn get(&self, wheel: &IndexWheel, digest: Sha256) -> Result<WheelFile, Self::Error>;
+    fn get(&self, wheel: &IndexWheel, digest: &Digest) -> Result<WheelFile, Self::Error>;
 }
 
 /// A wheel on this machine.

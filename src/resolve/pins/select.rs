@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
 
-use crate::digest::Sha256;
+use crate::digest::Digest;
 use crate::resolve::index::{IndexWheel, ProjectPage};
 use crate::resolve::requires_python::RequiresPython;
 use crate::resolve::version::PythonVersion;
@@ -23,8 +24,8 @@ pub enum Reason {
     RequiresPython(RequiresPython),
     /// It was yanked (PEP 592); the text says why, or is empty.
     Yanked(String),
-    /// The index does not say its digest.
-    NoDigest,
+    /// The index lists no digest that proves anything; these are the names of those that it lists.
+    NoDigest(Vec<String>),
 }
 
 impl fmt::Display for Reason {
@@ -36,7 +37,13 @@ impl fmt::Display for Reason {
             Self::RequiresPython(requires) => requires.fmt(f),
             Self::Yanked(why) if why.is_empty() => f.write_str("was yanked"),
             Self::Yanked(why) => write!(f, "was yanked ({why})"),
-            Self::NoDigest => f.write_str("has no sha256 in the index"),
+            Self::NoDigest(weak) => {
+                f.write_str("has no sha256, sha384 or sha512 in the index")?;
+                if weak.is_empty() {
+                    return Ok(());
+                }
+                write!(f, ", only {}", printable(&weak.join(", ")))
+            }
         }
     }
 }
@@ -110,12 +117,12 @@ impl Rules {
         self.within.as_ref().is_none_or(|set| set.contains(version))
     }
 
-    fn judge<'p, E>(
+    fn judge<'p, T, E>(
         &self,
         version: &Version,
         wheels: &[&'p IndexWheel],
-        look_into: &mut impl FnMut(&IndexWheel, Sha256) -> Result<LookedInto, E>,
-    ) -> Result<Result<Selected<'p>, Reason>, E> {
+        look_into: &mut impl FnMut(&'p IndexWheel, Place<'p>) -> Result<Result<T, Reason>, E>,
+    ) -> Result<Result<Selected<'p, T>, Reason>, E> {
         if version.any_prerelease() && !self.pre_releases {
             return Ok(Err(Reason::PreRelease));
         }
@@ -123,11 +130,11 @@ impl Rules {
         // The last by name is the one with the highest build tag, or py3 beside py2.py3.
         for wheel in wheels.iter().rev().filter(|wheel| wheel.name.is_none_any()) {
             let judged = match self.judge_listed(wheel) {
-                Ok(digest) => look_into(wheel, digest)?,
+                Ok(place) => look_into(wheel, place)?,
                 Err(because) => Err(because),
             };
             match judged {
-                Ok(sha256) => return Ok(Ok(Selected { wheel, sha256 })),
+                Ok(file) => return Ok(Ok(Selected { wheel, file })),
                 Err(because) => reason = because,
             }
         }
@@ -135,7 +142,7 @@ impl Rules {
     }
 
     /// What the index itself says against a wheel; nothing is fetched for that.
-    fn judge_listed(&self, wheel: &IndexWheel) -> Result<Sha256, Reason> {
+    fn judge_listed<'p>(&self, wheel: &'p IndexWheel) -> Result<Place<'p>, Reason> {
         let requires = wheel.requires_python.as_deref();
         if let Some(requires) = requires.and_then(RequiresPython::read)
             && !requires.admits(self.python)
@@ -150,38 +157,49 @@ impl Rules {
         {
             return Err(Reason::Yanked(printable(why)));
         }
-        wheel.sha256.ok_or(Reason::NoDigest)
+        match (wheel.address.to_file_path(), &wheel.digest) {
+            (Some(path), digest) => Ok(Place::Local(path, digest.as_ref())),
+            (None, Some(digest)) => Ok(Place::Elsewhere(digest)),
+            (None, None) => Err(Reason::NoDigest(wheel.weak_digests.clone())),
+        }
     }
 }
 
-/// The digest of a wheel whose `METADATA` admits the CPython, or what the `METADATA` says against it.
-pub(super) type LookedInto = Result<Sha256, Reason>;
+/// Where a wheel is, and what proves it.
+#[derive(Debug)]
+pub(super) enum Place<'p> {
+    /// On this machine, where nobody else has to be believed; with its digest where that is listed.
+    Local(PathBuf, Option<&'p Digest>),
+    /// On another host.
+    Elsewhere(&'p Digest),
+}
 
 /// A wheel that can be a pin.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Selected<'p> {
+pub(super) struct Selected<'p, T> {
     pub wheel: &'p IndexWheel,
-    pub sha256: Sha256,
+    /// What looking into it gave.
+    pub file: T,
 }
 
 /// What came of looking through a page.
 #[derive(Debug)]
-pub(super) struct Selection<'p> {
-    pub found: Option<Selected<'p>>,
+pub(super) struct Selection<'p, T> {
+    pub found: Option<Selected<'p, T>>,
     /// The newer versions that were asked for as well, newest first.
     pub passed_over: Vec<(Version, Reason)>,
 }
 
-/// The newest wheel of `page` that `rules` and the wheel itself admit. `look_into` is asked about one
-/// wheel after the other, the newest first, and only about those with nothing against them in the index.
+/// The newest wheel of `page` that `rules` and the wheel itself admit. `look_into` says whether the wheel
+/// itself does; it is asked newest first, and not about wheels that the index already rules out.
 ///
 /// # Errors
 /// That of `look_into`.
-pub(super) fn select<'p, E>(
+pub(super) fn select<'p, T, E>(
     page: &'p ProjectPage,
     rules: &Rules,
-    mut look_into: impl FnMut(&IndexWheel, Sha256) -> Result<LookedInto, E>,
-) -> Result<Selection<'p>, E> {
+    mut look_into: impl FnMut(&'p IndexWheel, Place<'p>) -> Result<Result<T, Reason>, E>,
+) -> Result<Selection<'p, T>, E> {
     let mut versions: BTreeMap<&Version, Vec<&IndexWheel>> = BTreeMap::new();
     for wheel in &page.wheels {
         versions
@@ -234,7 +252,7 @@ mod tests {
     use std::convert::Infallible;
 
     use super::{Rules, select};
-    use crate::digest::Sha256;
+    use crate::digest::{Digest, Sha256};
     use crate::resolve::index::{IndexWheel, ProjectPage};
 
     /// `NAME-VERSION-PY [>=3.7] [yanked] [undigested]`.
@@ -253,14 +271,16 @@ mod tests {
         let mut wheel = IndexWheel {
             address: format!("https://h.example/{name}").parse().unwrap(),
             name: name.parse().unwrap(),
-            sha256: Some(Sha256::of(name.as_bytes())),
+            digest: Some(Digest::Sha256(Sha256::of(name.as_bytes()))),
+            weak_digests: Vec::new(),
             requires_python: None,
             yanked: None,
         };
         for word in words {
             match word {
                 "yanked" => wheel.yanked = Some("broken\u{1b}[2J\nmore".to_owned()),
-                "undigested" => wheel.sha256 = None,
+                "undigested" => wheel.digest = None,
+                "md5" => wheel.weak_digests.push(word.to_owned()),
                 requires => wheel.requires_python = Some(requires.to_owned()),
             }
         }
@@ -272,7 +292,7 @@ mod tests {
         "26.3-py3-none-any >=3.10",
         "24.2-py3-none-linux_x86_64 >=3.6",
         "24.1-py3-none-any yanked",
-        "24.0.1-py3-none-any undigested",
+        "24.0.1-py3-none-any undigested md5",
         "24.0-py3-none-any >=3.7",
         "20.3.4-py2.py3-none-any >=2.7,!=3.0.*",
         "20.3b1-py2.py3-none-any",
@@ -281,7 +301,7 @@ mod tests {
     /// What is chosen, and why newer ones are not.
     fn chosen(rules: &Rules) -> (Option<String>, Vec<String>) {
         let page = page(&PIPS);
-        let Ok(selection) = select(&page, rules, |_, digest| Ok::<_, Infallible>(Ok(digest)));
+        let Ok(selection) = select(&page, rules, |_, _| Ok::<_, Infallible>(Ok(())));
         (
             selection
                 .found
@@ -313,7 +333,7 @@ mod tests {
                 "26.3 needs Python 3.10 or later",
                 "24.2 has no wheel for every platform",
                 "24.1 was yanked (broken[2J)",
-                "24.0.1 has no sha256 in the index",
+                "24.0.1 has no sha256, sha384 or sha512 in the index, only md5",
             ]
         );
         let (found, passed_over) = chosen(&Rules::latest("2.7.18".parse().unwrap()));

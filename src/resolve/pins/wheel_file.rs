@@ -1,11 +1,11 @@
 //! What a wheel says of itself: its project, its version, and whether that CPython may use it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::{PinError, WheelProblem};
 use super::select::{Reason, printable};
 use super::{Project, WheelFile};
-use crate::digest::Sha256;
+use crate::digest::{Digest, Sha256};
 use crate::resolve::plan::{WheelInput, WheelLocation};
 use crate::resolve::requires_python::RequiresPython;
 use crate::resolve::version::PythonVersion;
@@ -62,6 +62,36 @@ pub(super) fn look_into(
         sha256: file.sha256,
         location: WheelLocation::Path(path.to_owned()),
     })
+}
+
+/// A wheel that an index lists and that is on this machine.
+///
+/// # Errors
+/// [`PinError::NotAsListed`] when it cannot be read, or has another digest than the listed one.
+pub(super) fn on_this_machine(
+    path: PathBuf,
+    listed: Option<&Digest>,
+    name: &WheelName,
+) -> Result<WheelFile, PinError> {
+    let read = || -> Result<Sha256, WheelProblem> {
+        if let Some(listed) = listed {
+            let found = listed.same_of_file(&path)?;
+            if found != *listed {
+                return Err(WheelProblem::Digest {
+                    found,
+                    listed: listed.clone(),
+                });
+            }
+        }
+        Ok(Sha256::of_file(&path)?)
+    };
+    match read() {
+        Ok(sha256) => Ok(WheelFile { path, sha256 }),
+        Err(source) => Err(PinError::NotAsListed {
+            file_name: name.to_string(),
+            source,
+        }),
+    }
 }
 
 /// Whether the `METADATA` of a file that an index lists as `name` admits that CPython.

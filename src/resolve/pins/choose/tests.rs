@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use super::{Chooser, Pin, PinError, Pins};
-use crate::digest::Sha256;
+use crate::digest::{Digest, Sha256};
 use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain as _};
 use crate::fetch::Network;
@@ -63,7 +63,7 @@ impl Files {
 impl WheelFiles for Files {
     type Error = PinError;
 
-    fn get(&self, wheel: &IndexWheel, sha256: Sha256) -> Result<WheelFile, PinError> {
+    fn get(&self, wheel: &IndexWheel, _: &Digest) -> Result<WheelFile, PinError> {
         let name = wheel.name.to_string();
         let given = self.metadata.iter().find(|(file, _)| *file == name);
         let right = format!("Name: pip\nVersion: {}\n", wheel.name.version());
@@ -81,6 +81,7 @@ impl WheelFiles for Files {
         zip.write_all(text.as_bytes()).unwrap();
         zip.finish().unwrap();
         self.asked.borrow_mut().push(name);
+        let sha256 = Sha256::of_file(&path).unwrap();
         Ok(WheelFile { path, sha256 })
     }
 }
@@ -220,7 +221,10 @@ fn what_does_not_fit_says_why_and_what_would() {
         "the nearest is 27.0b1; the newest pip that fits is 26.3"
     );
     let (message, hint, _) = refused("3.9.2", "22.0", "bundled");
-    assert_eq!(message, "pip 22.0 has no sha256 in the index");
+    assert_eq!(
+        message,
+        "pip 22.0 has no sha256, sha384 or sha512 in the index"
+    );
     assert!(hint.contains("--pip FILE.whl"), "{hint}");
     assert_eq!(
         refused("3.9.2", "0.2", "bundled").0,
@@ -395,11 +399,37 @@ fn a_wheel_of_an_index_that_is_not_what_its_name_says_is_refused() {
             assert!(
                 error
                     .to_string()
-                    .starts_with("pip-26.3-py3-none-any.whl in the package index")
+                    .contains("lists pip-26.3-py3-none-any.whl")
             );
             assert!(crate::error::chain(&error).ends_with(why), "{error:?}");
             assert_eq!(error.exit_status(), ExitStatus::Input);
             assert!(error.hint().is_some());
         }
     }
+}
+
+#[test]
+fn an_index_without_a_digest_that_proves_anything_is_named_with_the_way_out() {
+    let page = bare_page(&BARE[..1]).replace("sha256", "md5");
+    for pip in ["latest", ">24"] {
+        let error = choose_from(&page, pip, &[]).0.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "pip 26.3 has no sha256, sha384 or sha512 in the index, only md5, so `{pip}` \
+                 cannot be chosen there"
+            )
+        );
+        assert!(error.hint().unwrap().contains("`--pip FILE.whl`"));
+        assert_eq!(error.exit_status(), ExitStatus::Unresolvable);
+    }
+    // An older one that is proven is chosen, with a warning.
+    let (chosen, said, asked) = choose_from(&(page + &bare_page(&BARE[4..])), "latest", &[]);
+    assert_eq!(chosen.unwrap(), BARE[4]);
+    assert!(
+        said[1].starts_with("warn: pip 26.3 has no sha256"),
+        "{said:?}"
+    );
+    assert!(said[1].contains("`--pip FILE.whl`"), "{said:?}");
+    assert_eq!(asked, [BARE[4]]);
 }
