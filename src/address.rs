@@ -92,6 +92,12 @@ impl Address {
         (!last.is_empty()).then(|| percent_decode(last))
     }
 
+    /// The `file://` address of an absolute path.
+    #[must_use]
+    pub fn of_path(path: &std::path::Path) -> Option<Self> {
+        Url::from_file_path(path).ok().map(Self)
+    }
+
     /// The local path, when this is a `file://` address.
     #[must_use]
     pub fn to_file_path(&self) -> Option<std::path::PathBuf> {
@@ -129,6 +135,10 @@ fn checked(url: Result<Url, url::ParseError>, text: &str) -> Result<Address, Inv
         reason,
     };
     let url = url.map_err(|error| invalid(error.to_string()))?;
+    // The parser would leave out line ends, and make one address of two.
+    if text.trim().contains(char::is_whitespace) {
+        return Err(invalid("it holds white space".to_owned()));
+    }
     match url.scheme() {
         "http" | "https" | "file" => Ok(Address(url)),
         scheme => Err(invalid(format!("`{scheme}:` is not http, https or file"))),

@@ -63,6 +63,17 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
+    /// The variables whose names begin with `prefix`: the rest of each name, and the value.
+    pub fn variables_with<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a std::ffi::OsStr)> {
+        self.variables.iter().filter_map(move |(name, value)| {
+            let rest = name.to_str()?.strip_prefix(prefix)?;
+            Some((rest, value.as_os_str()))
+        })
+    }
+
     /// The person's home directory, from `HOME`.
     #[must_use]
     pub fn home(&self) -> Option<&Path> {
@@ -94,6 +105,15 @@ impl Environment {
             }
         }
         clean
+    }
+
+    /// A path as pip reads it, where `~` is the home folder.
+    #[must_use]
+    pub fn expanded(&self, path: &str) -> PathBuf {
+        match (path.strip_prefix("~/"), self.home()) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => self.absolute(Path::new(path)),
+        }
     }
 
     /// The full path of a program, looked up in `PATH` as a shell would.

@@ -80,8 +80,7 @@ impl<'a> Session<'a> {
     ) -> Result<Self, Error> {
         let index_settings = IndexSettings::of(index_url, environment, &SystemRoot::default())
             .map_err(resolve::Error::from)?;
-        let http = Http::new(environment, index_settings.certificates.clone())
-            .map_err(resolve::Error::from)?;
+        let http = Http::new(environment, &index_settings.client).map_err(resolve::Error::from)?;
         let python_org = PythonOrg::of(environment).map_err(resolve::Error::from)?;
         Ok(Self {
             store: Store::of(environment),
@@ -179,8 +178,10 @@ impl<'a> Session<'a> {
             "package index: {} ({})",
             self.index_settings.address, self.index_settings.named_by
         ));
-        for setting in &self.index_settings.not_used {
-            self.reporter.detail(setting);
+        if [pip, setuptools].into_iter().any(PinRequest::needs_index) {
+            for warning in &self.index_settings.warnings {
+                self.reporter.warn(warning);
+            }
         }
         let index = Index::new(&self.index_settings, &self.http, &self.store, self.network);
         let chooser = Chooser {

@@ -23,10 +23,12 @@ const MOST_REDIRECTS: usize = 10;
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// No answer: name resolution, connection, TLS, time-out, redirects.
-    #[error("{address} cannot be reached")]
+    #[error("{address} cannot be reached{}", proxy.as_deref().map(NamedProxy::shown).unwrap_or_default())]
     Unreachable {
         /// What was asked.
         address: Address,
+        /// pip's proxy, where one is configured.
+        proxy: Option<Box<NamedProxy>>,
         /// What the client says, without the address.
         source: Transport,
     },
@@ -57,8 +59,13 @@ pub enum HttpError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// One of the proxy variables does not hold a proxy's address.
-    #[error("HTTP_PROXY, HTTPS_PROXY or ALL_PROXY is not the address of a proxy")]
-    Proxy(#[source] reqwest::Error),
+    #[error("{named_by} is not the address of a proxy")]
+    Proxy {
+        /// The variables or the option.
+        named_by: String,
+        /// What is wrong with it.
+        source: reqwest::Error,
+    },
     /// The client itself cannot be set up, mostly for want of certificates.
     #[error(
         "no HTTPS client can be set up; the system's certificates come with the package ca-certificates, or SSL_CERT_FILE names a bundle"
@@ -140,9 +147,36 @@ impl HttpError {
                     || status.is_server_error()
             }
             Self::Broken { .. } => true,
-            Self::Certificates { .. } | Self::Proxy(_) | Self::Setup(_) => false,
+            Self::Certificates { .. } | Self::Proxy { .. } | Self::Setup(_) => false,
         }
     }
+}
+
+/// A proxy, and who named it.
+#[derive(Debug, Clone)]
+pub struct NamedProxy {
+    /// Where it is, maybe with a user and a password.
+    pub address: Address,
+    /// The option and its file, or the variable.
+    pub named_by: String,
+}
+
+impl NamedProxy {
+    /// For the end of a sentence.
+    fn shown(&self) -> String {
+        format!(" through the proxy {} ({})", self.address, self.named_by)
+    }
+}
+
+/// How pip is configured to ask other hosts.
+#[derive(Debug, Clone, Default)]
+pub struct ClientSettings {
+    /// `cert`: a bundle of certificates, to be trusted beside the system's.
+    pub certificates: Option<PathBuf>,
+    /// `proxy`: for all hosts, in place of those that the environment names.
+    pub proxy: Option<NamedProxy>,
+    /// `timeout`, in seconds.
+    pub timeout: Option<String>,
 }
 
 /// The client that all requests go through.
@@ -153,6 +187,7 @@ pub struct Http {
     /// another digest.
     files: OnceLock<Client>,
     proxies: Vec<Proxy>,
+    pip_proxy: Option<NamedProxy>,
     certificates: Vec<reqwest::Certificate>,
     netrc: Option<netrc::Netrc>,
     /// How long nothing may come.
@@ -160,32 +195,33 @@ pub struct Http {
 }
 
 impl Http {
-    /// A client for this environment: proxies from `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
-    /// `NO_PROXY` (in capitals or not), certificates from
-    /// `PIP_CERT` (or `extra_certificates`, pip's `cert` setting), `SSL_CERT_FILE` and the system,
-    /// passwords from `NETRC` or `~/.netrc`, seconds until a silent host is given up from
-    /// `PIP_DEFAULT_TIMEOUT`.
+    /// A client for this environment: the proxy of pip's configuration, or else proxies from
+    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (in capitals or not), certificates from
+    /// `PIP_CERT` or pip's configuration, `SSL_CERT_FILE` and the system, passwords from `NETRC` or
+    /// `~/.netrc`, seconds until a silent host is given up from `PIP_DEFAULT_TIMEOUT` or pip's
+    /// configuration.
     ///
     /// # Errors
     /// [`HttpError::Certificates`] and [`HttpError::Proxy`].
-    pub fn new(
-        environment: &Environment,
-        extra_certificates: Option<PathBuf>,
-    ) -> Result<Self, HttpError> {
-        let proxies = proxies(environment)?;
+    pub fn new(environment: &Environment, pip: &ClientSettings) -> Result<Self, HttpError> {
+        let proxies = match &pip.proxy {
+            Some(proxy) => vec![all_through(proxy)?],
+            None => proxies(environment)?,
+        };
         let pip_cert = environment.variable_os("PIP_CERT").map(PathBuf::from);
         let certificates = pip_cert
-            .or(extra_certificates)
+            .or(pip.certificates.clone())
             .map(read_certificates)
             .transpose()?
             .unwrap_or_default();
         Ok(Self {
             proxies,
+            pip_proxy: pip.proxy.clone(),
             certificates,
             texts: OnceLock::new(),
             files: OnceLock::new(),
             netrc: read_netrc(environment),
-            patience: patience(environment),
+            patience: patience(environment, pip.timeout.as_deref()),
         })
     }
 
@@ -261,6 +297,7 @@ impl Http {
             .send()
             .map_err(|source| HttpError::Unreachable {
                 address: address.clone(),
+                proxy: self.pip_proxy.clone().map(Box::new),
                 // The error's own text would show the address, and with it what it may hold.
                 source: Transport(source.without_url()),
             })?;
@@ -315,9 +352,9 @@ fn client_builder(patience: Duration) -> ClientBuilder {
 
 /// `PIP_DEFAULT_TIMEOUT`, as pip reads it: seconds, 0 for what pip calls no timeout, which here is a
 /// long one: a build host that hangs is worse than one that fails.
-fn patience(environment: &Environment) -> Duration {
+fn patience(environment: &Environment, configured: Option<&str>) -> Duration {
     const LONGEST: Duration = Duration::from_secs(600);
-    let seconds = environment.variable("PIP_DEFAULT_TIMEOUT");
+    let seconds = environment.variable("PIP_DEFAULT_TIMEOUT").or(configured);
     match seconds.and_then(|text| text.trim().parse::<f64>().ok()) {
         Some(seconds) if seconds > 0.0 => {
             Duration::try_from_secs_f64(seconds).map_or(LONGEST, |wanted| wanted.min(LONGEST))
@@ -346,13 +383,26 @@ fn proxies(environment: &Environment) -> Result<Vec<Proxy>, HttpError> {
     named
         .into_iter()
         .flatten()
-        .map(|proxy| Ok(proxy.map_err(proxy_error)?.no_proxy(exceptions.clone())))
+        .map(|proxy| {
+            let named_by = || "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY".to_owned();
+            let proxy = proxy.map_err(|error| proxy_error(named_by(), error))?;
+            Ok(proxy.no_proxy(exceptions.clone()))
+        })
         .collect()
 }
 
+/// pip sends everything through the proxy that it is configured with, whatever `NO_PROXY` says.
+fn all_through(proxy: &NamedProxy) -> Result<Proxy, HttpError> {
+    Proxy::all(proxy.address.secret_url().as_str())
+        .map_err(|error| proxy_error(proxy.named_by.clone(), error))
+}
+
 /// The address of a proxy may hold a password.
-fn proxy_error(error: reqwest::Error) -> HttpError {
-    HttpError::Proxy(error.without_url())
+fn proxy_error(named_by: String, error: reqwest::Error) -> HttpError {
+    HttpError::Proxy {
+        named_by,
+        source: error.without_url(),
+    }
 }
 
 fn decoded(text: &str) -> String {
@@ -386,13 +436,13 @@ fn read_netrc(environment: &Environment) -> Option<netrc::Netrc> {
 mod tests {
     use std::path::Path;
 
-    use super::{Http, HttpError};
+    use super::{ClientSettings, Http, HttpError};
     use crate::environment::Environment;
     use crate::fetch::testing::{Reply, Server};
 
     fn with(variables: &[(&str, &str)]) -> Result<Http, HttpError> {
         let environment = Environment::with_variables(Path::new("/"), variables.iter().copied());
-        Http::new(&environment, None)
+        Http::new(&environment, &ClientSettings::default())
     }
 
     #[test]

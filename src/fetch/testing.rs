@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use crate::address::Address;
 use crate::environment::Environment;
-use crate::fetch::http::Http;
+use crate::fetch::http::{ClientSettings, Http};
 use crate::progress::{Phase, Reporter, Unit};
 
 /// One request, as far as tests ask about it.
@@ -146,7 +146,7 @@ pub fn client() -> &'static Http {
     static CLIENT: LazyLock<Http> = LazyLock::new(|| {
         let environment =
             Environment::with_variables(std::path::Path::new("/"), [] as [(&str, &str); 0]);
-        Http::new(&environment, None).unwrap()
+        Http::new(&environment, &ClientSettings::default()).unwrap()
     });
     &CLIENT
 }

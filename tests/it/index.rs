@@ -322,6 +322,139 @@ fn a_proxy_is_asked_unless_the_host_is_exempt() {
 }
 
 #[test]
+fn a_file_that_pip_refuses_stops_before_any_index_is_asked() {
+    let url = Server::start();
+    for (text, line) in [
+        ("index-url = http://me:SECRET@h.example/\n", "line 1"),
+        ("\u{feff}[global]\nno-index = true\n", "line 1"),
+        ("[global]\nno-index = true\nno-index = true\n", "line 3"),
+        ("[global]\nno-index\n", "line 2"),
+    ] {
+        let mut scene = Scene::new();
+        scene.context.set("PIP_INDEX_URL", url.url("/simple/"));
+        let text = text.replace("SECRET", SECRET);
+        scene.context.write("home/.config/pip/pip.conf", text);
+        planned(&scene, "latest")
+            .exits(2)
+            .has_one_error_with_a_hint()
+            .never_says(SECRET)
+            .says(["home/.config/pip/pip.conf", line]);
+    }
+    assert!(url.requests().is_empty());
+}
+
+#[test]
+fn no_index_leaves_files_and_find_links() {
+    let mut scene = Scene::new();
+    let conf = scene
+        .context
+        .write("pip.conf", "[global]\nno-index = true\n");
+    scene.context.set("PIP_CONFIG_FILE", conf);
+    let url = scene.server.url("/simple/");
+    for arguments in [
+        &["--pip", "latest"][..],
+        &["--pip", "24.0", "--index-url", &url],
+    ] {
+        scene
+            .build(&[&["--dry-run"], arguments].concat())
+            .exits(3)
+            .has_one_error_with_a_hint()
+            .says(["no-index in ", "pip.conf", "PIP_NO_INDEX=0"]);
+    }
+    let wheel = Wheel::pip("24.5");
+    let file = scene
+        .context
+        .write(&format!("wheels/{}", wheel.file_name()), wheel.bytes());
+    let text = format!("sha256 = \"{}\"", wheel.sha256());
+    let outcome = planned(&scene, &file.display().to_string()).success();
+    assert!(outcome.stdout.contains(&text), "{outcome}");
+    scene
+        .context
+        .set("PIP_FIND_LINKS", scene.context.path("wheels"));
+    let outcome = planned(&scene, "latest").success();
+    assert!(outcome.stdout.contains(&text), "{outcome}");
+    scene.build(&["--pip", "latest"]).success();
+    assert_eq!(scene.venv_pip(&scene.prefix()), "24.5");
+    assert!(scene.server.requests().is_empty());
+}
+
+#[test]
+fn the_proxy_of_pip_is_asked_and_named_without_its_password() {
+    let proxy = Server::start();
+    let wheel = Wheel::pip("24.6");
+    let page = format!(
+        "<a href=\"/f/{0}#sha256={1}\">{0}</a>",
+        wheel.file_name(),
+        wheel.sha256()
+    );
+    let host = "http://index.invalid";
+    proxy.put(
+        &format!("{host}/simple/pip/"),
+        Answer::text("text/html", page),
+    );
+    proxy.put(
+        &format!("{host}/f/{}", wheel.file_name()),
+        Answer::bytes(wheel.bytes()),
+    );
+    let mut scene = Scene::new();
+    scene
+        .context
+        .set("PIP_INDEX_URL", format!("{host}/simple/"));
+    let login = proxy.url_with_login(&format!("me:{SECRET}"), "/");
+    scene.context.write(
+        "home/.config/pip/pip.conf",
+        format!("[global]\nproxy = {login}\n"),
+    );
+    let outcome = planned(&scene, "latest").success().never_says(SECRET);
+    assert!(outcome.stdout.contains("pip-24.6-"), "{outcome}");
+    let asked = proxy.requests();
+    assert_eq!(asked.len(), 2);
+    assert!(asked[0].header("proxy-authorization").is_some());
+
+    scene
+        .context
+        .set("PIP_PROXY", format!("me:{SECRET}@127.0.0.1:1"));
+    planned(&scene, "latest")
+        .exits(4)
+        .has_one_error_with_a_hint()
+        .never_says(SECRET)
+        .says(["through the proxy http://127.0.0.1:1/ (PIP_PROXY)"]);
+}
+
+#[test]
+fn a_restriction_of_pip_is_honoured_or_refused() {
+    let mut scene = Scene::new();
+    let constraints = scene.context.write("c.txt", "pip<24\n");
+    scene.context.set("PIP_CONSTRAINT", constraints);
+    let outcome = planned(&scene, "latest").success();
+    assert!(outcome.stdout.contains("pip-23.3.2-"), "{outcome}");
+    planned(&scene, "24.0")
+        .exits(3)
+        .has_one_error_with_a_hint()
+        .says(["24.0 is ruled out by PIP_CONSTRAINT"]);
+    scene.context.unset("PIP_CONSTRAINT");
+    for variable in [
+        "PIP_REQUIRE_HASHES",
+        "PIP_NO_BINARY",
+        "PIP_UPLOADED_PRIOR_TO",
+    ] {
+        let value = if variable == "PIP_NO_BINARY" {
+            ":all:"
+        } else {
+            "1"
+        };
+        scene.context.set(variable, value);
+        planned(&scene, "latest")
+            .exits(3)
+            .has_one_error_with_a_hint()
+            .says([variable]);
+        scene.context.unset(variable);
+    }
+    scene.context.set("PIP_ONLY_FINAL", ":all:");
+    planned(&scene, "24.1b1").exits(3).says(["PIP_ONLY_FINAL"]);
+}
+
+#[test]
 fn settings_of_pip_that_make_no_sense_are_named() {
     let mut scene = Scene::new();
     let missing = scene.context.path("no-such.pem");

@@ -32,8 +32,13 @@ pub(super) struct Kept<P = ProjectPage> {
     pub page: P,
 }
 
-/// Keeps `page` as the answer of `address`, in place of an earlier one.
-pub(super) fn save(store: &Store, address: &Address, page: &ProjectPage) -> io::Result<()> {
+/// Keeps `page` as what `address` answered of `project`, in place of an earlier answer.
+pub(super) fn save(
+    store: &Store,
+    address: &Address,
+    project: &str,
+    page: &ProjectPage,
+) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = store.folder(FOLDER)?;
     let mut scratch = store.scratch_file()?;
@@ -49,7 +54,7 @@ pub(super) fn save(store: &Store, address: &Address, page: &ProjectPage) -> io::
     let mode = std::fs::Permissions::from_mode(0o644);
     scratch.as_file().set_permissions(mode)?;
     scratch.as_file().sync_all()?;
-    scratch.persist(folder.join(name(address)))?;
+    scratch.persist(folder.join(name(address, project)))?;
     Ok(())
 }
 
@@ -62,9 +67,13 @@ pub(super) struct Spoilt {
     pub source: io::Error,
 }
 
-/// The last answer of `address`.
-pub(super) fn load(store: &Store, address: &Address) -> Result<Option<Kept>, Spoilt> {
-    let path = store.root().join(FOLDER).join(name(address));
+/// The last answer of `address`, reduced to what it says of `project`.
+pub(super) fn load(
+    store: &Store,
+    address: &Address,
+    project: &str,
+) -> Result<Option<Kept>, Spoilt> {
+    let path = store.root().join(FOLDER).join(name(address, project));
     match read(&path, address) {
         Ok(kept) => Ok(Some(kept)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -89,7 +98,8 @@ fn read(path: &Path, address: &Address) -> io::Result<Kept> {
     Ok(kept)
 }
 
-/// The name holds the address without its password, so that another password finds the same.
-fn name(address: &Address) -> String {
-    format!("{}.json", Sha256::of(address.to_string().as_bytes()))
+/// The name is made of the address without its password, so that another password finds the same.
+fn name(address: &Address, project: &str) -> String {
+    let key = format!("{project} {address}");
+    format!("{}.json", Sha256::of(key.as_bytes()))
 }

@@ -48,16 +48,21 @@ fn listed(tag: &StartTag<()>, href: &str) -> ListedFile {
     ListedFile {
         reference: reference.to_owned(),
         file_name: None,
-        hashes: fragment
-            .split('&')
-            .filter_map(|part| part.split_once('='))
-            // What pip's older versions wrote there about sdists.
-            .filter(|(name, _)| !matches!(*name, "egg" | "subdirectory"))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
+        hashes: hashes(fragment),
         requires_python: attribute(tag, b"data-requires-python"),
         yanked: attribute(tag, b"data-yanked"),
     }
+}
+
+/// The digests in a fragment such as `sha256=…`.
+pub(super) fn hashes(fragment: &str) -> Vec<(String, String)> {
+    fragment
+        .split('&')
+        .filter_map(|part| part.split_once('='))
+        // What older links say there about sdists.
+        .filter(|(name, _)| !matches!(*name, "egg" | "subdirectory"))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 fn attribute(tag: &StartTag<()>, name: &[u8]) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use super::{Index, IndexSettings};
 use crate::fetch::Network;
-use crate::fetch::http::Http;
+use crate::fetch::http::{ClientSettings, Http};
 use crate::fetch::testing::{Reply, Server};
 use crate::store::Store;
 
@@ -55,20 +55,20 @@ impl Bench {
         );
         Self {
             store: Store::at(folder.path().join("cache")),
-            http: Http::new(&environment, None).unwrap(),
+            http: Http::new(&environment, &ClientSettings::default()).unwrap(),
             folder,
         }
     }
 
     /// The index at `address`, which is asked again without a pause.
     pub fn index(&self, address: &str, network: Network) -> Index<'_> {
-        let settings = IndexSettings {
-            address: address.parse().unwrap(),
-            named_by: "test".to_owned(),
-            certificates: None,
-            not_used: Vec::new(),
-        };
-        let mut index = Index::new(&settings, &self.http, &self.store, network);
+        let settings = IndexSettings::new(address.parse().unwrap(), "test".to_owned());
+        self.index_with(Box::leak(Box::new(settings)), network)
+    }
+
+    /// The same with these settings.
+    pub fn index_with<'a>(&'a self, settings: &'a IndexSettings, network: Network) -> Index<'a> {
+        let mut index = Index::new(settings, &self.http, &self.store, network);
         index.pauses = &[std::time::Duration::ZERO; 3];
         index
     }

@@ -1,19 +1,25 @@
 //! The package index: asks which wheels of a project there are (the Simple API: PEP 503, PEP 691).
 
 mod cache;
+mod find_links;
 mod html;
+mod ini;
 mod json;
 pub mod page;
 mod pip_config;
+mod restrictions;
 mod settings;
 
 use std::io::{self, Read};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use find_links::FindLinks;
+pub use ini::Problem;
 pub use page::{IndexWheel, ProjectPage};
 pub use pip_config::{InvalidPipConfig, SystemRoot};
 use reqwest::{StatusCode, header};
+pub use restrictions::{Limit, Refusal, Restrictions};
 pub use settings::{IndexSettings, IndexSettingsError};
 
 use self::page::PageBuilder;
@@ -45,9 +51,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The largest pages known are a tenth of this, in bytes.
 const LARGEST_PAGE: u64 = 64 << 20;
 
-/// One package index.
+/// One package index, and what pip is configured to use beside it or instead of it.
 pub struct Index<'a> {
-    address: Address,
+    settings: &'a IndexSettings,
     http: &'a Http,
     store: &'a Store,
     network: Network,
@@ -88,6 +94,22 @@ pub enum IndexError {
         project: String,
         /// What reading gave; names the file.
         source: io::Error,
+    },
+    /// pip's `no-index`, and there is nothing else to look for wheels in.
+    #[error("no package index may be asked about {project}: {named_by} says so")]
+    NoIndex {
+        /// The project.
+        project: String,
+        /// The option and its file, or the variable.
+        named_by: String,
+    },
+    /// A restriction that pybuild cannot honour otherwise.
+    #[error("no wheel of {project} can be taken from a package index: {} {}", refusal.named_by, refusal.demand)]
+    Refused {
+        /// The project.
+        project: String,
+        /// The restriction.
+        refusal: Box<Refusal>,
     },
     /// `--offline`, and the index was not asked about the project before.
     #[error(
@@ -137,7 +159,9 @@ pub enum PageProblem {
 impl Explain for IndexError {
     fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::NoSuchProject { .. } => ExitStatus::Unresolvable,
+            Self::NoSuchProject { .. } | Self::NoIndex { .. } | Self::Refused { .. } => {
+                ExitStatus::Unresolvable
+            }
             _ => ExitStatus::Input,
         }
     }
@@ -164,6 +188,14 @@ impl Explain for IndexError {
             Self::File { .. } => "a package index in a folder has a page PROJECT/index.html for \
                                   each project"
                 .to_owned(),
+            Self::NoIndex { project, .. } => format!(
+                "give the path of a {project} wheel, name a folder of wheels with PIP_FIND_LINKS, or \
+                 allow the index for this run with PIP_NO_INDEX=0"
+            ),
+            Self::Refused { project, .. } => format!(
+                "give the path of a {project} wheel that you verified, or leave that setting out for \
+                 this run"
+            ),
             Self::NotKept { project, .. } | Self::Spoilt { project, .. } => {
                 format!("run once without --offline, or give the path of a {project} wheel")
             }
@@ -187,13 +219,13 @@ impl<'a> Index<'a> {
     /// `network` is not to be used.
     #[must_use]
     pub fn new(
-        settings: &IndexSettings,
+        settings: &'a IndexSettings,
         http: &'a Http,
         store: &'a Store,
         network: Network,
     ) -> Self {
         Self {
-            address: settings.address.clone(),
+            settings,
             http,
             store,
             network,
@@ -201,26 +233,91 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// The index's address.
+    /// What pip's configuration rules out.
     #[must_use]
-    pub fn address(&self) -> &Address {
-        &self.address
+    pub fn restrictions(&self) -> &'a Restrictions {
+        &self.settings.restrictions
     }
 
-    /// What the index has of `project`.
+    /// What the index has of `project`, and the places of pip's `find-links`. One of those that cannot
+    /// be read is reported and passed over, as pip does.
     ///
     /// # Errors
     /// [`IndexError`]. Reasons that may pass are waited for, some seconds in all.
     pub fn page(&self, project: &str, reporter: &dyn Reporter) -> Result<ProjectPage, IndexError> {
         let project = normalised(project);
-        let address = self.address.with_segment(&project).as_folder();
-        if let Some(folder) = address.to_file_path() {
-            return self.read_local(&project, &address, &folder);
+        if let Some(refusal) = self.settings.restrictions.refusal(&project) {
+            let refusal = Box::new(refusal);
+            return Err(IndexError::Refused { project, refusal });
         }
+        let mut page = ProjectPage::default();
+        for place in &self.settings.find_links {
+            match self.linked(&project, place, reporter) {
+                Ok(linked) => page.extend(linked),
+                Err(error) => reporter.warn(&crate::error::chain(&error)),
+            }
+        }
+        match &self.settings.no_index {
+            Some(named_by) if page == ProjectPage::default() => Err(IndexError::NoIndex {
+                project,
+                named_by: named_by.clone(),
+            }),
+            Some(_) => Ok(page),
+            None => {
+                let address = self.settings.address.with_segment(&project).as_folder();
+                page.extend(self.listed(&project, &address, reporter)?);
+                Ok(page)
+            }
+        }
+    }
+
+    fn linked(
+        &self,
+        project: &str,
+        place: &FindLinks,
+        reporter: &dyn Reporter,
+    ) -> Result<ProjectPage, IndexError> {
+        match place {
+            FindLinks::Path(path) => find_links::read_path(project, path),
+            FindLinks::Address(address) => match find_links::direct(project, address) {
+                Some(page) => Ok(page),
+                None => self.answered(project, address, address, reporter),
+            },
+        }
+    }
+
+    /// The index's own page of a project.
+    fn listed(
+        &self,
+        project: &str,
+        address: &Address,
+        reporter: &dyn Reporter,
+    ) -> Result<ProjectPage, IndexError> {
+        match address.to_file_path() {
+            Some(folder) => self.read_local(project, address, &folder),
+            None => self.answered(project, address, &self.settings.address, reporter),
+        }
+    }
+
+    /// The page at an address, or its earlier answer. The user and password of `login` hold for the
+    /// files of its host too.
+    fn answered(
+        &self,
+        project: &str,
+        address: &Address,
+        login: &Address,
+        reporter: &dyn Reporter,
+    ) -> Result<ProjectPage, IndexError> {
         if self.network == Network::Offline {
-            let kept = match cache::load(self.store, &address) {
+            let project = project.to_owned();
+            let kept = match cache::load(self.store, address, &project) {
                 Ok(Some(kept)) => kept,
-                Ok(None) => return Err(IndexError::NotKept { project, address }),
+                Ok(None) => {
+                    return Err(IndexError::NotKept {
+                        project,
+                        address: address.clone(),
+                    });
+                }
                 Err(cache::Spoilt { path, source }) => {
                     return Err(IndexError::Spoilt {
                         project,
@@ -235,8 +332,8 @@ impl<'a> Index<'a> {
             ));
             return Ok(kept.page);
         }
-        let page = self.ask(&project, &address, reporter)?;
-        if let Err(error) = cache::save(self.store, &address, &page) {
+        let page = self.ask(project, address, login, reporter)?;
+        if let Err(error) = cache::save(self.store, address, project, &page) {
             // The answer is there: that it cannot be kept is no reason to stop here.
             reporter.detail(&format!("the answer of {address} is not kept: {error}"));
         }
@@ -247,12 +344,13 @@ impl<'a> Index<'a> {
         &self,
         project: &str,
         address: &Address,
+        login: &Address,
         reporter: &dyn Reporter,
     ) -> Result<ProjectPage, IndexError> {
         let started = Instant::now();
         let mut pauses = self.pauses.iter();
         loop {
-            let error = match self.ask_once(project, address) {
+            let error = match self.ask_once(project, address, login) {
                 Err(IndexError::Http { source, .. }) if source.is_passing() => source,
                 done => return done,
             };
@@ -275,7 +373,12 @@ impl<'a> Index<'a> {
         }
     }
 
-    fn ask_once(&self, project: &str, address: &Address) -> Result<ProjectPage, IndexError> {
+    fn ask_once(
+        &self,
+        project: &str,
+        address: &Address,
+        login: &Address,
+    ) -> Result<ProjectPage, IndexError> {
         let failed = |source| IndexError::Http {
             project: project.to_owned(),
             source: Box::new(source),
@@ -304,7 +407,7 @@ impl<'a> Index<'a> {
             .as_str()
             .parse()
             .unwrap_or_else(|_| address.clone());
-        let builder = PageBuilder::new(project, &self.address, base.clone());
+        let builder = PageBuilder::new(project, login, base.clone());
         read_page(response, &content_type, builder).map_err(|error| match error {
             Unread::Broken(source) => failed(HttpError::Broken {
                 address: base,
@@ -329,7 +432,7 @@ impl<'a> Index<'a> {
             source,
         };
         let file = fs_err::File::open(folder.join("index.html")).map_err(failed)?;
-        let builder = PageBuilder::new(project, &self.address, address.clone());
+        let builder = PageBuilder::new(project, &self.settings.address, address.clone());
         read_page(file, "text/html", builder).map_err(|error| match error {
             Unread::Broken(source) => failed(source),
             Unread::NotAPage(source) => IndexError::NotAPage {

@@ -12,13 +12,26 @@ use crate::resolve::wheel_name::{WheelName, normalised};
 /// The wheels of one project that an index has, and the versions that it has without a wheel.
 ///
 /// Serialised, as it is in the cache, it holds no user and no password: [`Address`] leaves them out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProjectPage {
     /// The wheels, sorted by file name.
     pub wheels: Vec<IndexWheel>,
     /// The versions of files that are not wheels, as far as their names say one.
     #[serde(with = "versions_as_text")]
     pub other_versions: BTreeSet<Version>,
+}
+
+impl ProjectPage {
+    /// Adds what another page lists. Of two wheels with the same name, one on this machine comes last,
+    /// which is the one that is taken.
+    pub fn extend(&mut self, other: Self) {
+        self.wheels.extend(other.wheels);
+        self.wheels.sort_by_cached_key(|wheel| {
+            let is_local = wheel.address.to_file_path().is_some();
+            (wheel.name.clone(), is_local, wheel.clone())
+        });
+        self.other_versions.extend(other.other_versions);
+    }
 }
 
 /// One wheel, as the index lists it.
@@ -75,10 +88,7 @@ impl<'a> PageBuilder<'a> {
             index,
             base,
             listed: 0,
-            page: ProjectPage {
-                wheels: Vec::new(),
-                other_versions: BTreeSet::new(),
-            },
+            page: ProjectPage::default(),
         }
     }
 

@@ -1,45 +1,56 @@
-//! Which index is asked: `--index-url`, then what pip was told on this machine, then PyPI.
+//! Which index is asked: `--index-url`, then what pip is configured with on this machine, then PyPI.
 
-use std::path::{Path, PathBuf};
-
-use super::pip_config::{InvalidPipConfig, PipConfig, SystemRoot};
+use super::find_links::{self, FindLinks};
+use super::pip_config::{InvalidPipConfig, PipConfig, SystemRoot, named_file};
+use super::restrictions::Restrictions;
 use crate::address::{Address, InvalidAddress};
 use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain};
+use crate::fetch::http::{ClientSettings, NamedProxy};
 
 /// PyPI's Simple API.
 const PYPI: &str = "https://pypi.org/simple/";
 
-/// What pip can be told about packages that pybuild does not do, because a pin comes from one index.
-const NOT_USED: [&str; 6] = [
-    "extra-index-url",
-    "find-links",
-    "no-index",
-    "proxy",
-    "client-cert",
-    "trusted-host",
+/// What pip can be configured with that would lead to other wheels or hosts, and that pybuild does not do.
+const NOT_USED: [(&str, &str); 3] = [
+    ("extra-index-url", "a pin comes from one index"),
+    ("trusted-host", "every certificate is verified"),
+    ("client-cert", "pybuild shows no certificate of its own"),
 ];
 
-/// The index to ask and how to trust it.
+/// The index to ask, what stands beside it, and how to ask.
 #[derive(Debug, Clone)]
 pub struct IndexSettings {
     /// The address that projects' pages lie below.
     pub address: Address,
     /// Who named it: an option, a variable, a file, or pybuild itself.
     pub named_by: String,
-    /// pip's `cert`: a bundle of certificates, to be trusted beside the system's.
-    pub certificates: Option<PathBuf>,
-    /// pip's settings that are there and not used, such as `PIP_FIND_LINKS` or
-    /// `find-links in /etc/pip.conf`.
-    pub not_used: Vec<String>,
+    /// Who says that no index may be asked (pip's `no-index`).
+    pub no_index: Option<String>,
+    /// pip's `find-links`.
+    pub find_links: Vec<FindLinks>,
+    /// What else pip's configuration rules out.
+    pub restrictions: Restrictions,
+    /// pip's `cert`, `proxy` and `timeout`.
+    pub client: ClientSettings,
+    /// What pip is configured with, and pybuild does otherwise.
+    pub warnings: Vec<String>,
 }
 
-/// Why it cannot be said which index to ask.
+/// Why it is not known which index to ask, or how.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexSettingsError {
     /// What names an index is not an address.
     #[error("the package index named by {named_by} cannot be used")]
     Address {
+        /// The variable or file.
+        named_by: String,
+        /// What is wrong with it.
+        source: InvalidAddress,
+    },
+    /// What names a proxy is not an address.
+    #[error("the proxy named by {named_by} cannot be used")]
+    Proxy {
         /// The variable or file.
         named_by: String,
         /// What is wrong with it.
@@ -60,14 +71,27 @@ impl Explain for IndexSettingsError {
             Self::Address { .. } => {
                 "name the index with --index-url, as https://HOST/simple/".to_owned()
             }
-            Self::Config(_) => {
-                "mend the file, or leave pip's files out with PIP_CONFIG_FILE=/dev/null".to_owned()
-            }
+            Self::Proxy { .. } => "name the proxy as http://HOST:PORT".to_owned(),
+            Self::Config(error) => error.hint(),
         })
     }
 }
 
 impl IndexSettings {
+    /// This index, with nothing else configured.
+    #[must_use]
+    pub fn new(address: Address, named_by: String) -> Self {
+        Self {
+            address,
+            named_by,
+            no_index: None,
+            find_links: Vec::new(),
+            restrictions: Restrictions::default(),
+            client: ClientSettings::default(),
+            warnings: Vec::new(),
+        }
+    }
+
     /// The settings of this machine and command line, in pip's order of precedence.
     ///
     /// # Errors
@@ -78,23 +102,32 @@ impl IndexSettings {
         root: &SystemRoot,
     ) -> Result<Self, IndexSettingsError> {
         let config = PipConfig::read(environment, root)?;
-        let (address, named_by) = if let Some(address) = index_url {
-            (address, "--index-url".to_owned())
-        } else if let Some(text) = environment.variable("PIP_INDEX_URL") {
-            parsed(text, "PIP_INDEX_URL".to_owned())?
-        } else if let Some(value) = config.get("index-url") {
-            parsed(&value.text, value.file.display().to_string())?
-        } else {
-            parsed(PYPI, "default".to_owned())?
+        let (address, named_by) = match (index_url, config.get("index-url")) {
+            (Some(address), _) => (address, "--index-url".to_owned()),
+            (None, Some(value)) => parsed(&value.text, value.named_by.clone())?,
+            (None, None) => parsed(PYPI, "default".to_owned())?,
         };
-        let certificates = config
-            .get("cert")
-            .map(|value| expanded(&value.text, environment));
+        let (find_links, mut warnings) = find_links::configured(&config, environment);
+        warnings.extend(not_used(&config)?);
+        if let Some(path) = named_file(environment).filter(|path| !path.exists()) {
+            warnings.push(format!(
+                "PIP_CONFIG_FILE names {}, which is not there",
+                path.display()
+            ));
+        }
+        let no_index = config.flag("no-index")?;
+        let cert = config.get("cert");
         Ok(Self {
-            address,
-            named_by,
-            certificates,
-            not_used: not_used(environment, &config),
+            no_index: no_index.map(|value| value.named_by.clone()),
+            find_links,
+            restrictions: Restrictions::of(&config, environment)?,
+            client: ClientSettings {
+                certificates: cert.map(|value| environment.expanded(&value.text)),
+                proxy: proxy(&config)?,
+                timeout: config.get("timeout").map(|value| value.text.clone()),
+            },
+            warnings,
+            ..Self::new(address, named_by)
         })
     }
 }
@@ -106,25 +139,34 @@ fn parsed(text: &str, named_by: String) -> Result<(Address, String), IndexSettin
     }
 }
 
-/// A path as pip reads it, where `~` is the home folder.
-fn expanded(path: &str, environment: &Environment) -> PathBuf {
-    match (path.strip_prefix("~/"), environment.home()) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => environment.absolute(Path::new(path)),
+fn proxy(config: &PipConfig) -> Result<Option<NamedProxy>, IndexSettingsError> {
+    let Some(value) = config.get("proxy") else {
+        return Ok(None);
+    };
+    let named_by = value.named_by.clone();
+    // Like pip, without a scheme it is one that speaks HTTP.
+    let scheme = if value.text.contains("://") {
+        ""
+    } else {
+        "http://"
+    };
+    match format!("{scheme}{}", value.text.trim()).parse() {
+        Ok(address) => Ok(Some(NamedProxy { address, named_by })),
+        Err(source) => Err(IndexSettingsError::Proxy { named_by, source }),
     }
 }
 
-fn not_used(environment: &Environment, config: &PipConfig) -> Vec<String> {
-    let mut settings = Vec::new();
-    for option in NOT_USED {
-        let variable = format!("PIP_{}", option.to_ascii_uppercase().replace('-', "_"));
-        if environment.variable_os(&variable).is_some() {
-            settings.push(variable);
-        } else if let Some(value) = config.get(option) {
-            settings.push(format!("{option} in {}", value.file.display()));
-        }
-    }
-    settings
+fn not_used(config: &PipConfig) -> Result<Vec<String>, InvalidPipConfig> {
+    let set = NOT_USED
+        .iter()
+        .filter_map(|(option, why)| Some((config.get(option)?, *why)));
+    let pre = config
+        .flag("pre")?
+        .map(|value| (value, "name a pre-release to get it"));
+    Ok(set
+        .chain(pre)
+        .map(|(value, why)| format!("{} is not used: {why}", value.named_by))
+        .collect())
 }
 
 #[cfg(test)]
@@ -178,8 +220,8 @@ mod tests {
     fn without_a_word_from_anybody_pypi_is_asked() {
         let settings = Machine::new().settings(&[]).unwrap();
         assert_eq!(settings.address.to_string(), PYPI);
-        assert_eq!(settings.certificates, None);
-        assert!(settings.not_used.is_empty());
+        assert_eq!(settings.client.certificates, None);
+        assert!(settings.warnings.is_empty());
     }
 
     #[test]
@@ -227,14 +269,14 @@ mod tests {
             .unwrap();
         assert_eq!(settings.address.to_string(), "https://named.example/simple");
         assert_eq!(
-            settings.certificates.as_deref(),
+            settings.client.certificates.as_deref(),
             Some(Path::new("/etc/own.pem"))
         );
         let settings = machine
             .settings(&[("PIP_CONFIG_FILE", "/dev/null")])
             .unwrap();
         assert_eq!(settings.address.to_string(), PYPI);
-        assert_eq!(settings.certificates, None);
+        assert_eq!(settings.client.certificates, None);
         // One that is not there leaves the others alone.
         assert_eq!(
             machine.index(&[("PIP_CONFIG_FILE", "ROOT/none.conf")]),
@@ -250,24 +292,169 @@ mod tests {
                 "[install]\nindex_url: https://install.example/a#b\n",
             )
             .with("home/.pip/pip.conf", &conf("global"));
-        assert_eq!(machine.index(&[]), "https://install.example/a#b");
+        let settings = machine.settings(&[]).unwrap();
+        let whole = settings.address.secret_url().as_str();
+        assert_eq!(whole, "https://install.example/a#b");
     }
 
     #[test]
-    fn what_is_not_used_is_said() {
+    fn a_setting_that_pybuild_does_not_follow_is_warned_of() {
         let machine = Machine::new().with(
             "etc/pip.conf",
             "[global]\nextra-index-url =\n    https://a.example\n    https://b.example\n\
-             cert = ~/own.pem\n",
+             cert = ~/own.pem\npre = false\n",
         );
-        let settings = machine.settings(&[("PIP_FIND_LINKS", "/wheels")]).unwrap();
-        assert_eq!(settings.not_used.len(), 2, "{:?}", settings.not_used);
-        assert!(settings.not_used[0].starts_with("extra-index-url in "));
-        assert_eq!(settings.not_used[1], "PIP_FIND_LINKS");
+        let settings = machine
+            .settings(&[
+                ("PIP_TRUSTED_HOST", "h.example"),
+                ("PIP_PRE", "1"),
+                ("PIP_FIND_LINKS", "ROOT/none"),
+                ("PIP_CONFIG_FILE", "ROOT/none.conf"),
+            ])
+            .unwrap();
+        let warnings = settings.warnings.join("\n");
+        for named in [
+            "extra-index-url in ",
+            "PIP_TRUSTED_HOST",
+            "PIP_PRE",
+            "PIP_FIND_LINKS",
+            "PIP_CONFIG_FILE names ",
+        ] {
+            assert!(warnings.contains(named), "{named}: {warnings}");
+        }
+        assert_eq!(settings.warnings.len(), 5, "{warnings}");
         assert_eq!(
-            settings.certificates,
+            settings.client.certificates,
             Some(machine.root().join("home/own.pem"))
         );
+    }
+
+    #[test]
+    fn no_index_is_read_as_pip_reads_it() {
+        for (text, variables, expected) in [
+            ("[global]\nno-index = true\n", &[][..], true),
+            ("[install]\nNO_INDEX: On\n", &[], true),
+            ("[download]\n--no-index=yes\n", &[], true),
+            ("[DEFAULT]\nno-index = 1\n[global]\n", &[], true),
+            ("[list]\nno-index = 1\n", &[], false),
+            ("[Global]\nno-index = 1\n", &[], false),
+            (
+                "[global]\nno-index = 1\n[install]\nno-index = off\n",
+                &[],
+                false,
+            ),
+            ("[global]\nno-index = 1\n[install]\nno-index =\n", &[], true),
+            ("[global]\nno-index = 1\n", &[("PIP_NO_INDEX", "0")], false),
+            ("[global]\nno-index = 1\n", &[("PIP_NO_INDEX", "")], true),
+            ("", &[("PIP_No_Index", "t")], true),
+        ] {
+            let machine = Machine::new().with("etc/pip.conf", text);
+            let settings = machine.settings(variables).unwrap();
+            assert_eq!(
+                settings.no_index.is_some(),
+                expected,
+                "{text} {variables:?}"
+            );
+        }
+        // An empty value of a stronger file takes back what a weaker one says.
+        let machine = Machine::new()
+            .with("etc/pip.conf", "[global]\nno-index = 1\n")
+            .with("home/.pip/pip.conf", "[global]\nno-index =\n");
+        assert_eq!(machine.settings(&[]).unwrap().no_index, None);
+        let error = Machine::new().settings(&[("PIP_NO_INDEX", "maybe")]);
+        assert!(error.unwrap_err().contains("PIP_NO_INDEX"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_an_error() {
+        let folder = Machine::new().with("etc/pip.conf/file", "");
+        assert!(folder.settings(&[]).unwrap_err().contains("pip.conf"));
+        let path = "etc/pip.conf";
+        for bytes in [
+            &b"\xff\xfe[\0"[..],
+            b"[global]\n# \xe9\n",
+            b"\xef\xbb\xbf[global]\n",
+        ] {
+            let machine = Machine::new().with(path, "");
+            fs_err::write(machine.root().join(path), bytes).unwrap();
+            assert!(machine.settings(&[]).unwrap_err().contains("pip.conf"));
+        }
+    }
+
+    #[test]
+    fn a_restriction_is_a_limit_or_a_refusal() {
+        let refused = |text: &str, project: &str| {
+            let machine = Machine::new().with("etc/pip.conf", text);
+            let settings = machine.settings(&[]).unwrap();
+            settings.restrictions.refusal(project).is_some()
+        };
+        for text in [
+            "[global]\nno-binary = :all:\n",
+            "[install]\nno-binary = six,Pip\n",
+            "[global]\nno-binary = :none:,:all:\nonly-binary = six\n",
+            "[global]\nrequire-hashes = true\n",
+            "[global]\nuploaded-prior-to = P7D\n",
+            "[global]\nconstraint = /none.txt\n",
+        ] {
+            assert!(refused(text, "pip"), "{text}");
+        }
+        for text in [
+            "[global]\nno-binary = setuptools\n",
+            "[global]\nno-binary = :all:,:none:\n",
+            "[global]\nno-binary = :all:\nonly-binary = pip\n",
+            "[global]\nonly-binary = :all:\nprefer-binary = true\n",
+            "[global]\nrequire-hashes = no\n",
+        ] {
+            assert!(!refused(text, "pip"), "{text}");
+        }
+
+        let machine = Machine::new().with(
+            "c.txt",
+            "# all\nsix\nPip <26 # old\nsetuptools<70; python_version < '3'\n",
+        );
+        let settings = machine
+            .settings(&[("PIP_CONSTRAINT", "ROOT/c.txt")])
+            .unwrap();
+        let restrictions = settings.restrictions;
+        let limits: Vec<String> = restrictions
+            .limits("pip")
+            .map(|limit| limit.specifiers.to_string())
+            .collect();
+        assert_eq!(limits, ["<26"]);
+        assert_eq!(restrictions.refusal("pip"), None);
+        assert!(restrictions.refusal("setuptools").is_some());
+
+        let machine = Machine::new().with("etc/pip.conf", "[global]\nonly-final = pip\n");
+        let restrictions = machine.settings(&[]).unwrap().restrictions;
+        assert!(
+            restrictions
+                .only_final("pip")
+                .unwrap()
+                .starts_with("only-final in ")
+        );
+        assert_eq!(restrictions.only_final("setuptools"), None);
+    }
+
+    #[test]
+    fn a_proxy_needs_no_scheme_and_shows_no_password() {
+        let proxy = |text| {
+            let settings = Machine::new().settings(&[("PIP_PROXY", text)]);
+            settings.map(|settings| settings.client.proxy.unwrap())
+        };
+        let found = proxy("me:secret@proxy.example:3128").unwrap();
+        assert_eq!(found.address.to_string(), "http://proxy.example:3128/");
+        assert_eq!(found.address.secret_url().password(), Some("secret"));
+        assert!(!format!("{found:?}").contains("secret"));
+        for text in [
+            "socks5://me:secret@h.example",
+            "http://me:secret@h.example:port",
+        ] {
+            let error = proxy(text).unwrap_err();
+            assert!(
+                error.contains("PIP_PROXY") && !error.contains("secret"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -286,3 +286,82 @@ fn an_index_in_a_folder_is_read_without_the_network() {
     let error = index.page("setuptools", &SilentReporter).unwrap_err();
     assert!(said(&error).contains("index.html"), "{}", said(&error));
 }
+
+#[test]
+fn links_are_found_in_folders_and_on_pages_beside_the_index_and_without_it() {
+    use super::find_links::FindLinks;
+    let bench = Bench::new();
+    let folder = bench.folder.path().join("wheels");
+    fs_err::create_dir_all(&folder).unwrap();
+    for name in [
+        "pip-24.0-py3-none-any.whl",
+        "six-1.0-py3-none-any.whl",
+        "pip-0.1.zip",
+    ] {
+        fs_err::write(folder.join(name), "").unwrap();
+    }
+    fs_err::write(
+        folder.join("more.html"),
+        "<a href='sub/pip-23.0-py3-none-any.whl'>",
+    )
+    .unwrap();
+    fs_err::write(folder.join("readme.html"), "<a href='elsewhere'>").unwrap();
+    let server = Loopback::with_replies(vec![loopback::json(&json())]);
+    let linked = format!(
+        "{}pip-22.0-py3-none-any.whl#sha512={}",
+        server.index_url(""),
+        "0".repeat(128)
+    );
+    let mut settings =
+        super::IndexSettings::new(server.index_url("").parse().unwrap(), String::new());
+    settings.find_links = vec![
+        FindLinks::Path(folder.clone()),
+        FindLinks::Address(linked.parse().unwrap()),
+        FindLinks::Path(folder.join("none")),
+    ];
+    let listed = |settings: &super::IndexSettings, network| {
+        let page = bench
+            .index_with(settings, network)
+            .page("pip", &SilentReporter);
+        page.map(|page| {
+            let names = page.wheels.iter().map(|wheel| {
+                let is_local = wheel.address.to_file_path().is_some();
+                (wheel.name.version().to_string(), is_local)
+            });
+            names.collect::<Vec<_>>()
+        })
+    };
+    let of_the_folder = |version: &str| (version.to_owned(), true);
+    let elsewhere = |version: &str| (version.to_owned(), false);
+    // Of the two wheels of 24.0, the one on this machine is taken: it comes last.
+    assert_eq!(
+        listed(&settings, Network::Online).unwrap(),
+        [
+            elsewhere("22.0"),
+            of_the_folder("23.0"),
+            elsewhere("24.0"),
+            of_the_folder("24.0"),
+            elsewhere("24.1")
+        ]
+    );
+    assert_eq!(server.asked().len(), 1);
+    settings.no_index = Some("no-index in /etc/pip.conf".to_owned());
+    assert_eq!(
+        listed(&settings, Network::Online).unwrap(),
+        [
+            elsewhere("22.0"),
+            of_the_folder("23.0"),
+            of_the_folder("24.0")
+        ]
+    );
+    settings.find_links.clear();
+    let error = listed(&settings, Network::Online).unwrap_err();
+    assert!(
+        said(&error).contains("no-index in /etc/pip.conf"),
+        "{}",
+        said(&error)
+    );
+    assert!(said(&error).contains("PIP_NO_INDEX=0"), "{}", said(&error));
+    assert_eq!(error.exit_status(), ExitStatus::Unresolvable);
+    assert_eq!(server.asked().len(), 1);
+}

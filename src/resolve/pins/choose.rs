@@ -116,7 +116,7 @@ impl<F: WheelFiles> Chooser<'_, F> {
             self.warn_of_withdrawn(project, &selected);
             return Ok(Pin::Wheel(input(project, &selected)).into());
         }
-        let newest = newest_that_fits(&page, python, &passed_over);
+        let newest = self.newest_that_fits(&page, &passed_over);
         let error = match passed_over.into_iter().next() {
             Some((version, reason)) => PinError::DoesNotFit {
                 project,
@@ -161,7 +161,7 @@ impl<F: WheelFiles> Chooser<'_, F> {
                 project,
                 request: request.to_string(),
                 python,
-                newest: newest_that_fits(&page, python, &passed_over),
+                newest: self.newest_that_fits(&page, &passed_over),
                 passed_over: telling(&passed_over).cloned(),
             }
             .into());
@@ -201,7 +201,8 @@ impl<F: WheelFiles> Chooser<'_, F> {
         page: &'p ProjectPage,
         rules: &Rules,
     ) -> Result<Selection<'p, WheelFile>, F::Error> {
-        select(page, rules, |wheel, place| {
+        let rules = rules.clone().with(self.index.restrictions());
+        select(page, &rules, |wheel, place| {
             let file = match place {
                 Place::Local(path, digest) => {
                     wheel_file::on_this_machine(path, digest, &wheel.name)?
@@ -211,6 +212,20 @@ impl<F: WheelFiles> Chooser<'_, F> {
             let judged = wheel_file::judge(&file, &wheel.name, self.python)?;
             Ok(judged.map(|()| file))
         })
+    }
+
+    /// The newest version that fits as far as the index says. Nothing is fetched for a hint: wheels of
+    /// which the index does not say which Pythons they are for are left out.
+    fn newest_that_fits(&self, page: &ProjectPage, passed_over: &[(Version, Reason)]) -> Newest {
+        let rules = Rules::latest(self.python).with(self.index.restrictions());
+        let Ok(selection) = select(page, &rules, |wheel, _| {
+            let refused = passed_over
+                .iter()
+                .any(|(version, _)| version == wheel.name.version());
+            let fits = wheel.requires_python.is_some() && !refused;
+            Ok::<_, Infallible>(fits.then_some(()).ok_or(Reason::NoUniversalWheel))
+        });
+        Some(selection.found?.wheel.name.version().clone())
     }
 
     fn warn_of_withdrawn(&self, project: Project, selected: &Selected<'_, WheelFile>) {
@@ -228,24 +243,6 @@ fn telling(passed_over: &[(Version, Reason)]) -> Option<&(Version, Reason)> {
         .iter()
         .find(|(_, reason)| *reason != Reason::PreRelease)
         .or(passed_over.first())
-}
-
-/// The newest version that fits as far as the index says. Nothing is fetched for a hint: wheels of
-/// which the index does not say which Pythons they are for are left out.
-fn newest_that_fits(
-    page: &ProjectPage,
-    python: PythonVersion,
-    passed_over: &[(Version, Reason)],
-) -> Newest {
-    let Ok(selection) = select(page, &Rules::latest(python), |wheel, _| {
-        let refused = passed_over
-            .iter()
-            .any(|(version, _)| version == wheel.name.version());
-        // The reason is not shown.
-        let fits = wheel.requires_python.is_some() && !refused;
-        Ok::<_, Infallible>(fits.then_some(()).ok_or(Reason::NoUniversalWheel))
-    });
-    Some(selection.found?.wheel.name.version().clone())
 }
 
 /// The versions right below and right above one that is not there.

@@ -25,6 +25,14 @@ pub enum PinRequest {
     Wheel(PathBuf),
 }
 
+impl PinRequest {
+    /// Whether a wheel is looked for, in an index or in what stands in for one.
+    #[must_use]
+    pub fn needs_index(&self) -> bool {
+        matches!(self, Self::Latest | Self::Exact(_) | Self::Specifiers(_))
+    }
+}
+
 /// A text that is no pin.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
 
 use crate::digest::Digest;
-use crate::resolve::index::{IndexWheel, ProjectPage};
+use crate::resolve::index::{IndexWheel, ProjectPage, Restrictions};
 use crate::resolve::requires_python::RequiresPython;
 use crate::resolve::version::PythonVersion;
 
@@ -24,6 +24,8 @@ pub enum Reason {
     RequiresPython(RequiresPython),
     /// It was yanked (PEP 592); the text says why, or is empty.
     Yanked(String),
+    /// pip's configuration rules it out; the text is the option and its file, or the variable.
+    RuledOut(String),
     /// The index lists no digest that proves anything; these are the names of those that it lists.
     NoDigest(Vec<String>),
 }
@@ -37,6 +39,7 @@ impl fmt::Display for Reason {
             Self::RequiresPython(requires) => requires.fmt(f),
             Self::Yanked(why) if why.is_empty() => f.write_str("was yanked"),
             Self::Yanked(why) => write!(f, "was yanked ({why})"),
+            Self::RuledOut(by) => write!(f, "is ruled out by {by}"),
             Self::NoDigest(weak) => {
                 f.write_str("has no sha256, sha384 or sha512 in the index")?;
                 if weak.is_empty() {
@@ -68,6 +71,7 @@ pub(super) struct Rules {
     within: Option<VersionSpecifiers>,
     pre_releases: bool,
     withdrawn: bool,
+    restrictions: Restrictions,
 }
 
 impl Rules {
@@ -78,6 +82,15 @@ impl Rules {
             within: None,
             pre_releases: false,
             withdrawn: false,
+            restrictions: Restrictions::default(),
+        }
+    }
+
+    /// These rules, and what pip's configuration rules out.
+    pub fn with(self, restrictions: &Restrictions) -> Self {
+        Self {
+            restrictions: restrictions.clone(),
+            ..self
         }
     }
 
@@ -126,6 +139,9 @@ impl Rules {
         if version.any_prerelease() && !self.pre_releases {
             return Ok(Err(Reason::PreRelease));
         }
+        if let Some(by) = self.ruled_out_by(version, wheels) {
+            return Ok(Err(Reason::RuledOut(by.to_owned())));
+        }
         let mut reason = Reason::NoUniversalWheel;
         // The last by name is the one with the highest build tag, or py3 beside py2.py3.
         for wheel in wheels.iter().rev().filter(|wheel| wheel.name.is_none_any()) {
@@ -139,6 +155,17 @@ impl Rules {
             }
         }
         Ok(Err(reason))
+    }
+
+    /// Who rules the version out in pip's configuration.
+    fn ruled_out_by(&self, version: &Version, wheels: &[&IndexWheel]) -> Option<&str> {
+        let project = wheels.first()?.name.project();
+        let mut limits = self.restrictions.limits(project);
+        if let Some(limit) = limits.find(|limit| !limit.specifiers.contains(version)) {
+            return Some(&limit.named_by);
+        }
+        let only_final = self.restrictions.only_final(project)?;
+        version.any_prerelease().then_some(only_final)
     }
 
     /// What the index itself says against a wheel; nothing is fetched for that.
