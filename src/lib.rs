@@ -28,6 +28,7 @@ pub mod hotpatch;
 pub mod install;
 mod interrupt;
 mod ledger;
+mod loader;
 mod lock;
 pub mod output;
 pub mod progress;
@@ -79,7 +80,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         .as_ref()
         .is_ok_and(Environment::stderr_is_terminal);
     let output = Output::new(cli.output.verbosity(), terminal);
-    let reporter = TerminalReporter::new(output);
+    let reporter = TerminalReporter::new(output, progress::LONGEST_SILENCE);
     if let Err(error) = interrupt::watch() {
         output.warn(&format!(
             "Ctrl-C will leave the build folder behind: {error}"

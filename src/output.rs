@@ -39,6 +39,21 @@ impl Output {
         self.bars
     }
 
+    /// Whether progress is printed as lines, for a log and not for a terminal.
+    #[must_use]
+    pub fn prints_lines_only(self) -> bool {
+        !self.bars && self.verbosity >= Verbosity::Normal
+    }
+
+    /// How far a phase is that takes long.
+    pub fn progress(self, title: &str, position: &str, took: &str) {
+        if self.verbosity >= Verbosity::Normal {
+            let title = format!("{title:<9}");
+            let took = format!("({took})");
+            anstream::eprintln!("{} {position} {}", title.bold(), took.dimmed());
+        }
+    }
+
     /// The line that a finished phase leaves.
     pub fn phase(self, title: &str, outcome: &str, took: &str) {
         if self.verbosity >= Verbosity::Normal {

@@ -1,9 +1,13 @@
 //! How a step tells what it is doing; the only module that knows the progress library.
 
-use std::sync::{Mutex, PoisonError};
+mod heartbeat;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{BinaryBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use heartbeat::Heartbeat;
 
 use crate::output::{Output, elapsed};
 
@@ -49,104 +53,193 @@ pub trait Phase: Send {
     fn finish(self: Box<Self>, outcome: &str);
 }
 
+/// The longest silence where no bar is drawn. Some CI systems end a job after ten silent minutes.
+pub const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+
 /// Reports to the person: bars on a terminal, lines elsewhere, nothing when quiet.
 pub struct TerminalReporter {
-    output: Output,
-    /// The bar that is drawn just now: lines are printed above it, not into it.
-    drawn: Mutex<ProgressBar>,
+    shown: Arc<Shown>,
+    _heartbeat: Option<Heartbeat>,
 }
 
 impl TerminalReporter {
-    /// A reporter that prints through `output`.
+    /// A reporter that prints through `output`; where that draws no bars, at least one line in each
+    /// `longest_silence`.
     #[must_use]
-    pub fn new(output: Output) -> Self {
-        Self {
+    pub fn new(output: Output, longest_silence: Duration) -> Self {
+        let shown = Arc::new(Shown {
             output,
-            drawn: Mutex::new(ProgressBar::hidden()),
+            phase: Mutex::default(),
+            started: Instant::now(),
+            last_line: Mutex::new(Instant::now()),
+        });
+        let heartbeat = output.prints_lines_only().then(|| {
+            let shown = Arc::clone(&shown);
+            Heartbeat::start(longest_silence, move || shown.silent_for(longest_silence))
+        });
+        Self {
+            shown,
+            _heartbeat: heartbeat,
         }
-    }
-
-    fn above_the_bar(&self, print: impl FnOnce(Output)) {
-        let drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
-        drawn.suspend(|| print(self.output));
     }
 }
 
 impl Reporter for TerminalReporter {
     fn begin(&self, title: &str, unit: Unit, total: Option<u64>) -> Box<dyn Phase> {
-        let bar = if self.output.draws_bars() {
-            ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr())
+        let target = if self.shown.output.draws_bars() {
+            ProgressDrawTarget::stderr()
         } else {
-            ProgressBar::hidden()
+            ProgressDrawTarget::hidden()
         };
+        let bar = ProgressBar::with_draw_target(total, target);
         bar.set_style(style(unit, total.is_some()));
         bar.set_prefix(format!("{title:<9}"));
         bar.enable_steady_tick(Duration::from_millis(120));
-        *self.drawn.lock().unwrap_or_else(PoisonError::into_inner) = bar.clone();
-        Box::new(TerminalPhase {
+        let running = RunningPhase {
             title: title.to_owned(),
             unit,
             bar,
             started: Instant::now(),
-            output: self.output,
+        };
+        *lock(&self.shown.phase) = Some(running.clone());
+        Box::new(TerminalPhase {
+            running,
+            shown: Arc::clone(&self.shown),
         })
     }
 
     fn note(&self, text: &str) {
-        self.above_the_bar(|output| output.note(text));
+        self.shown.above_the_bar(|output| output.note(text));
     }
 
     fn warn(&self, text: &str) {
-        self.above_the_bar(|output| output.warn(text));
+        self.shown.above_the_bar(|output| output.warn(text));
     }
 
     fn detail(&self, text: &str) {
-        self.above_the_bar(|output| output.detail(text));
+        self.shown.above_the_bar(|output| output.detail(text));
     }
 }
 
-struct TerminalPhase {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is on the screen, or in the log of a CI job.
+struct Shown {
+    output: Output,
+    /// The phase that runs just now: lines are printed above its bar, not into it.
+    phase: Mutex<Option<RunningPhase>>,
+    started: Instant,
+    last_line: Mutex<Instant>,
+}
+
+impl Shown {
+    fn above_the_bar(&self, print: impl FnOnce(Output)) {
+        match &*lock(&self.phase) {
+            Some(phase) => phase.bar.suspend(|| print(self.output)),
+            None => print(self.output),
+        }
+        *lock(&self.last_line) = Instant::now();
+    }
+
+    /// Prints how far the work is when nothing was printed for so long; gives the time until the
+    /// next look.
+    fn silent_for(&self, longest_silence: Duration) -> Duration {
+        let silence = lock(&self.last_line).elapsed();
+        if silence < longest_silence {
+            return longest_silence.saturating_sub(silence);
+        }
+        // The bar cannot be asked while lines are printed above it.
+        let (title, position, started) = match &*lock(&self.phase) {
+            Some(phase) => (phase.title.clone(), phase.position(), phase.started),
+            None => (
+                "pybuild".to_owned(),
+                "still running".to_owned(),
+                self.started,
+            ),
+        };
+        let took = elapsed(started.elapsed());
+        self.above_the_bar(|output| output.progress(&title, &position, &took));
+        longest_silence
+    }
+}
+
+/// A phase that is not finished yet.
+#[derive(Clone)]
+struct RunningPhase {
     title: String,
     unit: Unit,
     bar: ProgressBar,
     started: Instant,
-    output: Output,
+}
+
+impl RunningPhase {
+    /// How far it is, such as `132 of ~250, Objects/abstract.c`.
+    fn position(&self) -> String {
+        const LONGEST: usize = 60;
+        let amount = |count| match self.unit {
+            Unit::Bytes => BinaryBytes(count).to_string(),
+            Unit::Steps => count.to_string(),
+        };
+        let done = amount(self.bar.position());
+        let done = match self.bar.length() {
+            // What a number of steps comes to is an estimate.
+            Some(total) if self.unit == Unit::Steps => format!("{done} of ~{}", amount(total)),
+            Some(total) => format!("{done} of {}", amount(total)),
+            None => done,
+        };
+        let current: String = self.bar.message().chars().take(LONGEST).collect();
+        match current.trim() {
+            "" => done,
+            current => format!("{done}, {current}"),
+        }
+    }
+}
+
+struct TerminalPhase {
+    running: RunningPhase,
+    shown: Arc<Shown>,
 }
 
 impl Phase for TerminalPhase {
     fn set_total(&mut self, total: u64) {
-        self.bar.set_style(style(self.unit, true));
-        self.bar.set_length(total);
+        let RunningPhase { bar, unit, .. } = &self.running;
+        bar.set_style(style(*unit, true));
+        bar.set_length(total);
     }
 
     fn advance(&mut self, amount: u64) {
-        self.set_position(self.bar.position() + amount);
+        self.set_position(self.running.bar.position() + amount);
     }
 
     fn set_position(&mut self, position: u64) {
+        let RunningPhase { bar, unit, .. } = &self.running;
         // A total is often an estimate: a bar that is full while work goes on would be a lie.
-        let most = self.bar.length().unwrap_or(u64::MAX);
-        let most = match self.unit {
+        let most = bar.length().unwrap_or(u64::MAX);
+        let most = match unit {
             Unit::Bytes => most,
             Unit::Steps => most.saturating_sub(1),
         };
-        self.bar.set_position(position.min(most));
+        bar.set_position(position.min(most));
     }
 
     fn set_current(&mut self, current: &str) {
-        self.bar.set_message(current.to_owned());
+        self.running.bar.set_message(current.to_owned());
     }
 
     fn finish(self: Box<Self>, outcome: &str) {
-        self.bar.finish_and_clear();
-        self.output
-            .phase(&self.title, outcome, &elapsed(self.started.elapsed()));
+        self.running.bar.finish_and_clear();
+        let took = elapsed(self.running.started.elapsed());
+        self.shown
+            .above_the_bar(|output| output.phase(&self.running.title, outcome, &took));
     }
 }
 
 impl Drop for TerminalPhase {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        self.running.bar.finish_and_clear();
+        *lock(&self.shown.phase) = None;
     }
 }
 

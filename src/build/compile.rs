@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::environment::is_assignment;
 use super::prerequisites::{is_openssl_dir, knows_openssl_dir};
-use super::{Error, Site};
+use super::{Error, Site, link};
 use crate::progress::Unit;
 use crate::resolve::plan::{Library, Optimization, Plan};
 use crate::source::PatchedTree;
@@ -20,6 +20,7 @@ pub struct ConfiguredTree {
 pub struct BuiltTree {
     root: PathBuf,
     python: PathBuf,
+    make_arguments: Vec<String>,
 }
 
 impl BuiltTree {
@@ -33,6 +34,12 @@ impl BuiltTree {
     #[must_use]
     pub fn python(&self) -> &Path {
         &self.python
+    }
+
+    /// The arguments that every later `make` needs too, or it links anew.
+    #[must_use]
+    pub fn make_arguments(&self) -> &[String] {
+        &self.make_arguments
     }
 }
 
@@ -80,12 +87,9 @@ pub fn configure(tree: PatchedTree, plan: &Plan, site: &Site<'_>) -> Result<Conf
     let script = fs_err::read_to_string(root.join("configure")).map_err(Error::Tree)?;
     // By its relative name: called by its full path, it writes the scratch folder into every
     // compiler command, and so into the interpreter.
-    let mut command = site
+    let command = site
         .command("./configure", &root)
         .with_arguments(configure_arguments(plan));
-    if plan.request.build.library == Library::Shared && cfg!(not(target_os = "macos")) {
-        command = command.with_variable("LDFLAGS", shared_ldflags(plan, site));
-    }
     // Each check prints one line; the script has a text for each, some in branches not taken.
     let checks = script.matches("checking ").count() as u64;
     let mut phase = site
@@ -109,24 +113,21 @@ pub fn configure(tree: PatchedTree, plan: &Plan, site: &Site<'_>) -> Result<Conf
     Ok(ConfiguredTree { root })
 }
 
-/// An interpreter that finds its library without `LD_LIBRARY_PATH`. RUNPATH and not RPATH, so that
-/// the staged tree can be checked with its own library while another is in the prefix.
-fn shared_ldflags(plan: &Plan, site: &Site<'_>) -> String {
-    let given = site.environment.variable("LDFLAGS").unwrap_or_default();
-    let rpath = format!("-Wl,--enable-new-dtags,-rpath,{}/lib", plan.prefix);
-    format!("{given} {rpath}").trim().to_owned()
-}
-
 /// Compiles everything.
 ///
 /// # Errors
 /// [`Error::Command`] when it fails, with the lines that matter; [`Error::NoInterpreter`].
 pub fn make(tree: ConfiguredTree, plan: &Plan, site: &Site<'_>) -> Result<BuiltTree, Error> {
     let root = tree.root;
+    let makefile = fs_err::read_to_string(root.join("Makefile")).map_err(Error::Tree)?;
+    let make_arguments = link::make_arguments(&makefile, plan, site);
     let total = expected_steps(&root, plan, site);
     let mut phase = site.reporter.begin("make", Unit::Steps, Some(total));
     let mut compiled = 0_u64;
-    let command = site.make(&root).with_argument(format!("-j{}", site.jobs));
+    let command = site
+        .make(&root)
+        .with_argument(format!("-j{}", site.jobs))
+        .with_arguments(&make_arguments);
     site.runner
         .run("make", &command, |line| match step_of(line) {
             Some(Step::Compiled(file)) => {
@@ -147,7 +148,11 @@ pub fn make(tree: ConfiguredTree, plan: &Plan, site: &Site<'_>) -> Result<BuiltT
         .map(|name| root.join(name))
         .find(|path| path.is_file())
         .ok_or_else(|| Error::NoInterpreter { tree: root.clone() })?;
-    Ok(BuiltTree { root, python })
+    Ok(BuiltTree {
+        root,
+        python,
+        make_arguments,
+    })
 }
 
 /// A profiling run's test takes about as long as compiling so many files.

@@ -5,6 +5,7 @@ pub mod confinement;
 pub mod environment;
 pub mod isolation;
 pub mod jobs;
+mod link;
 mod modules;
 pub mod prerequisites;
 pub mod toolchain;
@@ -36,6 +37,8 @@ pub struct Site<'a> {
     pub confinement: &'a Confinement,
     /// The log.
     pub runner: &'a Runner,
+    /// What the standard library's extension modules are linked with beyond what `configure` knows.
+    pub module_link_flags: &'a [String],
     /// Who is told.
     pub reporter: &'a dyn Reporter,
 }

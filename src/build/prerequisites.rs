@@ -126,8 +126,22 @@ impl Prerequisites {
                 .iter()
                 .flat_map(|module| module.flags.iter().map(String::as_str))
         };
+        // In these variables and no others does setup.py look for folders, though sysconfig keeps them.
         environment.append("CPPFLAGS", flags().filter(|flag| flag.starts_with("-I")));
-        environment.append("LDFLAGS", flags().filter(|flag| !flag.starts_with("-I")));
+        environment.append("LDFLAGS", flags().filter(|flag| flag.starts_with("-L")));
+    }
+
+    /// What the standard library's extension modules are linked with, so that they find their libraries
+    /// when they run.
+    #[must_use]
+    pub fn module_link_flags(&self) -> Vec<String> {
+        let mut flags = Vec::new();
+        for flag in self.present.iter().flat_map(|module| &module.flags) {
+            if flag.starts_with("-Wl,") && !flags.contains(flag) {
+                flags.push(flag.clone());
+            }
+        }
+        flags
     }
 
     /// The version of OpenSSL that `ssl` will be built with, as OpenSSL words it.
@@ -283,7 +297,8 @@ impl Prober<'_> {
                     library: embedded_version(&program),
                     flags: if from_pkg_config && !asks_first {
                         let mut words = words;
-                        words.retain(|word| word.starts_with("-I") || word.starts_with("-L"));
+                        let needed = ["-I", "-L", "-Wl,-rpath", "-Wl,-R"];
+                        words.retain(|word| needed.iter().any(|start| word.starts_with(start)));
                         words
                     } else {
                         self.to_be_told(probe)

@@ -17,6 +17,7 @@ use crate::hotpatch;
 use crate::install::record::{InputRecord, Record};
 use crate::install::{self, Installation, Papers, prefix, record};
 use crate::ledger::{self, Ledger};
+use crate::loader::Shadowed;
 use crate::progress::Reporter;
 use crate::resolve;
 use crate::resolve::compat::{self, HostFacts};
@@ -217,12 +218,14 @@ impl Workshop<'_> {
         confinement
             .give(scratch.path(), &environment)
             .map_err(build::Error::from)?;
+        let module_link_flags = ready.prerequisites.module_link_flags();
         let site = Site {
             environment: &environment,
             confinement: &confinement,
             make: &ready.toolchain.make.path,
             jobs: self.settings.jobs,
             runner: scratch.runner(),
+            module_link_flags: &module_link_flags,
             reporter: self.session.reporter,
         };
         let tree = build::configure(tree, plan, &site)?;
@@ -256,12 +259,14 @@ impl Workshop<'_> {
         let reporter = self.session.reporter;
         let _noted = Ledger::of(&self.session.store).enter(plan.prefix.path(), reporter);
         let _turn = hotpatch::Turn::take_if_there(plan.prefix.path(), plan.python, reporter)?;
-        Ok(install::commit(
-            &checked,
-            papers,
-            self.settings.in_the_way,
-            reporter,
-        )?)
+        let installation = install::commit(&checked, papers, self.settings.in_the_way, reporter)?;
+        let libraries = plan.prefix.path().join("lib");
+        let short = plan.python.short();
+        let shadowed = Shadowed::find(&libraries, &short, self.session.environment);
+        if let Some(shadowed) = shadowed {
+            reporter.warn(&shadowed.to_string());
+        }
+        Ok(installation)
     }
 
     /// What this host and the settings let the build's commands be confined by.

@@ -11,6 +11,7 @@ use crate::hotpatch::{
     self, Arrangement, Expected, InstalledChange, Kept, KeptRecord, Proof, Target, Turn,
 };
 use crate::ledger::{self, Entry, Ledger};
+use crate::loader::Shadowed;
 use crate::output::Output;
 use crate::progress::{Reporter, Unit};
 use crate::resolve::plan::{Pin, Pins};
@@ -70,6 +71,11 @@ fn find(
             }
         }
         let target = Target::find(given, environment)?;
+        let libraries = target.prefix().join("lib");
+        let shadowed = Shadowed::find(&libraries, &target.version().short(), environment);
+        if let Some(shadowed) = shadowed {
+            reporter.warn(&shadowed.to_string());
+        }
         // Two names of one folder are one interpreter.
         let folder = |target: &Target| target.stdlib().canonicalize().ok();
         if targets.iter().all(|other| folder(other) != folder(&target)) {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::Error;
 use crate::command::Command;
 use crate::environment::Environment;
+use crate::loader::Shadowed;
 use crate::python::Program;
 use crate::resolve::version::PythonVersion;
 
@@ -19,7 +20,9 @@ const MARK: &str = "pybuild-answer ";
 const EXTERNALLY_MANAGED: &str = "EXTERNALLY-MANAGED";
 
 /// What the interpreter's own processes take over from the caller; all else is empty or ours.
-const TAKEN_OVER: [&str; 2] = ["PATH", "LD_LIBRARY_PATH"];
+const TAKEN_OVER: [&str; 2] = ["PATH", LIBRARY_PATH];
+
+const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
 /// An installed interpreter that bundles wheels, and that is no virtual environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,6 +208,13 @@ pub(super) fn command(python: &Path, home: &Path, environment: &Environment) -> 
             variables.insert(name.into(), value.to_owned());
         }
     }
+    if let Some(folder) = shadowed_library_folder(python, environment) {
+        let given = environment.variable_os(LIBRARY_PATH).unwrap_or_default();
+        let folders = std::iter::once(folder).chain(std::env::split_paths(given));
+        if let Ok(value) = std::env::join_paths(folders) {
+            variables.insert(LIBRARY_PATH.into(), value);
+        }
+    }
     for name in ["HOME", "TMPDIR"] {
         variables.insert(name.into(), home.into());
     }
@@ -222,6 +232,15 @@ pub(super) fn command(python: &Path, home: &Path, environment: &Environment) -> 
     Command::new(python, home)
         .with_variables(variables.iter())
         .with_arguments(["-E", "-s", "-B"])
+}
+
+/// The folder of the interpreter's own `libpython`, where a variable of the caller's names another one
+/// first: its answers would be another interpreter's.
+fn shadowed_library_folder(python: &Path, environment: &Environment) -> Option<PathBuf> {
+    let python = python.canonicalize().ok()?;
+    let short = python.file_name()?.to_str()?.strip_prefix("python")?;
+    let folder = python.parent()?.parent()?.join("lib");
+    Shadowed::find(&folder, short, environment).map(|_| folder)
 }
 
 /// The file that is meant, not followed through links: a virtual environment's is one itself.

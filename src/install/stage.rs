@@ -63,6 +63,7 @@ pub fn stage(
     let install = site
         .make(tree.root())
         .with_argument("install")
+        .with_arguments(tree.make_arguments())
         .with_argument("ENSUREPIP=no")
         .with_argument(format!("DESTDIR={}", destdir.display()));
     site.runner

@@ -323,6 +323,48 @@ fn configure_gets_what_was_asked_and_nothing_of_the_callers_environment() {
 }
 
 #[test]
+fn only_a_shared_interpreter_itself_is_linked_with_the_path_of_its_library() {
+    let scene = Scene::new();
+    scene.build(&["--enable-shared"]).success();
+    let prefix = scene.prefix();
+    let config = prefix.join("lib/python3.99/config");
+    let read = |name: &str| fs_err::read_to_string(config.join(name)).unwrap();
+    let path = format!("-rpath,{}/lib", prefix.display());
+    let linked = read("link.log");
+    for (line, has_path) in linked.lines().zip([true, true, false]) {
+        assert_eq!(line.ends_with(&path), has_path, "{linked}");
+    }
+    assert!(linked.starts_with("interpreter: -Xlinker -export-dynamic -Wl,--enable-new-dtags"));
+    // The installed Makefile is where sysconfig has its values from.
+    for file in ["configure.log", "Makefile"] {
+        assert!(!read(file).contains("-rpath"), "{file}");
+    }
+}
+
+#[test]
+fn a_library_path_that_hides_the_interpreters_own_library_is_warned_of() {
+    let mut scene = Scene::new();
+    let other = scene.context.write("other/libpython3.99.so.1.0", "another");
+    scene
+        .context
+        .set("LD_LIBRARY_PATH", other.parent().unwrap());
+    scene
+        .build(&["--enable-shared"])
+        .success()
+        .says(["LD_LIBRARY_PATH", &other.display().to_string()]);
+    scene
+        .build(&["--force"])
+        .success()
+        .never_says("instead of its own");
+    let own = scene.prefix().join("lib");
+    scene.context.set("LD_LIBRARY_PATH", own);
+    scene
+        .build(&["--enable-shared", "--force"])
+        .success()
+        .never_says("instead of its own");
+}
+
+#[test]
 fn tar_xz_files_and_unpacked_trees_are_built_too() {
     let scene = Scene::new();
     let file = scene

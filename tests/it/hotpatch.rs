@@ -293,6 +293,25 @@ fn what_cannot_be_hotpatched_is_refused_and_stays_as_it_was() {
 }
 
 #[test]
+fn a_library_path_that_hides_the_interpreters_own_library_is_warned_of() {
+    let mut scene = Scene::new();
+    scene.build(&["--enable-shared"]).success();
+    let other = scene.context.write("other/libpython3.99.so.1.0", "another");
+    let other = other.parent().unwrap().display().to_string();
+    scene.context.set("LD_LIBRARY_PATH", &other);
+    let prefix = scene.prefix();
+    // The interpreter answers with its own library all the same.
+    let python = prefix.join("bin/python3.99");
+    let text = fs_err::read_to_string(&python).unwrap();
+    let own = format!("{}/lib:{other}", prefix.display());
+    let proof = format!("[ -n \"$MINI_VENV\" ] || [ \"$LD_LIBRARY_PATH\" = '{own}' ] || exit 9\n");
+    fs_err::write(&python, text.replacen('\n', &format!("\n{proof}"), 1)).unwrap();
+    hotpatch(&scene, &prefix, &["--pip", "24.0"])
+        .success()
+        .says(["LD_LIBRARY_PATH", &other, "instead of its own"]);
+}
+
+#[test]
 fn a_prefix_that_may_not_be_written_is_refused() {
     let scene = Scene::new();
     let prefix = foreign(&scene, "installed");

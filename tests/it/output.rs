@@ -1,5 +1,10 @@
 //! What is printed, where, and how much of it.
 
+use std::time::Duration;
+
+use pybuild::output::{Output, Verbosity};
+use pybuild::progress::{Reporter as _, TerminalReporter, Unit};
+
 use crate::context::Context;
 use crate::mini_cpython::{Fault, MiniCpython, VERSION};
 use crate::scene::Scene;
@@ -103,6 +108,56 @@ fn a_build_reads_well() {
     record and log: [TEMP]/home/.local/share/pybuild/versions/3.99.1/share/pybuild/3.99.1
     "###);
     insta::assert_snapshot!(outcome.filtered_stdout(), @"[TEMP]/home/.local/share/pybuild/versions/3.99.1/bin/python3.99");
+}
+
+/// Not a test by itself: what the one below runs in a process of its own, to see what it prints.
+#[test]
+#[ignore = "run by `a_long_step_prints_a_line_now_and_then`"]
+fn long_steps() {
+    let verbosity = match std::env::var("LONG_STEPS").as_deref() {
+        Ok("quiet") => Verbosity::Quiet,
+        Ok("normal") => Verbosity::Normal,
+        _ => return,
+    };
+    let often = Duration::from_millis(250);
+    let reporter = TerminalReporter::new(Output::new(verbosity, false), often);
+    std::thread::sleep(often * 4);
+    let mut phase = reporter.begin("make", Unit::Steps, Some(250));
+    phase.advance(132);
+    phase.set_current("Objects/abstract.c");
+    std::thread::sleep(often * 4);
+    phase.finish("done");
+    let mut phase = reporter.begin("fetch", Unit::Bytes, None);
+    phase.advance(3 << 20);
+    std::thread::sleep(often * 4);
+    drop(phase);
+    for _ in 0..30 {
+        reporter.note("something");
+        std::thread::sleep(often / 10);
+    }
+}
+
+#[test]
+fn a_long_step_prints_a_line_now_and_then() {
+    let printed = |verbosity: &str| {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "output::long_steps", "--ignored", "--nocapture"]);
+        let output = command.env("LONG_STEPS", verbosity).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let text = printed("normal");
+    for line in [
+        "pybuild   still running (0.",
+        "make      132 of ~250, Objects/abstract.c (0.",
+        "fetch     3.00 MiB (0.",
+    ] {
+        assert!(text.matches(line).count() >= 2, "{line} in {text}");
+    }
+    // Lines of another kind are enough.
+    let last = text.rsplit("fetch ").next().unwrap();
+    assert!(!last.contains("still running"), "{text}");
+    assert_eq!(printed("quiet"), "");
 }
 
 #[test]
