@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::command::{CommandError, Runner};
+use crate::environment::Environment;
 use crate::error::{Error, Explain as _};
 use crate::install::Installation;
 use crate::interrupt::HeldFolder;
@@ -224,6 +225,16 @@ impl SideFolder {
             source,
         })
     }
+}
+
+/// A log for the installation of root certificates, before any build has a folder.
+///
+/// # Errors
+/// When it cannot be created.
+pub fn certificate_log(store: &Store, environment: &Environment) -> Result<Runner, Error> {
+    let base = environment.temporary_folder();
+    let name = format!("certificates-{}.log", std::process::id());
+    new_log(store, &base, &name)
 }
 
 /// A log in the store; where that may not be written, in the build folder.

@@ -11,6 +11,7 @@ use crate::build::{self, Site};
 use crate::environment::Environment;
 use crate::error::{Error, chain};
 use crate::fetch::{VerifiedInputs, VerifiedSource};
+use crate::host::certificates::WhenNoCertificates;
 use crate::host::distribution::Distribution;
 use crate::host::readiness::{Question, Ready, Remedy};
 use crate::hotpatch;
@@ -50,6 +51,7 @@ pub fn run(
     let session = Session::new(
         settings.index_url.clone(),
         settings.network,
+        when_no_certificates(settings),
         environment,
         reporter,
     )?;
@@ -87,6 +89,14 @@ pub fn run(
         Mode::Build => Workshop { settings, session }
             .build(draft)
             .map(|installation| Outcome::Installed(Box::new(installation))),
+    }
+}
+
+fn when_no_certificates(settings: &BuildSettings) -> WhenNoCertificates {
+    match (settings.missing_prerequisites, settings.mode) {
+        (WhenMissing::Tell, _) => WhenNoCertificates::NameOption,
+        (WhenMissing::Install, Mode::DryRun) => WhenNoCertificates::DryRun,
+        (WhenMissing::Install, Mode::Build) => WhenNoCertificates::Install,
     }
 }
 

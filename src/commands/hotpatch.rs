@@ -7,6 +7,7 @@ use super::session::Session;
 use crate::cli::HotpatchArguments;
 use crate::environment::Environment;
 use crate::error::{Error, Explain as _};
+use crate::host::certificates::WhenNoCertificates;
 use crate::hotpatch::{
     self, Arrangement, Expected, InstalledChange, Kept, KeptRecord, Proof, Target, Turn,
 };
@@ -113,7 +114,13 @@ impl Hotpatch<'_> {
         else {
             return Ok(());
         };
-        let session = Session::new(index_url.clone(), *network, self.environment, self.reporter)?;
+        let session = Session::new(
+            index_url.clone(),
+            *network,
+            WhenNoCertificates::Name,
+            self.environment,
+            self.reporter,
+        )?;
         let scratch = SideFolder::new(&session.store, PHASE)?;
         // Before anything is looked at that another process may be changing.
         let _noted = self.note(&targets);

@@ -8,6 +8,7 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::export::{self, DIFF, Export};
 use crate::fetch::{VerifiedSource, VerifiedWheel};
+use crate::host::certificates::WhenNoCertificates;
 use crate::ledger::Ledger;
 use crate::output::Output;
 use crate::progress::{Reporter, Unit};
@@ -32,6 +33,7 @@ pub fn run(
     let session = Session::new(
         settings.index_url.clone(),
         settings.network,
+        WhenNoCertificates::Name,
         environment,
         reporter,
     )?;

@@ -11,6 +11,7 @@ use crate::fetch::download::Downloads;
 use crate::fetch::http::Http;
 use crate::fetch::retry::Retries;
 use crate::fetch::{self, FetchContext, Network, VerifiedInputs, VerifiedSource, VerifiedWheel};
+use crate::host::certificates::{self, WhenNoCertificates};
 use crate::progress::Reporter;
 use crate::resolve;
 use crate::resolve::index::{Index, IndexSettings, IndexWheel, SystemRoot};
@@ -20,6 +21,7 @@ use crate::resolve::proof::{ProofPolicy, Verify};
 use crate::resolve::python_org::PythonOrg;
 use crate::resolve::releases::{self, Release, ReleaseSources, UnknownDigest, resolve_version};
 use crate::resolve::version::{PythonVersion, VersionRequest};
+use crate::scratch;
 use crate::source;
 use crate::store::Store;
 
@@ -31,7 +33,7 @@ pub struct Session<'a> {
     pub environment: &'a Environment,
     /// Who is told.
     pub reporter: &'a dyn Reporter,
-    http: Http,
+    http: Http<'a>,
     index_settings: IndexSettings,
     python_org: PythonOrg,
     network: Network,
@@ -75,12 +77,18 @@ impl<'a> Session<'a> {
     pub fn new(
         index_url: Option<Address>,
         network: Network,
+        when_no_certificates: WhenNoCertificates,
         environment: &'a Environment,
         reporter: &'a dyn Reporter,
     ) -> Result<Self, Error> {
         let index_settings = IndexSettings::of(index_url, environment, &SystemRoot::default())
             .map_err(resolve::Error::from)?;
-        let http = Http::new(environment, &index_settings.client).map_err(resolve::Error::from)?;
+        let http = Http::new(environment, &index_settings.client)
+            .map_err(resolve::Error::from)?
+            .with_root_provider(Box::new(move || {
+                let new_log = || scratch::certificate_log(&Store::of(environment), environment);
+                certificates::provide(when_no_certificates, environment, new_log, reporter)
+            }));
         let python_org = PythonOrg::of(environment).map_err(resolve::Error::from)?;
         Ok(Self {
             store: Store::of(environment),

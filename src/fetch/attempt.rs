@@ -8,6 +8,7 @@ use super::download::DownloadError;
 use super::host_packages;
 use super::http::HttpError;
 use crate::digest::Sha256;
+use crate::error::ExitStatus;
 
 /// An origin that was asked, and what it answered.
 #[derive(Debug)]
@@ -19,10 +20,19 @@ pub struct Attempt {
 }
 
 /// What helps, where the answer of one of them says that it is not the network.
-pub(super) fn hint(attempts: &[Attempt]) -> Option<&'static str> {
+pub(super) fn hint(attempts: &[Attempt]) -> Option<&str> {
     attempts
         .iter()
         .find_map(|attempt| attempt.answer.http()?.hint())
+}
+
+/// What the process ends with when none of them gave the release.
+pub(super) fn exit_status(attempts: &[Attempt]) -> ExitStatus {
+    let mut errors = attempts.iter().filter_map(|attempt| attempt.answer.http());
+    let prerequisite = |error: &&HttpError| error.exit_status() == ExitStatus::Prerequisite;
+    errors
+        .find(prerequisite)
+        .map_or(ExitStatus::Input, HttpError::exit_status)
 }
 
 impl Miss {

@@ -83,7 +83,7 @@ pub struct Downloads<'a> {
     /// Where files go, and where they may be already.
     pub store: &'a Store,
     /// The client that addresses are asked with.
-    pub http: &'a Http,
+    pub http: &'a Http<'a>,
     /// Whether they may be asked.
     pub network: Network,
     /// How failures that may pass are met.

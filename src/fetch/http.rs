@@ -9,6 +9,7 @@ use reqwest::{Proxy, StatusCode, header};
 
 use crate::address::Address;
 use crate::environment::Environment;
+use crate::error::ExitStatus;
 
 /// An origin that cannot be reached must cost seconds, not minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -66,10 +67,20 @@ pub enum HttpError {
         /// What is wrong with it.
         source: reqwest::Error,
     },
-    /// The client itself cannot be set up, mostly for want of certificates.
+    /// There is no certificate to judge a server by.
     #[error(
-        "no HTTPS client can be set up; the system's certificates come with the package ca-certificates, or SSL_CERT_FILE names a bundle"
+        "no HTTPS request can be made: there is no root certificate {}",
+        named_by.as_deref().unwrap_or("on this host")
     )]
+    NoRoots {
+        /// Where certificates were looked for, such as `in /bundle.pem (SSL_CERT_FILE)`; `None` for
+        /// the system's own folders.
+        named_by: Option<String>,
+        /// What the user can do.
+        hint: String,
+    },
+    /// The client itself cannot be set up.
+    #[error("no HTTP client can be set up")]
     Setup(#[source] reqwest::Error),
 }
 
@@ -118,16 +129,34 @@ impl Transport {
     }
 }
 
+/// What helps where the named bundle has no certificate.
+const NAMED_HINT: &str = "name a bundle of certificates in PEM form that can be read, or unset the variable to use the system's certificates";
+
+/// What helps where the package did not bring certificates.
+const NOT_PROVIDED: &str = "see that the package ca-certificates is installed and run `update-ca-certificates`, or name a bundle of certificates with SSL_CERT_FILE";
+
+const RUN_AGAIN: &str = "root certificates were installed meanwhile: run the same command again";
+
 /// What helps where a certificate is not trusted.
 const TRUST_HINT: &str = "if the host has a certificate of an authority of your own, name that one's certificate with SSL_CERT_FILE or PIP_CERT; otherwise check the address and this host's clock";
 
 impl HttpError {
     /// What helps, where it is not the network that is to be looked at.
     #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<&str> {
         match self {
+            Self::NoRoots { hint, .. } => Some(hint),
             Self::Unreachable { source, .. } if source.is_distrust() => Some(TRUST_HINT),
             _ => None,
+        }
+    }
+
+    /// The exit code that this leads to where nothing else gives what was asked for.
+    #[must_use]
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::NoRoots { named_by: None, .. } => ExitStatus::Prerequisite,
+            _ => ExitStatus::Input,
         }
     }
 
@@ -147,7 +176,10 @@ impl HttpError {
                     || status.is_server_error()
             }
             Self::Broken { .. } => true,
-            Self::Certificates { .. } | Self::Proxy { .. } | Self::Setup(_) => false,
+            Self::Certificates { .. }
+            | Self::Proxy { .. }
+            | Self::NoRoots { .. }
+            | Self::Setup(_) => false,
         }
     }
 }
@@ -179,8 +211,11 @@ pub struct ClientSettings {
     pub timeout: Option<String>,
 }
 
+/// Installs root certificates, or gives the hint for a user who has to.
+pub type RootProvider<'a> = Box<dyn Fn() -> Result<(), String> + Send + Sync + 'a>;
+
 /// The client that all requests go through.
-pub struct Http {
+pub struct Http<'a> {
     /// For answers that may be compressed on their way.
     texts: OnceLock<Client>,
     /// For files. Servers call a `.tgz` a file with the encoding `gzip`; unpacked, it would have
@@ -192,9 +227,14 @@ pub struct Http {
     netrc: Option<netrc::Netrc>,
     /// How long nothing may come.
     patience: Duration,
+    /// Where variables say that root certificates are; the system's are not used then.
+    roots_named_by: Option<String>,
+    root_provider: Option<RootProvider<'a>>,
+    /// What it gave: it is asked once.
+    provided: OnceLock<Result<(), String>>,
 }
 
-impl Http {
+impl<'a> Http<'a> {
     /// A client for this environment: the proxy of pip's configuration, or else proxies from
     /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (in capitals or not), certificates from
     /// `PIP_CERT` or pip's configuration, `SSL_CERT_FILE` and the system, passwords from `NETRC` or
@@ -222,36 +262,79 @@ impl Http {
             files: OnceLock::new(),
             netrc: read_netrc(environment),
             patience: patience(environment, pip.timeout.as_deref()),
+            roots_named_by: roots_named_by(environment),
+            root_provider: None,
+            provided: OnceLock::new(),
         })
     }
 
+    /// With a way to get root certificates, which is used when the first address needs them and the
+    /// host has none.
+    #[must_use]
+    pub fn with_root_provider(mut self, provider: RootProvider<'a>) -> Self {
+        self.root_provider = Some(provider);
+        self
+    }
+
     /// The client in `slot`, made when it is first needed: making one reads the system's
-    /// certificates, and a host that asks nobody need not have any.
-    fn client<'a>(
+    /// certificates, and a host that asks nobody over HTTPS need not have any.
+    fn client(
         &self,
-        slot: &'a OnceLock<Client>,
-        builder: impl FnOnce() -> ClientBuilder,
-    ) -> Result<&'a Client, HttpError> {
+        slot: &OnceLock<Client>,
+        address: &Address,
+        builder: impl Fn() -> ClientBuilder,
+    ) -> Result<Client, HttpError> {
         if let Some(client) = slot.get() {
-            return Ok(client);
+            return Ok(client.clone());
         }
-        let client = self
-            .proxies
-            .iter()
-            .fold(builder(), |builder, proxy| builder.proxy(proxy.clone()))
-            .tls_certs_merge(self.certificates.iter().cloned())
-            .build()
-            .map_err(HttpError::Setup)?;
-        Ok(slot.get_or_init(|| client))
+        let with_proxies = || {
+            let proxies = self.proxies.iter().cloned();
+            proxies.fold(builder(), ClientBuilder::proxy)
+        };
+        let build = || {
+            let certificates = self.certificates.iter().cloned();
+            with_proxies().tls_certs_merge(certificates).build()
+        };
+        let client = match build() {
+            Ok(client) => client,
+            Err(_) if !address.is_https() => {
+                let none = std::iter::empty();
+                let client = with_proxies().tls_certs_only(none).build();
+                return client.map_err(HttpError::Setup);
+            }
+            Err(_) => {
+                self.provide_roots()?;
+                build().map_err(|_| self.no_roots(NOT_PROVIDED))?
+            }
+        };
+        Ok(slot.get_or_init(|| client).clone())
+    }
+
+    fn provide_roots(&self) -> Result<(), HttpError> {
+        if self.roots_named_by.is_some() {
+            return Err(self.no_roots(NAMED_HINT));
+        }
+        let outcome = self.provided.get_or_init(|| match &self.root_provider {
+            Some(provide) => provide(),
+            None => Err(NOT_PROVIDED.to_owned()),
+        });
+        outcome.clone().map_err(|hint| self.no_roots(&hint))
+    }
+
+    fn no_roots(&self, hint: &str) -> HttpError {
+        HttpError::NoRoots {
+            named_by: self.roots_named_by.clone(),
+            hint: hint.to_owned(),
+        }
     }
 
     /// Asks for `address`; a success and nothing else is returned.
     ///
     /// # Errors
-    /// [`HttpError::Setup`], [`HttpError::Unreachable`] and [`HttpError::Status`].
+    /// [`HttpError::NoRoots`], [`HttpError::Unreachable`] and [`HttpError::Status`].
     pub fn get(&self, address: &Address, accept: &str) -> Result<Response, HttpError> {
-        let client = self.client(&self.texts, || client_builder(self.patience))?;
-        self.send(client, address, |request| {
+        let client = self.client(&self.texts, address, || client_builder(self.patience))?;
+        self.send(&client, address, |request| {
             request.header(header::ACCEPT, accept)
         })
     }
@@ -260,10 +343,11 @@ impl Http {
     /// the whole file all the same: its status says.
     ///
     /// # Errors
-    /// [`HttpError::Setup`], [`HttpError::Unreachable`] and [`HttpError::Status`].
+    /// [`HttpError::NoRoots`], [`HttpError::Unreachable`] and [`HttpError::Status`].
     pub fn get_from(&self, address: &Address, offset: u64) -> Result<Response, HttpError> {
-        let client = self.client(&self.files, || client_builder(self.patience).gzip(false))?;
-        self.send(client, address, |request| {
+        let builder = || client_builder(self.patience).gzip(false);
+        let client = self.client(&self.files, address, builder)?;
+        self.send(&client, address, |request| {
             let request = request.header(header::ACCEPT_ENCODING, "identity");
             if offset == 0 {
                 request
@@ -295,12 +379,8 @@ impl Http {
         }
         let response = with(request)
             .send()
-            .map_err(|source| HttpError::Unreachable {
-                address: address.clone(),
-                proxy: self.pip_proxy.clone().map(Box::new),
-                // The error's own text would show the address, and with it what it may hold.
-                source: Transport(source.without_url()),
-            })?;
+            // The error's own text would show the address, and with it what it may hold.
+            .map_err(|source| self.unreachable(address, Transport(source.without_url())))?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -314,6 +394,20 @@ impl Http {
             status: response.status(),
             retry_after,
         })
+    }
+
+    fn unreachable(&self, address: &Address, source: Transport) -> HttpError {
+        // A client in neither slot was made without certificates, and then led to an HTTPS address.
+        let has_roots = self.texts.get().is_some() || self.files.get().is_some();
+        if source.is_distrust() && !has_roots {
+            let provided = self.provide_roots();
+            return provided.map_or_else(|error| error, |()| self.no_roots(RUN_AGAIN));
+        }
+        HttpError::Unreachable {
+            address: address.clone(),
+            proxy: self.pip_proxy.clone().map(Box::new),
+            source,
+        }
     }
 
     fn login(&self, address: &Address) -> Option<&netrc::Authenticator> {
@@ -423,6 +517,18 @@ fn read_certificates(path: PathBuf) -> Result<Vec<reqwest::Certificate>, HttpErr
     read().map_err(|source| HttpError::Certificates { path, source })
 }
 
+/// Where variables say that root certificates are.
+fn roots_named_by(environment: &Environment) -> Option<String> {
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+        .into_iter()
+        .filter_map(|name| {
+            let value = environment.variable_os(name)?;
+            Some(format!("{} ({name})", value.display()))
+        });
+    let named: Vec<String> = named.collect();
+    (!named.is_empty()).then(|| format!("in {}", named.join(" or ")))
+}
+
 /// An unreadable `.netrc` is like none: pip does the same, and it may belong to other tools.
 fn read_netrc(environment: &Environment) -> Option<netrc::Netrc> {
     let path = environment
@@ -440,7 +546,7 @@ mod tests {
     use crate::environment::Environment;
     use crate::fetch::testing::{Reply, Server};
 
-    fn with(variables: &[(&str, &str)]) -> Result<Http, HttpError> {
+    fn with(variables: &[(&str, &str)]) -> Result<Http<'static>, HttpError> {
         let environment = Environment::with_variables(Path::new("/"), variables.iter().copied());
         Http::new(&environment, &ClientSettings::default())
     }

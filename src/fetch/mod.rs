@@ -60,7 +60,7 @@ pub struct FetchContext<'a> {
     /// Where files go, and where they may be already.
     pub store: &'a Store,
     /// The client that addresses are asked with.
-    pub http: &'a Http,
+    pub http: &'a Http<'a>,
     /// Whether they may be asked.
     pub network: Network,
     /// How failures that may pass are met.
@@ -179,7 +179,14 @@ fn cache_hint(error: &io::Error) -> String {
 
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
-        ExitStatus::Input
+        match self {
+            Self::NoOrigin { attempts, .. } => attempt::exit_status(attempts),
+            Self::Wheel { source, .. } => match &**source {
+                DownloadError::Http(error) => error.exit_status(),
+                _ => ExitStatus::Input,
+            },
+            _ => ExitStatus::Input,
+        }
     }
 
     fn hint(&self) -> Option<String> {

@@ -142,8 +142,8 @@ pub fn nobody() -> Address {
 
 /// A client with no proxy, no password and no home; one for all tests, because reading the host's
 /// certificates takes its time.
-pub fn client() -> &'static Http {
-    static CLIENT: LazyLock<Http> = LazyLock::new(|| {
+pub fn client() -> &'static Http<'static> {
+    static CLIENT: LazyLock<Http<'static>> = LazyLock::new(|| {
         let environment =
             Environment::with_variables(std::path::Path::new("/"), [] as [(&str, &str); 0]);
         Http::new(&environment, &ClientSettings::default()).unwrap()

@@ -25,7 +25,7 @@ use crate::store::Store;
 struct World {
     dir: tempfile::TempDir,
     store: Store,
-    http: &'static Http,
+    http: &'static Http<'static>,
     said: Said,
     environment: Environment,
     runner: Runner,

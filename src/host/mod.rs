@@ -1,5 +1,6 @@
 //! The host: what it is, what it lacks for a build, and the one command that installs that.
 
+pub mod certificates;
 pub mod distribution;
 pub mod install;
 pub mod packages;

@@ -101,6 +101,8 @@ pub enum Capability {
     Uuid,
     /// libcrypt.
     Crypt,
+    /// The certificates of the authorities that everybody trusts.
+    RootCertificates,
 }
 
 impl Capability {
@@ -127,6 +129,7 @@ impl Capability {
             Self::BerkeleyDb => "Berkeley DB",
             Self::Uuid => "libuuid",
             Self::Crypt => "libcrypt",
+            Self::RootCertificates => "root certificates",
         }
     }
 }
@@ -134,7 +137,7 @@ impl Capability {
 /// The packages' names. A name may be empty: macOS brings its compiler with the command line tools,
 /// and its libc, ndbm, uuid and crypt with the system; Arch has no separate headers.
 #[rustfmt::skip]
-const PACKAGES: [(Capability, [&str; 6]); 19] = [
+const PACKAGES: [(Capability, [&str; 6]); 20] = [
     // what                     apt                           dnf, yum         apk                     zypper             pacman             brew
     (Capability::Compiler,    ["gcc libc6-dev",               "gcc",           "gcc musl-dev",         "gcc",             "gcc",             ""]),
     (Capability::Make,        ["make",                        "make",          "make",                 "make",            "make",            "make"]),
@@ -155,6 +158,7 @@ const PACKAGES: [(Capability, [&str; 6]); 19] = [
     (Capability::BerkeleyDb,  ["libdb-dev",                   "libdb-devel",   "db-dev",               "libdb-4_8-devel", "db5.3",           "berkeley-db@5"]),
     (Capability::Uuid,        ["uuid-dev",                    "libuuid-devel", "util-linux-dev",       "libuuid-devel",   "util-linux-libs", ""]),
     (Capability::Crypt,       ["libcrypt-dev",                "libxcrypt-devel", "musl-dev",           "libxcrypt-devel", "libxcrypt",       ""]),
+    (Capability::RootCertificates, ["ca-certificates",        "ca-certificates", "ca-certificates",   "ca-certificates-mozilla", "ca-certificates", ""]),
 ];
 
 #[cfg(test)]

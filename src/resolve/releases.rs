@@ -9,7 +9,7 @@ use super::version::{PythonVersion, VersionRequest};
 use crate::digest::Sha256;
 use crate::error::{ExitStatus, Explain};
 use crate::fetch::Network;
-use crate::fetch::http::Http;
+use crate::fetch::http::{Http, HttpError};
 use crate::progress::Reporter;
 
 /// Version, digest of the `.tgz`, digest of the `.tar.xz`; `-` where there is none.
@@ -52,7 +52,7 @@ pub struct ReleaseSources<'a> {
     /// python.org, or what stands in for it.
     pub python_org: &'a PythonOrg,
     /// The client it is asked with.
-    pub http: &'a Http,
+    pub http: &'a Http<'a>,
     /// Whether it may be asked.
     pub network: Network,
     /// Where the choice is said.
@@ -111,7 +111,13 @@ pub enum Error {
 
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
-        ExitStatus::Unresolvable
+        match self {
+            Self::NotVouchedFor { source, .. } => match &**source {
+                python_org::Error::Http(error @ HttpError::NoRoots { .. }) => error.exit_status(),
+                _ => ExitStatus::Unresolvable,
+            },
+            _ => ExitStatus::Unresolvable,
+        }
     }
 
     fn hint(&self) -> Option<String> {

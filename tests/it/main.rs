@@ -23,6 +23,7 @@ mod disk;
 mod faults;
 mod fetch;
 mod flow;
+mod fresh_host;
 mod hostile;
 mod hotpatch;
 mod index;

@@ -85,7 +85,8 @@ pub fn can_be_mounted() -> bool {
     false
 }
 
-fn unshare() -> Command {
+/// The start of a command with mounts of its own.
+pub fn unshare() -> Command {
     let mut command = Command::new("unshare");
     command.arg("--mount");
     if !rustix::process::geteuid().is_root() {
@@ -136,7 +137,8 @@ pub fn run(context: &Context, at: &Path, trouble: Trouble, arguments: &[impl AsR
     }
 }
 
-fn which(program: &str) -> PathBuf {
+/// The path of a program of this host.
+pub fn which(program: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .map(|folder| folder.join(program))

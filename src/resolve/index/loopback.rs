@@ -43,7 +43,7 @@ impl Loopback {
 pub(crate) struct Bench {
     pub folder: tempfile::TempDir,
     pub store: Store,
-    http: Http,
+    http: Http<'static>,
 }
 
 impl Bench {

@@ -54,7 +54,7 @@ const LARGEST_PAGE: u64 = 64 << 20;
 /// One package index, and what pip is configured to use beside it or instead of it.
 pub struct Index<'a> {
     settings: &'a IndexSettings,
-    http: &'a Http,
+    http: &'a Http<'a>,
     store: &'a Store,
     network: Network,
     pauses: &'a [Duration],
@@ -162,6 +162,7 @@ impl Explain for IndexError {
             Self::NoSuchProject { .. } | Self::NoIndex { .. } | Self::Refused { .. } => {
                 ExitStatus::Unresolvable
             }
+            Self::Http { source, .. } => source.exit_status(),
             _ => ExitStatus::Input,
         }
     }
@@ -220,7 +221,7 @@ impl<'a> Index<'a> {
     #[must_use]
     pub fn new(
         settings: &'a IndexSettings,
-        http: &'a Http,
+        http: &'a Http<'a>,
         store: &'a Store,
         network: Network,
     ) -> Self {
