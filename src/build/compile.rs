@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::environment::is_assignment;
 use super::prerequisites::{is_openssl_dir, knows_openssl_dir};
+use super::unbuilt::{Unbuilt, UnbuiltReader};
 use super::{Error, Site, link};
 use crate::progress::Unit;
 use crate::resolve::plan::{Library, Optimization, Plan};
@@ -21,6 +22,7 @@ pub struct BuiltTree {
     root: PathBuf,
     python: PathBuf,
     make_arguments: Vec<String>,
+    unbuilt: Unbuilt,
 }
 
 impl BuiltTree {
@@ -34,6 +36,12 @@ impl BuiltTree {
     #[must_use]
     pub fn python(&self) -> &Path {
         &self.python
+    }
+
+    /// The modules that `make` says it could not build.
+    #[must_use]
+    pub fn unbuilt(&self) -> &Unbuilt {
+        &self.unbuilt
     }
 
     /// The arguments that every later `make` needs too, or it links anew.
@@ -124,6 +132,7 @@ pub fn make(tree: ConfiguredTree, plan: &Plan, site: &Site<'_>) -> Result<BuiltT
     let total = expected_steps(&root, plan, site);
     let mut phase = site.reporter.begin("make", Unit::Steps, Some(total));
     let mut compiled = 0_u64;
+    let mut unbuilt = UnbuiltReader::default();
     let command = site
         .make(&root)
         .with_argument(format!("-j{}", site.jobs))
@@ -139,7 +148,7 @@ pub fn make(tree: ConfiguredTree, plan: &Plan, site: &Site<'_>) -> Result<BuiltT
                 phase.advance(STEPS_PER_TEST);
                 phase.set_current(test);
             }
-            None => {}
+            None => unbuilt.see(line),
         })
         .map_err(Error::Command)?;
     phase.finish(&format!("{compiled} files compiled, -j{}", site.jobs));
@@ -152,6 +161,7 @@ pub fn make(tree: ConfiguredTree, plan: &Plan, site: &Site<'_>) -> Result<BuiltT
         root,
         python,
         make_arguments,
+        unbuilt: unbuilt.finish(),
     })
 }
 

@@ -10,6 +10,7 @@ mod modules;
 pub mod prerequisites;
 pub mod toolchain;
 mod trial;
+pub mod unbuilt;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -1,5 +1,6 @@
 //! Before compiling: which modules of the standard library this host's libraries are there for.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -142,6 +143,13 @@ impl Prerequisites {
             }
         }
         flags
+    }
+
+    /// The modules that can be built, and so should work.
+    #[must_use]
+    pub fn modules(&self) -> BTreeSet<&str> {
+        let present = self.present.iter();
+        present.map(|module| module.module.as_str()).collect()
     }
 
     /// The version of OpenSSL that `ssl` will be built with, as OpenSSL words it.

@@ -1,7 +1,5 @@
 //! `pybuild VERSION`: the whole flow, in order.
 
-use std::collections::BTreeSet;
-
 use super::session::{Session, SourceWish};
 use crate::build::confinement::Confinement;
 use crate::build::environment::BuildEnvironment;
@@ -16,7 +14,7 @@ use crate::host::distribution::Distribution;
 use crate::host::readiness::{Question, Ready, Remedy};
 use crate::hotpatch;
 use crate::install::record::{InputRecord, Record};
-use crate::install::{self, Installation, Papers, prefix, record};
+use crate::install::{self, ExpectedModules, Installation, Papers, prefix, record};
 use crate::ledger::{self, Ledger};
 use crate::loader::Shadowed;
 use crate::progress::Reporter;
@@ -240,11 +238,19 @@ impl Workshop<'_> {
         };
         let tree = build::configure(tree, plan, &site)?;
         let tree = build::make(tree, plan, &site)?;
+        let unbuilt = tree.unbuilt();
+        let policy = &plan.request.modules;
+        if let Some(warning) = unbuilt.warning(plan.python, &ready.prerequisites, policy) {
+            self.session.reporter.warn(&warning);
+        }
         let staged = install::stage(&tree, plan, destdir, &site)?;
         confinement
             .take_back(staged.destdir())
             .map_err(build::Error::from)?;
-        let expected = expected_modules(&ready);
+        let expected = ExpectedModules {
+            present: ready.prerequisites.modules(),
+            unbuilt,
+        };
         let checked = install::check(staged, plan, &expected, &scratch.home()?, &site)
             .map_err(install::Error::from)?;
 
@@ -321,12 +327,6 @@ impl Workshop<'_> {
         };
         Ok(question.answer(remedy, self.session.reporter)?)
     }
-}
-
-/// What was found before compiling is what should work afterwards.
-fn expected_modules(ready: &Ready) -> BTreeSet<String> {
-    let present = ready.prerequisites.present.iter();
-    present.map(|module| module.module.clone()).collect()
 }
 
 /// What went in; a patch that is not for this release, by its own header, did not.

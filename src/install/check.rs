@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::stage::StagedInstall;
 use crate::build::Site;
+use crate::build::unbuilt::Unbuilt;
 use crate::command::{Answer, Command, CommandError};
 use crate::disk::{self, Refusal};
 use crate::error::{ExitStatus, Explain};
@@ -158,15 +159,23 @@ fn import_name(module: &str, python: PythonVersion) -> &str {
     }
 }
 
-/// Runs all checks. `modules` are those that such a CPython can have; `scratch` is a folder for the
-/// venv, which must not exist yet.
+/// What is known of an interpreter's modules before they are imported.
+#[derive(Debug, Clone)]
+pub struct ExpectedModules<'a> {
+    /// Those whose libraries were found before compiling.
+    pub present: BTreeSet<&'a str>,
+    /// Those that CPython's own build could not build.
+    pub unbuilt: &'a Unbuilt,
+}
+
+/// Runs all checks. `scratch` is a folder for the venv, which must not exist yet.
 ///
 /// # Errors
 /// See [`CheckError`].
 pub fn check(
     staged: StagedInstall,
     plan: &Plan,
-    modules: &BTreeSet<String>,
+    expected: &ExpectedModules<'_>,
     scratch: &Path,
     site: &Site<'_>,
 ) -> Result<CheckedInstall, CheckError> {
@@ -189,7 +198,13 @@ pub fn check(
     same("`python --version`", python.trim_end_matches('+'), &wanted)?;
 
     step("modules");
-    let (modules, missing_modules) = checks.modules(modules, plan)?;
+    let (modules, mut missing_modules) = checks.modules(&expected.present, plan)?;
+    let unbuilt: BTreeMap<&str, &str> = expected.unbuilt.modules(plan.python).collect();
+    for (module, error) in &mut missing_modules {
+        if let Some(why) = unbuilt.get(module.as_str()) {
+            *error = format!("{error}: {why}");
+        }
+    }
     let broken: BTreeMap<_, _> = missing_modules
         .iter()
         .filter(|(module, _)| plan.request.modules.requires(module))
@@ -204,6 +219,12 @@ pub fn check(
             "these modules were to be built and do not work: {}",
             list(&missing_modules)
         ));
+    }
+    for (module, why) in unbuilt {
+        if !modules.contains(module) {
+            let known = missing_modules.entry(module.to_owned());
+            known.or_insert_with(|| why.to_owned());
+        }
     }
 
     step("ensurepip");
@@ -339,12 +360,12 @@ impl Checks<'_> {
 
     fn modules(
         &self,
-        known: &BTreeSet<String>,
+        known: &BTreeSet<&str>,
         plan: &Plan,
     ) -> Result<(BTreeSet<String>, BTreeMap<String, String>), CheckError> {
         let all: BTreeSet<&str> = known
             .iter()
-            .map(String::as_str)
+            .copied()
             .chain(plan.request.modules.all_required())
             .collect();
         let imports: Vec<&str> = all

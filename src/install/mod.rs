@@ -12,7 +12,7 @@ mod uninstall;
 
 use std::path::PathBuf;
 
-pub use check::{CheckError, CheckReport, CheckedInstall, check};
+pub use check::{CheckError, CheckReport, CheckedInstall, ExpectedModules, check};
 pub use commit::{Installation, Papers, commit};
 pub use manifest::{Item, Manifest};
 pub use stage::{StagedInstall, stage};

@@ -36,6 +36,8 @@ pub enum Fault {
     MakeLeavesOthers(PathBuf),
     /// `make install` dies halfway.
     Install,
+    /// `make` says that it could not build this module.
+    NotBuilt(&'static str),
     /// The interpreter cannot import this module.
     Missing(&'static str),
     /// A venv gets this pip, whatever `ensurepip` bundles.
@@ -307,6 +309,15 @@ impl MiniCpython {
                     "@INSTALL_FAULT@",
                     "@echo 'install: error: cannot copy the mini library'; exit 1".into(),
                 ),
+                Fault::NotBuilt(module) => {
+                    missing.push(*module);
+                    let heading =
+                        "The necessary bits to build these optional modules were not found:";
+                    (
+                        "@UNBUILT@",
+                        format!("@echo '{heading}'; echo {module}; echo"),
+                    )
+                }
                 Fault::Missing(module) => {
                     missing.push(*module);
                     continue;
@@ -332,6 +343,7 @@ impl MiniCpython {
             "@CONFIGURE_FAULT@",
             "@MAKE_FAULT@",
             "@INSTALL_FAULT@",
+            "@UNBUILT@",
             "@VENV_FAULT@",
             "@VERSION_FAULT@",
         ] {
