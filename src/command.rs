@@ -1,10 +1,11 @@
 //! Commands as data, and the one runner that runs them all: its log, its timings, its environment.
 
 mod excerpt;
+mod log;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufRead, BufReader, Read as _, Write};
+use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Mutex;
@@ -15,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use xshell::Shell;
 
 use excerpt::Excerpt;
+use log::Log;
+pub use log::sweep_logs;
 
 use crate::disk;
 use crate::interrupt::{HeldChild, Place};
@@ -286,32 +289,25 @@ pub struct Timing {
 
 /// Runs commands, one log for all of them.
 pub struct Runner {
-    path: PathBuf,
-    log: Mutex<io::BufWriter<fs_err::File>>,
+    log: Log,
     timings: Mutex<Vec<Timing>>,
 }
 
 impl Runner {
-    /// A runner whose log is a new file at `path`.
-    ///
-    /// # Errors
-    /// When the log cannot be created.
-    pub fn with_log(path: PathBuf) -> Result<Self, CommandError> {
-        let file = fs_err::File::create(&path).map_err(|source| CommandError::Log {
-            path: path.clone(),
-            source,
-        })?;
-        Ok(Self {
-            path,
-            log: Mutex::new(io::BufWriter::new(file)),
+    /// A runner whose log is a new file at the first of `places` that can be written. It is created
+    /// when the first command runs.
+    #[must_use]
+    pub fn with_log(places: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self {
+            log: Log::at(places.into_iter().collect()),
             timings: Mutex::default(),
-        })
+        }
     }
 
     /// Where the log is.
     #[must_use]
     pub fn log_path(&self) -> &Path {
-        &self.path
+        self.log.path()
     }
 
     /// Runs `command` for `step` to its end; every line of its output goes to the log and to `see`.
@@ -371,13 +367,12 @@ impl Runner {
     /// # Errors
     /// [`CommandError::Log`].
     pub fn write(&self, text: &str) -> Result<(), CommandError> {
-        let mut log = self
-            .log
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        log.write_all(text.as_bytes())
-            .and_then(|()| log.flush())
-            .map_err(|source| self.log_error(source))
+        self.write_bytes(text.as_bytes())
+    }
+
+    fn write_bytes(&self, bytes: &[u8]) -> Result<(), CommandError> {
+        let written = self.log.write(bytes);
+        written.map_err(|(path, source)| CommandError::Log { path, source })
     }
 
     /// What has been run so far, in order.
@@ -419,18 +414,14 @@ impl Runner {
             if read == 0 {
                 return Ok(());
             }
-            self.log
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .write_all(&line)
-                .map_err(|source| self.log_error(source))?;
+            self.write_bytes(&line)?;
             see(String::from_utf8_lossy(&line).trim_end());
         }
     }
 
     fn log_error(&self, source: io::Error) -> CommandError {
         CommandError::Log {
-            path: self.path.clone(),
+            path: self.log_path().to_owned(),
             source,
         }
     }
@@ -456,7 +447,7 @@ mod tests {
     #[test]
     fn the_first_error_is_shown_and_the_log_has_everything() {
         let dir = tempfile::tempdir().unwrap();
-        let runner = Runner::with_log(dir.path().join("log")).unwrap();
+        let runner = Runner::with_log([dir.path().join("log")]);
         let script =
             "echo a.c:1: error: first; for i in $(seq 40); do echo noise $i; done >&2; exit 3";
         let mut seen = 0;

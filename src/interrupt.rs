@@ -27,6 +27,7 @@ use crate::seam::crash_point;
 struct Held {
     children: Vec<Running>,
     folders: BTreeSet<PathBuf>,
+    logs: BTreeSet<PathBuf>,
 }
 
 /// A child that runs.
@@ -96,6 +97,7 @@ pub fn watch() -> io::Result<()> {
                 end_children();
                 crash_point("interrupt.ended");
                 clear_folders();
+                name_logs();
                 std::process::exit(status);
             });
         }
@@ -239,6 +241,25 @@ impl Drop for HeldFolder {
     }
 }
 
+/// A log of commands: a signal prints its path, as nobody else will.
+#[derive(Debug)]
+pub struct HeldLog(PathBuf);
+
+impl HeldLog {
+    /// Until this is dropped, a signal prints the path.
+    #[must_use]
+    pub fn new(log: PathBuf) -> Self {
+        with_held(|held| held.logs.insert(log.clone()));
+        Self(log)
+    }
+}
+
+impl Drop for HeldLog {
+    fn drop(&mut self) {
+        with_held(|held| held.logs.remove(&self.0));
+    }
+}
+
 fn with_held<T>(work: impl FnOnce(&mut Held) -> T) -> T {
     let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
     work(held.get_or_insert_default())
@@ -288,5 +309,13 @@ fn clear_folders() {
             return;
         }
         std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Prints the paths of the logs that stay.
+fn name_logs() {
+    let logs = with_held(|held| held.logs.clone());
+    for log in logs.iter().filter(|log| log.exists()) {
+        anstream::eprintln!("the log of what had run is {}", log.display());
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::command::{CommandError, Runner};
+use crate::command::{Runner, sweep_logs};
 use crate::environment::Environment;
 use crate::error::{Error, Explain as _};
 use crate::install::Installation;
@@ -16,10 +16,7 @@ use crate::lock::{self, ScratchFolder};
 use crate::progress::Reporter;
 use crate::resolve::version::PythonVersion;
 use crate::settings::{BuildSettings, BuildTree};
-use crate::store::{Store, may_not_be_written};
-
-/// The folder of logs.
-const LOGS: &str = "logs";
+use crate::store::{LOGS, Store};
 
 /// The folder that one build works in. It is gone when the build ends, unless it is to be kept.
 pub struct Scratch {
@@ -67,7 +64,7 @@ impl Scratch {
             Timestamp::now().strftime("%Y%m%dT%H%M%S"),
             std::process::id()
         );
-        let runner = new_log(store, &base, &name)?;
+        let runner = new_log(store, &base, &name);
         let held = (settings.build_tree == BuildTree::Remove)
             .then(|| HeldFolder::new(folder.path().to_owned()));
         Ok(Self {
@@ -81,9 +78,13 @@ impl Scratch {
     /// Removes the folders that killed processes left in the build folder, and ends what still runs
     /// there.
     pub fn sweep(settings: &BuildSettings, store: &Store) {
+        let base = base(settings, store);
         // Every folder there begins with a version.
         for digit in 1..=9 {
-            lock::sweep_folders(&base(settings, store), &digit.to_string(), end_processes_of);
+            lock::sweep_folders(&base, &digit.to_string(), end_processes_of);
+        }
+        for folder in [store.root(), &base] {
+            sweep_logs(&folder.join(LOGS));
         }
     }
 
@@ -182,8 +183,7 @@ impl SideFolder {
             source,
         })?;
         let held = HeldFolder::new(folder.path().to_owned());
-        let log = folder.path().join("log");
-        let runner = Runner::with_log(log).map_err(crate::build::Error::Command)?;
+        let runner = Runner::with_log([folder.path().join("log")]);
         Ok(Self {
             folder,
             runner,
@@ -228,31 +228,15 @@ impl SideFolder {
 }
 
 /// A log for the installation of root certificates, before any build has a folder.
-///
-/// # Errors
-/// When it cannot be created.
-pub fn certificate_log(store: &Store, environment: &Environment) -> Result<Runner, Error> {
-    let base = environment.temporary_folder();
+#[must_use]
+pub fn certificate_log(store: &Store, environment: &Environment) -> Runner {
     let name = format!("certificates-{}.log", std::process::id());
-    new_log(store, &base, &name)
+    new_log(store, &environment.temporary_folder(), &name)
 }
 
-/// A log in the store; where that may not be written, in the build folder.
-fn new_log(store: &Store, base: &Path, name: &str) -> Result<Runner, Error> {
-    let in_folder = |folder: PathBuf| {
-        let log = fs_err::create_dir_all(&folder).map_err(|source| CommandError::Log {
-            path: folder.clone(),
-            source,
-        });
-        log.and_then(|()| Runner::with_log(folder.join(name)))
-    };
-    let runner = match in_folder(store.root().join(LOGS)) {
-        Err(CommandError::Log { source, .. }) if may_not_be_written(&source) => {
-            in_folder(base.join(LOGS))
-        }
-        runner => runner,
-    };
-    Ok(runner.map_err(crate::build::Error::Command)?)
+/// A log in the store; in the build folder when the store may not be written.
+fn new_log(store: &Store, base: &Path, name: &str) -> Runner {
+    Runner::with_log([store.root(), base].map(|folder| folder.join(LOGS).join(name)))
 }
 
 /// The build folder.

@@ -38,6 +38,9 @@ pub const SIGNATURE: &str = "signature-";
 /// The folder for notes of what is being changed.
 const NOTES: &str = "changes";
 
+/// The folder of logs.
+pub const LOGS: &str = "logs";
+
 /// The folder that everything downloaded lives in: `PYBUILD_CACHE_DIR`, else the platform's cache folder.
 #[derive(Debug, Clone)]
 pub struct Store {

@@ -41,7 +41,7 @@ impl World {
             http: client(),
             said: Said::default(),
             environment,
-            runner: Runner::with_log(dir.path().join("log")).unwrap(),
+            runner: Runner::with_log([dir.path().join("log")]),
             network: Network::Online,
             dir,
         }

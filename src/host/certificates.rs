@@ -28,7 +28,7 @@ pub enum WhenNoCertificates {
 pub fn provide(
     when_missing: WhenNoCertificates,
     environment: &Environment,
-    new_log: impl Fn() -> Result<Runner, error::Error>,
+    new_log: impl Fn() -> Runner,
     reporter: &dyn Reporter,
 ) -> Result<(), String> {
     let host = Distribution::of_this_host(environment);
@@ -55,12 +55,9 @@ pub fn provide(
             reporter.note(&format!(
                 "installing root certificates, because this host has none: {command}"
             ));
-            let installed = new_log().and_then(|runner| {
-                command.run(environment, &runner, reporter)?;
+            let runner = new_log();
+            let Err(error) = command.run(environment, &runner, reporter) else {
                 let _ = fs_err::remove_file(runner.log_path());
-                Ok(())
-            });
-            let Err(error) = installed else {
                 return Ok(());
             };
             reporter.warn(&error::chain(&error));

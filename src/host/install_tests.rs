@@ -39,7 +39,7 @@ fn run(scripts: &[(&str, &str)], as_root: bool) -> (Result<(), Error>, String) {
         ],
     );
     let log = dir.path().join("log");
-    let runner = Runner::with_log(log.clone()).unwrap();
+    let runner = Runner::with_log([log.clone()]);
     let command = InstallCommand::new(PackageManager::Apt, [Capability::Zlib], as_root).unwrap();
     let result = command.run(&environment, &runner, &SilentReporter);
     (result, fs_err::read_to_string(log).unwrap())

@@ -83,7 +83,7 @@ fn answer(remedied: bool) -> (Result<super::Ready, Error>, String) {
         scratch: &scratch,
     };
     let log = dir.path().join("log");
-    let runner = Runner::with_log(log.clone()).unwrap();
+    let runner = Runner::with_log([log.clone()]);
     let remedy = if remedied {
         Remedy::Install(&runner)
     } else {

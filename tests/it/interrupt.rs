@@ -246,3 +246,53 @@ fn a_commit_that_was_killed_is_undone_by_the_next_run() {
     build(&["latest"]).success();
     scene.assert_nothing_is_left_behind();
 }
+
+/// The files in the store's folder of logs.
+fn logs(scene: &Scene) -> Vec<std::path::PathBuf> {
+    let entries = fs_err::read_dir(scene.context.path("cache/logs"));
+    let entries = entries.into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
+#[test]
+fn starts_that_are_ended_leave_no_empty_logs() {
+    for signal in [Signal::TERM, Signal::INT, Signal::KILL] {
+        let scene = Scene::online();
+        let path = scene.archive_path();
+        let whole = Answer::bytes(scene.release.tgz());
+        scene.server.put(&path, whole.clone().stalling_after(1000));
+        let digest = scene.release.sha256().to_string();
+        let arguments = [VERSION, "--sha256", &digest].map(std::ffi::OsString::from);
+        for count in 1..4 {
+            let child = start(&scene, &arguments);
+            wait_until("a request", || {
+                scene.server.requests_for(&path).len() == count
+            });
+            end(&scene, child, signal);
+            assert_eq!(logs(&scene), Vec::<std::path::PathBuf>::new(), "{signal:?}");
+        }
+    }
+}
+
+#[test]
+fn the_log_of_a_build_that_is_ended_is_named() {
+    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::MakeHangs));
+    let child = start(&scene, &scene.arguments(&[]));
+    wait_until("make", || make_is_reached(&scene));
+    let outcome = end(&scene, child, Signal::TERM).exits(128 + 15);
+    let [log] = logs(&scene).try_into().unwrap();
+    outcome.says(["the log of what had run is", &log.display().to_string()]);
+    let text = fs_err::read_to_string(log).unwrap();
+    assert!(text.contains("checking for zlib.h... yes"), "{text}");
+}
+
+#[test]
+fn a_log_without_text_is_removed_by_the_next_run() {
+    let mut scene = Scene::new();
+    scene.context.set("PYBUILD_CRASH_AT", "log.created");
+    assert_eq!(scene.build(&[]).code, None);
+    assert_eq!(logs(&scene).len(), 1);
+    scene.context.unset("PYBUILD_CRASH_AT");
+    scene.build(&[]).success();
+    assert_eq!(logs(&scene), Vec::<std::path::PathBuf>::new());
+}
