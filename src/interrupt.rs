@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Child, ExitStatus};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,6 +33,7 @@ struct Held {
 /// A child that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Running {
+    /// The leader of its group: its guard, or itself where it has none.
     leader: Pid,
     place: Place,
 }
@@ -131,7 +132,24 @@ pub fn uninterrupted() -> MutexGuard<'static, ()> {
 #[derive(Debug)]
 pub struct HeldChild {
     child: Child,
+    /// See [`guard`].
+    guard: Option<Child>,
     running: Running,
+}
+
+/// Starts the first process of a new group. It kills that group, and nothing else, as soon as the pipe
+/// to this process closes. So the group's processes end even if this process is killed with SIGKILL.
+/// The guard belongs to the group: the group's id cannot pass to other processes while it lives.
+fn guard() -> io::Result<Child> {
+    std::process::Command::new("/bin/sh")
+        .args(["-c", "read -r _; kill -s KILL 0"])
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
 }
 
 impl HeldChild {
@@ -140,8 +158,11 @@ impl HeldChild {
     /// # Errors
     /// When it cannot be started.
     pub fn spawn(process: &mut std::process::Command, place: Place) -> io::Result<Self> {
+        // A host without a shell has no guard; a signal still ends the group.
+        let guard = (place == Place::OwnGroup).then(|| guard().ok()).flatten();
+        let group = guard.as_ref().map(Pid::from_child);
         if place == Place::OwnGroup {
-            process.process_group(0);
+            process.process_group(Pid::as_raw(group));
         }
         // Under the lock, so that no signal finds a child that is not on the list yet.
         let started = with_held(|held| {
@@ -150,11 +171,15 @@ impl HeldChild {
             }
             Some(process.spawn().map(|child| {
                 let running = Running {
-                    leader: Pid::from_child(&child),
+                    leader: group.unwrap_or(Pid::from_child(&child)),
                     place,
                 };
                 held.children.push(running);
-                Self { child, running }
+                Self {
+                    child,
+                    guard,
+                    running,
+                }
             }))
         });
         match started {
@@ -183,7 +208,7 @@ impl HeldChild {
         // It is not reaped as long as it is on the list: its id must not become somebody else's.
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         loop {
-            match waitid(WaitId::Pid(self.running.leader), ended) {
+            match waitid(WaitId::Pid(Pid::from_child(&self.child)), ended) {
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
                 Ok(_) => break,
@@ -192,6 +217,11 @@ impl HeldChild {
         let status = with_held(|held| {
             let signalled = SIGNALLED.load(Ordering::SeqCst);
             let status = self.child.wait();
+            if let Some(mut guard) = self.guard.take() {
+                // Before its pipe closes: what the child left running on purpose goes on.
+                let _ = guard.kill();
+                let _ = guard.wait();
+            }
             // After a signal those that it left behind are still to be ended; as long as there are
             // any, the group's id stays theirs.
             if !signalled || !self.running.is_there() {

@@ -1,9 +1,17 @@
-//! Who runs an interpreter just now, as far as this process may know.
+//! The processes that run an interpreter now, and leftover processes of killed pybuild runs, as far as
+//! this process may know.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::error::{ExitStatus, Explain};
+
+/// The environment variable of interpreters that pybuild itself starts to ask or check them.
+pub const STARTED_BY_PYBUILD: (&str, &str) = ("PYBUILD_STARTED_THIS", "1");
 
 /// What to do about processes that run an interpreter which is to be changed or taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +89,8 @@ impl std::fmt::Display for Process {
 }
 
 /// The processes whose program is this file, virtual environments of it included, by process id.
+/// Those that a pybuild started are left out: it holds the interpreter's lock, only asks for the
+/// version, or was killed a moment ago.
 /// Where there is no `/proc` (proc(5)), nothing is known and nothing is found.
 fn processes_of(interpreter: &Path) -> Vec<Process> {
     let Ok(file) = interpreter.metadata() else {
@@ -95,7 +105,8 @@ fn processes_of(interpreter: &Path) -> Vec<Process> {
             let id: u32 = entry.file_name().to_str()?.parse().ok()?;
             let program = std::fs::metadata(entry.path().join("exe")).ok()?;
             let same = (program.dev(), program.ino()) == (file.dev(), file.ino());
-            (same && id != std::process::id()).then(|| Process {
+            let counts = same && id != std::process::id() && !is_started_by_pybuild(&entry.path());
+            counts.then(|| Process {
                 id,
                 command: command_line(&entry.path()),
             })
@@ -103,6 +114,47 @@ fn processes_of(interpreter: &Path) -> Vec<Process> {
         .collect();
     found.sort_by_key(|process| process.id);
     found
+}
+
+/// Whether the process in this folder of `/proc` is one that pybuild started. Another user's cannot be
+/// read, and is none.
+fn is_started_by_pybuild(process: &Path) -> bool {
+    let (name, value) = STARTED_BY_PYBUILD;
+    has_variable(process, |variable| {
+        variable == format!("{name}={value}").as_bytes()
+    })
+}
+
+fn has_variable(process: &Path, is_it: impl Fn(&[u8]) -> bool) -> bool {
+    let environment = std::fs::read(process.join("environ")).unwrap_or_default();
+    environment.split(|byte| *byte == 0).any(is_it)
+}
+
+/// Ends the leftover processes of a killed pybuild, where their guard did not: those whose home folder is
+/// in its scratch folder, which is no other process's home. Where there is no `/proc` (proc(5)), they
+/// end by themselves when nobody reads what they print.
+pub fn end_leftovers(scratch: &Path) {
+    let home = [b"HOME=", scratch.as_os_str().as_bytes(), b"/"].concat();
+    // One that was being started while this looked is found the next time.
+    for _ in 0..20 {
+        let mut found = false;
+        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let id = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok());
+            let Some(process) = id.and_then(Pid::from_raw) else {
+                continue;
+            };
+            if has_variable(&entry.path(), |variable| variable.starts_with(&home)) {
+                found |= kill_process(process, Signal::KILL).is_ok();
+            }
+        }
+        if !found {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 fn command_line(process: &Path) -> String {
@@ -120,7 +172,29 @@ fn command_line(process: &Path) -> String {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use super::processes_of;
+    use super::{STARTED_BY_PYBUILD, end_leftovers, processes_of};
+
+    #[test]
+    fn only_processes_that_live_in_the_scratch_folder_are_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let scratch = dir.path().join("scratch");
+        let beside = dir.path().join("scratch-of-a-user");
+        let start = |home: &std::path::Path| {
+            let mut sleep = std::process::Command::new("/bin/sleep");
+            sleep.arg("60").env("HOME", home).spawn().unwrap()
+        };
+        let mut users = [start(&scratch), start(&beside.join("home"))];
+        let mut ours = start(&scratch.join("home"));
+        // One that has only just begun may still have this process's environment.
+        while ours.try_wait().unwrap().is_none() {
+            end_leftovers(&scratch);
+        }
+        for user in &mut users {
+            assert!(user.try_wait().unwrap().is_none());
+            user.kill().unwrap();
+            user.wait().unwrap();
+        }
+    }
 
     #[test]
     fn a_process_is_found_by_the_file_that_it_runs() {
@@ -142,6 +216,17 @@ mod tests {
             .unwrap_or_default();
         child.kill().unwrap();
         child.wait().unwrap();
+        let (name, value) = STARTED_BY_PYBUILD;
+        let mut own = std::process::Command::new(&link);
+        let mut own = own.arg("60").env(name, value).spawn().unwrap();
+        // Its environment is another's until it runs the file.
+        let own_path = format!("/proc/{}/exe", own.id());
+        while std::fs::read_link(&own_path).is_ok_and(|exe| exe != program) {
+            std::thread::yield_now();
+        }
+        assert_eq!(processes_of(&program), []);
+        own.kill().unwrap();
+        own.wait().unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].id, child.id());
         assert!(found[0].command.ends_with("link 60"), "{found:?}");

@@ -1,11 +1,8 @@
 //! The folder that one build works in, and its log; and the one of a command that builds nothing.
 
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use jiff::Timestamp;
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::command::{Runner, sweep_logs};
 use crate::environment::Environment;
@@ -15,6 +12,7 @@ use crate::interrupt::HeldFolder;
 use crate::lock::{self, ScratchFolder};
 use crate::progress::Reporter;
 use crate::resolve::version::PythonVersion;
+use crate::running::end_leftovers;
 use crate::settings::{BuildSettings, BuildTree};
 use crate::store::{LOGS, Store};
 
@@ -81,7 +79,7 @@ impl Scratch {
         let base = base(settings, store);
         // Every folder there begins with a version.
         for digit in 1..=9 {
-            lock::sweep_folders(&base, &digit.to_string(), end_processes_of);
+            lock::sweep_folders(&base, &digit.to_string(), end_leftovers);
         }
         for folder in [store.root(), &base] {
             sweep_logs(&folder.join(LOGS));
@@ -243,35 +241,4 @@ fn new_log(store: &Store, base: &Path, name: &str) -> Runner {
 fn base(settings: &BuildSettings, store: &Store) -> PathBuf {
     let named = settings.build_dir.clone();
     named.unwrap_or_else(|| store.root().join("build"))
-}
-
-/// Ends what a killed pybuild left running: the processes whose home folder is in this scratch
-/// folder, which is nobody's home but that build's. Where there is no `/proc` (proc(5)), they end by
-/// themselves when nobody reads what they print.
-fn end_processes_of(folder: &Path) {
-    let home = [b"HOME=", folder.as_os_str().as_bytes(), b"/"].concat();
-    // One that was being started while this looked is found the next time.
-    for _ in 0..20 {
-        let mut found = false;
-        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let id = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok());
-            let Some(process) = id.and_then(Pid::from_raw) else {
-                continue;
-            };
-            let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-            if environment
-                .split(|byte| *byte == 0)
-                .any(|variable| variable.starts_with(&home))
-            {
-                found |= kill_process(process, Signal::KILL).is_ok();
-            }
-        }
-        if !found {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }

@@ -25,6 +25,7 @@ use std::time::Duration;
 use crate::digest::{Hasher, Sha256};
 use crate::environment::Environment;
 use crate::lock::{self, ScratchFolder};
+use crate::running::end_leftovers;
 use crate::seam::crash_point;
 
 /// Nobody resumes a download that is older than this.
@@ -259,7 +260,7 @@ impl Store {
     /// Deletes what killed processes left half done, downloads that nobody went on with for long, and
     /// notes of hosts that are gone. What cannot be deleted stays.
     pub fn sweep(&self) {
-        lock::sweep_folders(&self.root.join("scratch"), "", |_| {});
+        lock::sweep_folders(&self.root.join("scratch"), "", end_leftovers);
         lock::sweep_files(&self.root.join("partial"), |name, size| {
             name.starts_with(COPY) || (size == 0 && is_known(name))
         });

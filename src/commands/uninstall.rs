@@ -70,12 +70,12 @@ pub fn run(
         Err(Error::Install(install::Error::NotInstalled { .. })) if finished => return Ok(()),
         found => found?,
     };
+    let _noted = ledger.enter(&prefix, reporter);
+    let _turn = Turn::take_if_there(&prefix, version, reporter)?;
     if let Some(record) = record::read_in(&prefix, version) {
         let flag = arguments.even_if_running;
         choose(flag, WhenRunning::Ignore, WhenRunning::Refuse).judge(&record.python())?;
     }
-    let _noted = ledger.enter(&prefix, reporter);
-    let _turn = Turn::take_if_there(&prefix, version, reporter)?;
     let phase = reporter.begin("uninstall", Unit::Steps, None);
     let leaving = install::uninstall(&prefix, version, reporter)?;
     phase.finish(&format!(

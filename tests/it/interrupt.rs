@@ -154,14 +154,67 @@ pub fn hanging_below(folder: &std::path::Path) -> usize {
         .count()
 }
 
+/// Kills the guards of the program's children, as the system may when memory runs out.
+fn kill_guards(program: &Child) {
+    let parent = format!("PPid:\t{}\n", program.id());
+    for process in fs_err::read_dir("/proc").unwrap().flatten() {
+        let read = |name: &str| fs_err::read(process.path().join(name)).unwrap_or_default();
+        let status = String::from_utf8_lossy(&read("status")).into_owned();
+        let command = String::from_utf8_lossy(&read("cmdline")).into_owned();
+        if status.contains(&parent) && command.contains("kill -s KILL 0") {
+            let id = process.file_name().to_str().unwrap().parse().unwrap();
+            kill_process(Pid::from_raw(id).unwrap(), Signal::KILL).unwrap();
+        }
+    }
+}
+
+#[test]
+fn all_that_a_program_started_ends_when_it_is_killed() {
+    let (scene, folder) = stubborn();
+    let mut child = start(&scene, &scene.arguments(&[]));
+    let jobs = jobs(&folder);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Nobody runs a command after it.
+    wait_until("the jobs' end", || !jobs.iter().any(|job| is_running(*job)));
+    wait_until("the end of make", || {
+        hanging_below(&scene.context.path("cache/build")) == 0
+    });
+    scene.builds_without_its_fault();
+    fs_err::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn what_a_command_leaves_running_on_purpose_goes_on() {
+    let scene = Scene::of(MiniCpython::new(VERSION));
+    let id = scene.context.path("id");
+    // As a compiler's cache server does it.
+    let script = format!(
+        "#!/bin/sh\nif [ ! -f {0} ]; then sleep 600 >/dev/null 2>&1 & echo $! >{0}; fi\nexec {1} \"$@\"\n",
+        id.display(),
+        std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .map(|folder| folder.join("make"))
+            .find(|make| make.is_file())
+            .unwrap()
+            .display()
+    );
+    scene.context.put_program("make", &script);
+    scene.build(&[]).success();
+    let text = fs_err::read_to_string(&id).unwrap();
+    let server = Pid::from_raw(text.trim().parse().unwrap()).unwrap();
+    assert!(is_running(server));
+    kill_process(server, Signal::KILL).unwrap();
+}
+
 #[test]
 fn a_build_that_was_killed_is_no_obstacle_to_the_next() {
     let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::MakeHangs));
     let child = start(&scene, &scene.arguments(&[]));
     wait_until("make", || make_is_reached(&scene));
+    kill_guards(&child);
     assert_eq!(end(&scene, child, Signal::KILL).code, None);
     assert!(!scene.prefix().exists());
-    // What a killed process leaves running is ended by whoever sweeps its folder.
+    // Without its guard, a leftover process is ended by the run that sweeps its folder.
     let left = hanging_below(&scene.context.path("cache/build"));
     assert!(left > 0 || !std::path::Path::new("/proc/self/environ").exists());
     let sound = Scene {
@@ -211,10 +264,11 @@ fn a_commit_that_was_killed_is_undone_by_the_next_run() {
     let asked = prefix.display().to_string();
     let build = |more: &[&str]| scene.build(&[&["--prefix", &asked, "--pip"], more].concat());
     build(&["23.3.2"]).success();
-    let before = scene.context.snapshot("shared");
     let folder = prefix.join(".pybuild-transaction");
     let mut undone = 0;
     for attempt in 0..20 {
+        // An attempt that came too late has built another one.
+        let before = scene.context.snapshot("shared");
         let arguments = scene.arguments(&["--prefix", &asked, "--pip", "latest"]);
         let mut child = start(&scene, &arguments);
         // Once the journal is there, files are being renamed.
