@@ -114,6 +114,9 @@ impl Hotpatch<'_> {
         else {
             return Ok(());
         };
+        for target in &targets {
+            target.ensure_bundles()?;
+        }
         let session = Session::new(
             index_url.clone(),
             *network,
@@ -180,6 +183,9 @@ impl Hotpatch<'_> {
             self.ensure_changeable(target)?;
         }
         let turns = Turn::take_each(targets, self.reporter)?;
+        for target in targets {
+            self.settings.running.judge(target.python())?;
+        }
         let mut opened = Vec::new();
         for (target, turn) in targets.iter().zip(turns) {
             opened.push(Kept::open(target, turn, self.reporter)?);
@@ -192,9 +198,7 @@ impl Hotpatch<'_> {
         if self.settings.installed() == InstalledPackages::Upgrade {
             target.ensure_packages_are_its_own()?;
         }
-        target.ensure_writable()?;
-        self.settings.running.judge(target.python())?;
-        Ok(())
+        Ok(target.ensure_writable()?)
     }
 
     /// Does something for each interpreter, and goes on with the others when it fails for one.
@@ -317,6 +321,10 @@ impl Hotpatch<'_> {
             return Ok(());
         }
         let _noted = self.note(targets);
+        for target in targets {
+            target.restore_folders()?;
+            target.ensure_bundles()?;
+        }
         let opened = self.open(targets)?;
         for kept in &opened {
             kept.ensure_undoable()?;
@@ -344,7 +352,7 @@ impl Hotpatch<'_> {
         let mut text = format!("# {}\n", name_of(target));
         match KeptRecord::of(target)? {
             Some(record) => {
-                for path in record.paths() {
+                for path in record.changed_paths(target.prefix()) {
                     let _ = writeln!(text, "{}", path.display());
                 }
             }

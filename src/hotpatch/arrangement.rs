@@ -342,8 +342,8 @@ fn write(scratch: &Path, content: &[u8], like: &std::fs::Metadata) -> io::Result
     file.sync_all()
 }
 
-/// A `__pycache__` that was there and is not any more, with the owner and mode of its parent.
-fn ensure_folder(folder: &Path) -> io::Result<()> {
+/// Makes a folder that was there and is not any more, with the owner and mode of its parent.
+pub(super) fn ensure_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }

@@ -116,6 +116,18 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Something else is at a path where an original file or its folder belongs.
+    #[error("{} is in the way of the interpreter's own files", path.display())]
+    InTheWay {
+        /// The folder, file or link.
+        path: PathBuf,
+    },
+    /// After an undo, an original is not in place.
+    #[error("{} is not as it was before the hotpatch", path.display())]
+    NotRestored {
+        /// The original's path.
+        path: PathBuf,
+    },
     /// A kept original is gone or is not what it was.
     #[error("the kept copy {} of {} is not what was kept", kept.display(), path.display())]
     KeptDamaged {
@@ -194,7 +206,9 @@ impl Explain for Error {
             | Self::VirtualEnvironment { .. }
             | Self::NothingBundled { .. }
             | Self::ExternallyManaged { .. } => ExitStatus::Usage,
-            Self::Differs { .. } | Self::Proof { .. } => ExitStatus::Check,
+            Self::Differs { .. } | Self::Proof { .. } | Self::NotRestored { .. } => {
+                ExitStatus::Check
+            }
             Self::Install(error) => error.exit_status(),
             _ => ExitStatus::Failed,
         }
@@ -240,6 +254,10 @@ impl Explain for Error {
             }
             Self::KeptDamaged { .. } => {
                 "nothing was changed; install the interpreter again, or hotpatch it with the pip that it was released with".to_owned()
+            }
+            Self::InTheWay { .. } => "nothing was changed; move it away, then run this again".to_owned(),
+            Self::NotRestored { .. } => {
+                "the originals are still kept: run `pybuild hotpatch --undo` once more when no other process changes the interpreter".to_owned()
             }
             Self::Outside { .. } => {
                 "leave out --upgrade-installed, and upgrade the installed pip by hand".to_owned()

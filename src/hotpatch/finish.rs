@@ -118,6 +118,9 @@ impl Kept<'_> {
         self.put_installed_back(&installed)?;
         let originals = Arrangement::of_shelf(&self.shelf(Part::Ensurepip));
         originals.bring_about(self.target().prefix())?;
+        for part in [Part::Installed, Part::Ensurepip] {
+            self.shelf(part).ensure_restored(self.target().prefix())?;
+        }
         self.forget()
     }
 

@@ -4,22 +4,25 @@
 //! was there in one transaction, so that site-packages never holds half a pip.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::arrangement::take_after;
-use super::kept::{Kept, OUT};
-use super::shelf::{Item, Shelf};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::arrangement::{is_compiled, take_after};
+use super::kept::{Kept, OUT, Part};
+use super::projects::{claims, files_below, files_of, is_loose, projects_on, unclaimed};
+use super::shelf::{Item, Shelf, ensure_folders};
 use super::{Error, Target};
 use crate::command::Runner;
+use crate::digest::Sha256;
 use crate::durable::remove_if_there;
 use crate::environment::Environment;
 use crate::install::Transaction;
 use crate::progress::Reporter;
 use crate::python::Program;
 use crate::resolve::plan::Pins;
-use crate::resolve::wheel_name::normalised;
 use crate::source::ensurepip::Bundled;
 
 /// What is to happen in site-packages.
@@ -29,6 +32,8 @@ pub struct InstalledChange {
     old: BTreeSet<PathBuf>,
     /// What is to be there, and where it is now.
     new: BTreeMap<PathBuf, PathBuf>,
+    /// Files that the change leaves alone, but that another version of the projects may replace.
+    beside: BTreeSet<PathBuf>,
 }
 
 impl InstalledChange {
@@ -78,13 +83,39 @@ impl InstalledChange {
         }
         runner.run("pip install", &command, |_| {})?;
         let new = files_in(&root, target)?;
-        Ok(Self { old, new })
+        let own = target.below_prefix(target.purelib());
+        for path in old.iter().chain(new.keys()) {
+            ensure_folders(target.prefix(), path, &own)?;
+        }
+        let mut beside = unclaimed(target, &projects, new.keys()).map_err(Error::file(&root))?;
+        beside.retain(|path| !old.contains(path) && !new.contains_key(path));
+        Ok(Self { old, new, beside })
     }
 
     /// The paths that change, below the prefix.
     pub fn paths(&self) -> impl Iterator<Item = &Path> + Clone {
         let new = self.new.keys().filter(|path| !self.old.contains(*path));
         self.old.iter().chain(new).map(PathBuf::as_path)
+    }
+
+    /// The paths of files that the change leaves alone, but that another version of the projects may
+    /// replace.
+    pub fn beside(&self) -> impl Iterator<Item = &Path> {
+        self.beside.iter().map(PathBuf::as_path)
+    }
+
+    /// The digests of the new files that are not in a project's own folder.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub(super) fn loose(&self, target: &Target) -> Result<BTreeMap<PathBuf, Sha256>, Error> {
+        let loose = self.new.iter().filter(|(path, _)| is_loose(target, path));
+        loose
+            .map(|(path, from)| {
+                let digest = Sha256::of_file(from).map_err(Error::file(from))?;
+                Ok((path.clone(), digest))
+            })
+            .collect()
     }
 
     /// Puts what is new in the place of what is old, all of it or nothing. New files have owner and
@@ -105,7 +136,10 @@ impl InstalledChange {
     }
 
     fn swap(&self, target: &Target, reporter: &dyn Reporter) -> Result<(), Error> {
-        let purelib = fs_err::metadata(target.purelib()).map_err(Error::file(target.purelib()))?;
+        // The user may have removed it, with all packages.
+        let existing = target.purelib().ancestors().find(|folder| folder.is_dir());
+        let model = existing.unwrap_or(target.prefix());
+        let model = fs_err::metadata(model).map_err(Error::file(model))?;
         let mut transaction = Transaction::begin(target.prefix(), reporter)?;
         for path in self.old.iter().filter(|path| !self.new.contains_key(*path)) {
             let folders = path.ancestors().skip(1).map(Path::to_owned);
@@ -121,24 +155,33 @@ impl InstalledChange {
         }
         transaction.commit()?;
         for folder in made {
-            take_after(&folder, &purelib).map_err(Error::file(&folder))?;
+            take_after(&folder, &model).map_err(Error::file(&folder))?;
         }
         Ok(())
     }
 
-    /// What puts back what is on the shelf; `out` is a new folder in the prefix.
-    fn back_to(shelf: &Shelf, old: BTreeSet<PathBuf>, out: &Path) -> Result<Self, Error> {
+    /// What puts back what is on the shelf, and removes the other files of the projects that are there
+    /// now; `out` is a new folder in the prefix.
+    fn back_to(
+        shelf: &Shelf,
+        now: BTreeSet<PathBuf>,
+        prefix: &Path,
+        out: &Path,
+    ) -> Result<Self, Error> {
         let mut change = Self {
-            old,
-            new: BTreeMap::new(),
+            old: now,
+            ..Self::default()
         };
         for (number, (path, item)) in shelf.items().iter().enumerate() {
+            if *item != Item::Absent {
+                change.old.remove(path);
+            }
+            if item.is_at(&prefix.join(path)) {
+                continue;
+            }
             let from = out.join(number.to_string());
             match item {
-                Item::Absent => {
-                    change.old.insert(path.clone());
-                    continue;
-                }
+                Item::Absent => continue,
                 Item::File(file) => file
                     .restore(&shelf.copy_of(file), &from)
                     .map_err(Error::file(&from))?,
@@ -159,114 +202,68 @@ impl Kept<'_> {
             return Ok(());
         }
         let target = self.target().clone();
-        let projects = projects_on(stood);
-        let old = files_of(&target, &projects)?;
+        let now = self.brought_since(stood)?;
         let out = self.made_folder(OUT)?;
         // What a killed process left there is the kept files themselves, under other names.
         for entry in fs_err::read_dir(&out).map_err(Error::file(&out))?.flatten() {
             remove_if_there(&entry.path()).map_err(Error::file(&out))?;
         }
-        let change = InstalledChange::back_to(stood, old, &out)?;
+        let change = InstalledChange::back_to(stood, now, target.prefix(), &out)?;
         change.swap(&target, self.reporter())?;
         let _ = fs_err::remove_dir_all(out);
         Ok(())
     }
-}
 
-/// The files in the prefix that belong to these installed projects, below the prefix:
-/// what their `RECORD` names, and whatever else lies in their folders.
-///
-/// # Errors
-/// When a folder cannot be read.
-fn files_of(target: &Target, projects: &BTreeSet<String>) -> Result<BTreeSet<PathBuf>, Error> {
-    let purelib = target.purelib();
-    let mut found = BTreeSet::new();
-    for project in projects {
-        for info in dist_infos(purelib, project).map_err(Error::file(purelib))? {
-            let record = fs_err::read_to_string(info.join("RECORD")).unwrap_or_default();
-            let mut folders = BTreeSet::from([info]);
-            for line in record.lines() {
-                let Some(path) = recorded_path(line, purelib) else {
-                    continue;
-                };
-                if let Ok(inside) = path.strip_prefix(purelib)
-                    && let Some(first) = inside.iter().next().filter(|_| inside.iter().count() > 1)
-                    && first != "__pycache__"
-                {
-                    folders.insert(purelib.join(first));
-                }
-                if path.symlink_metadata().is_ok() {
-                    found.insert(path);
-                }
+    /// The files of the projects on this shelf that are there now, whoever brought them. A file outside
+    /// the projects' folders that neither a hotpatch nor pip wrote as it is now belongs to the user: it
+    /// stays and is reported, unless an original belongs there.
+    fn brought_since(&self, stood: &Shelf) -> Result<BTreeSet<PathBuf>, Error> {
+        let target = self.target();
+        let mut now = files_of(target, &projects_on(stood))?;
+        let absent = stood.items().iter();
+        let absent = absent.filter(|(_, item)| **item == Item::Absent);
+        now.extend(absent.map(|(path, _)| path.clone()));
+        let claims = claims(target, &projects_on(stood)).map_err(Error::file(target.purelib()))?;
+        let written = |path: &Path, digest: Sha256| {
+            let record = self.record().and_then(|record| record.written.get(path));
+            record.is_some_and(|digests| digests.contains(&digest))
+                || claims.get(path).is_some_and(|claimed| {
+                    let digest = URL_SAFE_NO_PAD.encode(digest.as_bytes());
+                    claimed.as_ref().is_none_or(|claimed| *claimed == digest)
+                })
+        };
+        let own = target.below_prefix(target.purelib());
+        now.retain(|path| {
+            if ensure_folders(target.prefix(), path, &own).is_err() {
+                return false;
             }
-            for folder in folders {
-                found.extend(files_below(&folder));
+            let file = target.prefix().join(path);
+            let Ok(found) = file.symlink_metadata() else {
+                return false;
+            };
+            let is_original = stood
+                .items()
+                .get(path)
+                .is_some_and(|item| *item != Item::Absent);
+            let is_theirs = is_original
+                || !is_loose(target, path)
+                || is_compiled(path)
+                || (found.is_file() && Sha256::of_file(&file).is_ok_and(|it| written(path, it)));
+            if !is_theirs {
+                let file = file.display();
+                self.reporter()
+                    .warn(&format!("{file} stays: it is not as pip wrote it"));
             }
-        }
+            is_theirs
+        });
+        Ok(now)
     }
-    let prefix = target.prefix();
-    Ok(found
-        .into_iter()
-        .filter_map(|path| Some(path.strip_prefix(prefix).ok()?.to_owned()))
-        .collect())
-}
 
-/// The projects whose files, old or new, are on a shelf.
-fn projects_on(shelf: &Shelf) -> BTreeSet<String> {
-    let folders = shelf.items().keys().flat_map(|path| path.iter());
-    folders.filter_map(project_of).collect()
-}
-
-/// `pip` of `pip-24.0.dist-info`.
-fn project_of(folder: &OsStr) -> Option<String> {
-    let (name, _) = folder
-        .to_str()?
-        .strip_suffix(".dist-info")?
-        .split_once('-')?;
-    Some(normalised(name))
-}
-
-/// The `*.dist-info` folders of a project, sorted.
-pub(super) fn dist_infos(site_packages: &Path, project: &str) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let entries = match fs_err::read_dir(site_packages) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        let path = entry?.path();
-        if path.file_name().and_then(project_of).as_deref() == Some(project) {
-            found.push(path);
-        }
+    /// The files of the projects whose originals are kept that are there now. Those of them that are not
+    /// kept came later: they are no originals.
+    pub(super) fn came_later(&self) -> Result<BTreeSet<PathBuf>, Error> {
+        files_of(self.target(), &projects_on(&self.shelf(Part::Installed)))
     }
-    found.sort();
-    Ok(found)
-}
-
-/// The path that a line of `RECORD` names (PEP 376): relative to site-packages, or absolute.
-pub(crate) fn recorded_path(line: &str, purelib: &Path) -> Option<PathBuf> {
-    let path = line.rsplitn(3, ',').nth(2)?.trim_matches('"');
-    let mut clean = PathBuf::new();
-    for part in purelib.join(path).components() {
-        match part {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir => {
-                clean.pop();
-            }
-            other => clean.push(other),
-        }
-    }
-    Some(clean)
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    walkdir::WalkDir::new(folder)
-        .into_iter()
-        .filter_map(Result::ok)
-        .filter(|entry| !entry.file_type().is_dir())
-        .map(walkdir::DirEntry::into_path)
-        .collect()
 }
 
 /// Whether the installed pip has compiled files, as an image that was made small has not.
@@ -327,31 +324,4 @@ fn level(file: &Path, model: &std::fs::Metadata) -> io::Result<()> {
     let keep = if runs { 0o777 } else { 0o666 };
     let mode = model.permissions().mode() & keep;
     fs_err::set_permissions(file, std::fs::Permissions::from_mode(mode))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::recorded_path;
-
-    #[test]
-    fn paths_of_a_record_are_read() {
-        let purelib = Path::new("/p/lib/python3.11/site-packages");
-        for (line, path) in [
-            (
-                "pip/__init__.py,sha256=abc,357",
-                "/p/lib/python3.11/site-packages/pip/__init__.py",
-            ),
-            ("../../../bin/pip3,sha256=abc,1", "/p/bin/pip3"),
-            (
-                "\"pip/a,b.py\",,",
-                "/p/lib/python3.11/site-packages/pip/a,b.py",
-            ),
-            ("/p/bin/pip,,", "/p/bin/pip"),
-        ] {
-            assert_eq!(recorded_path(line, purelib).unwrap(), Path::new(path));
-        }
-        assert_eq!(recorded_path("nonsense", purelib), None);
-    }
 }

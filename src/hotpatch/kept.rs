@@ -3,7 +3,7 @@
 //! The record is there before the first change, and its going is the end of an undo. What lies beside
 //! it without a record is litter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::arrangement::{Arrangement, is_compiled, sweep};
 use super::installed::InstalledChange;
 use super::kept_record::{KeptRecord, RECORD, folder};
-use super::shelf::{Item, Shelf, link_or_copy};
+use super::projects::files_below;
+use super::shelf::{Item, Shelf, copy, link_or_copy};
 use super::stage::{BEGAN, UNDER_WAY, UnderWay};
 use super::{Error, Target, Turn};
 use crate::digest::Sha256;
@@ -53,6 +54,31 @@ impl Part {
             Self::Ensurepip => "before/ensurepip",
             Self::Installed => "before/installed",
         }
+    }
+}
+
+/// The paths that a change is about, below the prefix.
+#[derive(Default)]
+struct Planned<'a> {
+    /// They are replaced or removed.
+    changed: Vec<&'a Path>,
+    /// They stay, but another version of the projects may replace them later.
+    beside: Vec<&'a Path>,
+    /// Of projects whose originals are kept already: these paths were free then.
+    came_later: BTreeSet<PathBuf>,
+    /// The digests of files that are written.
+    written: BTreeMap<PathBuf, Sha256>,
+}
+
+impl Planned<'_> {
+    fn keep(&self, prefix: &Path, on: &mut Shelf) -> Result<(), Error> {
+        for path in &self.changed {
+            on.keep(prefix, path, link_or_copy)?;
+        }
+        for path in &self.beside {
+            on.keep(prefix, path, copy)?;
+        }
+        Ok(())
     }
 }
 
@@ -147,24 +173,17 @@ impl<'r> Kept<'r> {
     ///
     /// # Errors
     /// When something cannot be read or kept.
-    fn keep<'a>(
-        &mut self,
-        part: Part,
-        paths: impl Iterator<Item = &'a Path> + Clone,
-        written: &BTreeMap<PathBuf, Sha256>,
-        pins: &Pins,
-    ) -> Result<(), Error> {
+    fn keep(&mut self, part: Part, planned: &Planned<'_>, pins: &Pins) -> Result<(), Error> {
         let prefix = self.target.prefix().to_owned();
         let mut before = Shelf::new(self.made_folder(part.before())?, BTreeMap::new());
-        for path in paths.clone() {
-            before.keep(&prefix, path)?;
-        }
+        planned.keep(&prefix, &mut before)?;
         self.before.push((part, before));
         self.made_folder(part.originals())?;
         let mut originals = self.shelf(part);
-        for path in paths {
-            originals.keep(&prefix, path)?;
+        for path in &planned.came_later {
+            originals.note_absent(path);
         }
+        planned.keep(&prefix, &mut originals)?;
         let items = originals.items().clone();
         let new = || KeptRecord::new(self.target.version(), pins);
         let mut record = self.record.clone().unwrap_or_else(new);
@@ -172,7 +191,7 @@ impl<'r> Kept<'r> {
             Part::Ensurepip => record.ensurepip = items,
             Part::Installed => record.installed = items,
         }
-        for (path, digest) in written {
+        for (path, digest) in &planned.written {
             let known = record.written.entry(path.clone()).or_default();
             if !known.contains(digest) {
                 known.push(*digest);
@@ -224,9 +243,19 @@ impl<'r> Kept<'r> {
         let papers = self.manifest_path();
         let manifest = self.target.prefix().join(&papers).exists();
         let papers = manifest.then_some(papers.as_path());
-        let paths: Vec<&Path> = arrangement.paths().chain(papers).collect();
-        let texts = arrangement.texts();
-        self.keep(Part::Ensurepip, paths.into_iter(), &texts, pins)?;
+        // All of `ensurepip`: the user may remove what does not change, too.
+        let whole = files_below(&self.target.stdlib().join("ensurepip"));
+        let whole: Vec<PathBuf> = whole
+            .iter()
+            .map(|path| self.target.below_prefix(path))
+            .collect();
+        let whole = whole.iter().map(PathBuf::as_path);
+        let planned = Planned {
+            changed: arrangement.paths().chain(papers).chain(whole).collect(),
+            written: arrangement.texts(),
+            ..Planned::default()
+        };
+        self.keep(Part::Ensurepip, &planned, pins)?;
         arrangement.bring_about(self.target.prefix())
     }
 
@@ -235,7 +264,13 @@ impl<'r> Kept<'r> {
     /// # Errors
     /// When something cannot be kept or written.
     pub fn install(&mut self, change: &InstalledChange, pins: &Pins) -> Result<(), Error> {
-        self.keep(Part::Installed, change.paths(), &BTreeMap::new(), pins)?;
+        let planned = Planned {
+            changed: change.paths().collect(),
+            beside: change.beside().collect(),
+            came_later: self.came_later()?,
+            written: change.loose(&self.target)?,
+        };
+        self.keep(Part::Installed, &planned, pins)?;
         change.apply(&self.target, self.reporter)
     }
 
@@ -245,8 +280,9 @@ impl<'r> Kept<'r> {
     /// # Errors
     /// When the list cannot be read or written.
     pub fn bring_papers_in_line(&self) -> Result<(), Error> {
+        let prefix = self.target.prefix();
         let path = self.manifest_path();
-        let file = self.target.prefix().join(&path);
+        let file = prefix.join(&path);
         let Some(record) = &self.record else {
             return Ok(());
         };
@@ -262,9 +298,12 @@ impl<'r> Kept<'r> {
         let changed = record
             .paths()
             .filter(|changed| !is_compiled(changed) && **changed != *path)
-            .chain(record.installed.keys().map(PathBuf::as_path));
+            .chain(record.installed.keys().map(PathBuf::as_path))
+            // A foreign file that was only kept is not the installation's.
+            .filter(|changed| manifest.contains(changed) || !record.is_original(prefix, changed))
+            .collect::<Vec<_>>();
         let manifest = manifest
-            .refreshed(self.target.prefix(), changed)
+            .refreshed(prefix, changed.into_iter())
             .map_err(Error::file(&file))?;
         let mut after = serde_json::to_string_pretty(&manifest)
             .map_err(|error| Error::file(&file)(error.into()))?;
@@ -272,7 +311,7 @@ impl<'r> Kept<'r> {
         if after.as_bytes() == text {
             return Ok(());
         }
-        Arrangement::of_text(path, after).bring_about(self.target.prefix())
+        Arrangement::of_text(path, after).bring_about(prefix)
     }
 
     /// The list of files of an installation that pybuild made, below the prefix.
@@ -317,17 +356,25 @@ impl<'r> Kept<'r> {
     /// Finds out whether what was kept belongs to what stands there now.
     ///
     /// # Errors
-    /// [`Error::ChangedSince`], [`Error::KeptDamaged`].
+    /// [`Error::ChangedSince`], [`Error::KeptDamaged`], [`Error::InTheWay`].
     pub fn ensure_undoable(&self) -> Result<(), Error> {
+        let prefix = self.target.prefix();
+        let own = self.target.below_prefix(self.target.purelib());
         for part in [Part::Ensurepip, Part::Installed] {
             self.shelf(part).verify()?;
+            self.shelf(part).ensure_free(prefix, &own)?;
         }
         let Some(record) = &self.record else {
             return Ok(());
         };
-        for (path, digests) in &record.written {
-            let file = self.target.prefix().join(path);
-            let found = Sha256::of_file(&file).map_err(Error::file(&file))?;
+        let texts = record.written.iter();
+        for (path, digests) in texts.filter(|(path, _)| record.ensurepip.contains_key(*path)) {
+            let file = prefix.join(path);
+            let found = match Sha256::of_file(&file) {
+                Ok(found) => found,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(Error::file(&file)(error)),
+            };
             let original = match record.ensurepip.get(path) {
                 Some(Item::File(kept)) => kept.sha256() == found,
                 _ => false,

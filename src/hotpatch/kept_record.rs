@@ -61,7 +61,8 @@ pub struct KeptRecord {
     pub(super) ensurepip: BTreeMap<PathBuf, Item>,
     /// What its site-packages held before the first time.
     pub(super) installed: BTreeMap<PathBuf, Item>,
-    /// Every text that a hotpatch wrote, or is about to.
+    /// Every text that a hotpatch wrote, or is about to; and of site-packages the files outside the
+    /// projects' folders.
     pub(super) written: BTreeMap<PathBuf, Vec<Sha256>>,
     /// Folders that were not there before.
     pub(super) folders: Vec<PathBuf>,
@@ -127,8 +128,20 @@ impl KeptRecord {
         Ok(Some(record))
     }
 
-    /// The paths that differ from what they were before the first time, sorted.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+    /// Whether the original of that path is in place, below `prefix`.
+    pub(super) fn is_original(&self, prefix: &Path, path: &Path) -> bool {
+        let kept = self.ensurepip.get(path).or(self.installed.get(path));
+        kept.is_some_and(|item| item.is_at(&prefix.join(path)))
+    }
+
+    /// The paths that differ from what they were before the first time.
+    pub fn changed_paths(&self, prefix: &Path) -> impl Iterator<Item = &Path> {
+        self.paths()
+            .filter(move |path| !self.is_original(prefix, path))
+    }
+
+    /// The paths of what was kept.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
         let ensurepip = self.ensurepip.keys();
         ensurepip.chain(self.installed.keys()).map(PathBuf::as_path)
     }

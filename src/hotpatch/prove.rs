@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pep440_rs::Version;
 
-use super::installed::dist_infos;
+use super::projects::dist_infos;
 use super::target::command;
 use super::{Error, Target};
 use crate::command::{Command, CommandError, Runner};

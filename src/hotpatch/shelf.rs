@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::arrangement::is_compiled;
 use crate::digest::Sha256;
 
 /// What stands, or stood, at one path.
@@ -66,18 +67,58 @@ impl Shelf {
         &self.folder
     }
 
-    /// Keeps what stands at `path` below `prefix`. What is kept already stays as it was first.
+    /// Keeps the file or link at `path` below `prefix`. What is kept already stays as it was first.
+    /// `place` is [`link_or_copy`] for a file that pybuild replaces, and [`copy`] for one that may be
+    /// written in place.
     ///
     /// # Errors
     /// When it cannot be read, or the shelf cannot be written.
-    pub fn keep(&mut self, prefix: &Path, path: &Path) -> Result<(), Error> {
+    pub(super) fn keep(&mut self, prefix: &Path, path: &Path, place: Place) -> Result<(), Error> {
         if self.items.contains_key(path) {
             return Ok(());
         }
         let file = prefix.join(path);
         let number = self.next_number();
-        let item = keep(&file, &self.folder, number).map_err(Error::file(&file))?;
+        let item = keep(&file, &self.folder, number, place).map_err(Error::file(&file))?;
         self.items.insert(path.to_owned(), item);
+        Ok(())
+    }
+
+    /// Notes that nothing was at `path` at first, whatever is there now.
+    pub(super) fn note_absent(&mut self, path: &Path) {
+        self.items.entry(path.to_owned()).or_insert(Item::Absent);
+    }
+
+    /// Ensures that every kept file and link can be put back: no folder is at its path, and no file is
+    /// at the path of a folder above it. In `own`, a folder must not be a link either: it could lead to
+    /// files of the user.
+    ///
+    /// # Errors
+    /// [`Error::InTheWay`].
+    pub(super) fn ensure_free(&self, prefix: &Path, own: &Path) -> Result<(), Error> {
+        for (path, item) in &self.items {
+            ensure_folders(prefix, path, own)?;
+            let file = prefix.join(path);
+            let is_folder = file.symlink_metadata().is_ok_and(|found| found.is_dir());
+            if is_folder && *item != Item::Absent {
+                return Err(Error::InTheWay { path: file });
+            }
+        }
+        Ok(())
+    }
+
+    /// Ensures that every kept file and link is in place again; compiled files aside, which Python may
+    /// write at any time.
+    ///
+    /// # Errors
+    /// [`Error::NotRestored`].
+    pub(super) fn ensure_restored(&self, prefix: &Path) -> Result<(), Error> {
+        for (path, item) in &self.items {
+            let file = prefix.join(path);
+            if *item != Item::Absent && !is_compiled(path) && !item.is_at(&file) {
+                return Err(Error::NotRestored { path: file });
+            }
+        }
         Ok(())
     }
 
@@ -134,6 +175,44 @@ impl Shelf {
     }
 }
 
+impl Item {
+    /// Whether exactly this is at `path`.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        let found = path.symlink_metadata();
+        match self {
+            Self::Absent => found.is_err(),
+            Self::Link { to } => fs_err::read_link(path).is_ok_and(|found| found == *to),
+            Self::File(file) => found.is_ok_and(|found| {
+                found.is_file()
+                    && (found.uid(), found.gid()) == (file.owner, file.group)
+                    && mode_of(&found) == file.mode
+                    && found.modified().ok() == Some(file.modified.into())
+                    && Sha256::of_file(path).ok() == Some(file.sha256)
+            }),
+        }
+    }
+}
+
+/// Ensures that the folders above `path` are folders, or are not there; in `own`, below the prefix, none
+/// of them may be a link.
+///
+/// # Errors
+/// [`Error::InTheWay`].
+pub(super) fn ensure_folders(prefix: &Path, path: &Path, own: &Path) -> Result<(), Error> {
+    for above in path.ancestors().skip(1) {
+        let folder = prefix.join(above);
+        let is_foreign_link = above != own && above.starts_with(own) && folder.is_symlink();
+        if is_foreign_link || folder.metadata().is_ok_and(|found| !found.is_dir()) {
+            return Err(Error::InTheWay { path: folder });
+        }
+    }
+    Ok(())
+}
+
+fn mode_of(found: &std::fs::Metadata) -> String {
+    format!("{:04o}", found.permissions().mode() & 0o7777)
+}
+
 impl KeptFile {
     /// The digest of its content.
     #[must_use]
@@ -162,7 +241,10 @@ impl KeptFile {
     }
 }
 
-fn keep(file: &Path, folder: &Path, number: u32) -> io::Result<Item> {
+/// Makes a kept copy of a file at a path.
+pub(super) type Place = fn(&Path, &Path) -> io::Result<()>;
+
+fn keep(file: &Path, folder: &Path, number: u32, place: Place) -> io::Result<Item> {
     let found = match fs_err::symlink_metadata(file) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Item::Absent),
@@ -175,11 +257,11 @@ fn keep(file: &Path, folder: &Path, number: u32) -> io::Result<Item> {
     }
     let copy = folder.join(number.to_string());
     crate::durable::remove_if_there(&copy)?;
-    link_or_copy(file, &copy)?;
+    place(file, &copy)?;
     Ok(Item::File(KeptFile {
         kept: number,
         sha256: Sha256::of_file(&copy)?,
-        mode: format!("{:04o}", found.permissions().mode() & 0o7777),
+        mode: mode_of(&found),
         owner: found.uid(),
         group: found.gid(),
         modified: Timestamp::try_from(found.modified()?).map_err(io::Error::other)?,
@@ -192,6 +274,11 @@ pub(super) fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
     if std::fs::hard_link(from, to).is_ok() {
         return Ok(());
     }
+    copy(from, to)
+}
+
+/// A file of its own.
+pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs_err::copy(from, to)?;
     fs_err::File::open(to)?.sync_all()
 }
@@ -202,7 +289,7 @@ mod tests {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     use std::path::Path;
 
-    use super::{Item, Shelf};
+    use super::{Item, Shelf, link_or_copy};
     use crate::hotpatch::Error;
 
     #[test]
@@ -216,14 +303,20 @@ mod tests {
         let before = fs_err::metadata(&file).unwrap();
 
         let mut shelf = Shelf::new(shelf_folder, BTreeMap::new());
-        shelf.keep(dir.path(), Path::new("a")).unwrap();
-        shelf.keep(dir.path(), Path::new("b")).unwrap();
+        shelf
+            .keep(dir.path(), Path::new("a"), link_or_copy)
+            .unwrap();
+        shelf
+            .keep(dir.path(), Path::new("b"), link_or_copy)
+            .unwrap();
         assert_eq!(shelf.items()[Path::new("b")], Item::Absent);
         shelf.verify().unwrap();
         fs_err::remove_file(&file).unwrap();
         fs_err::write(&file, "other").unwrap();
         // Kept already: the first stays.
-        shelf.keep(dir.path(), Path::new("a")).unwrap();
+        shelf
+            .keep(dir.path(), Path::new("a"), link_or_copy)
+            .unwrap();
 
         let Item::File(kept) = &shelf.items()[Path::new("a")] else {
             panic!()

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::Error;
+use super::arrangement::ensure_folder;
 use crate::command::Command;
 use crate::environment::Environment;
 use crate::loader::Shadowed;
 use crate::python::Program;
 use crate::resolve::version::PythonVersion;
+use crate::running::STARTED_BY_PYBUILD;
 
 /// What stands before the answer, so that what a `sitecustomize` prints is not taken for it.
 const MARK: &str = "pybuild-answer ";
@@ -24,7 +26,7 @@ const TAKEN_OVER: [&str; 2] = ["PATH", LIBRARY_PATH];
 
 const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
-/// An installed interpreter that bundles wheels, and that is no virtual environment.
+/// An installed interpreter that is no virtual environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     python: PathBuf,
@@ -33,6 +35,7 @@ pub struct Target {
     stdlib: PathBuf,
     purelib: PathBuf,
     scripts: PathBuf,
+    wheel_folder: Option<PathBuf>,
 }
 
 /// The answer of [`Program::DescribeInterpreter`].
@@ -54,7 +57,7 @@ impl Target {
     /// `PATH`. Nothing is changed, and none of its caches is written.
     ///
     /// # Errors
-    /// When it is not there, not a Python, a virtual environment's, or bundles no wheels.
+    /// When it is not there, not a Python, or a virtual environment's.
     pub fn find(given: &Path, environment: &Environment) -> Result<Self, Error> {
         let path = locate(given, environment)?;
         let answer = ask(&path, environment)?;
@@ -71,20 +74,6 @@ impl Target {
                 real: answer.executable,
             });
         }
-        let nothing_bundled = |what: String| {
-            Err(Error::NothingBundled {
-                python: path.clone(),
-                what,
-            })
-        };
-        let bundled = answer.stdlib.join("ensurepip/_bundled");
-        if let Some(folder) = &answer.wheel_folder {
-            // WHEEL_PKG_DIR (bpo-42856): ensurepip prefers what is there.
-            return nothing_bundled(format!("it takes them from {}", folder.display()));
-        }
-        if !bundled.is_dir() {
-            return nothing_bundled(format!("there is no {}", bundled.display()));
-        }
         Ok(Self {
             python,
             version: answer.version,
@@ -92,6 +81,7 @@ impl Target {
             stdlib: answer.stdlib,
             purelib: answer.purelib,
             scripts: answer.scripts,
+            wheel_folder: answer.wheel_folder,
         })
     }
 
@@ -154,6 +144,41 @@ impl Target {
     #[must_use]
     pub fn below_prefix(&self, path: &Path) -> PathBuf {
         path.strip_prefix(&self.prefix).unwrap_or(path).to_owned()
+    }
+
+    /// Ensures that its `ensurepip` bundles wheels.
+    ///
+    /// # Errors
+    /// [`Error::NothingBundled`].
+    pub fn ensure_bundles(&self) -> Result<(), Error> {
+        let nothing_bundled = |what: String| {
+            let python = self.python.clone();
+            Err(Error::NothingBundled { python, what })
+        };
+        let bundled = self.stdlib.join("ensurepip/_bundled");
+        match &self.wheel_folder {
+            // WHEEL_PKG_DIR (bpo-42856): ensurepip prefers the wheels there.
+            Some(folder) => nothing_bundled(format!("it takes them from {}", folder.display())),
+            None if !bundled.is_dir() => {
+                nothing_bundled(format!("there is no {}", bundled.display()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Makes the folders of `ensurepip` again where a hotpatched interpreter lost them, so that an undo
+    /// can put back the files.
+    ///
+    /// # Errors
+    /// When one cannot be made.
+    pub fn restore_folders(&self) -> Result<(), Error> {
+        let ensurepip = self.stdlib.join("ensurepip");
+        if super::is_hotpatched(&self.prefix, self.version) {
+            for folder in [ensurepip.clone(), ensurepip.join("_bundled")] {
+                ensure_folder(&folder).map_err(Error::file(&folder))?;
+            }
+        }
+        Ok(())
     }
 
     /// Finds out whether the folders that change may be written.
@@ -219,6 +244,7 @@ pub(super) fn command(python: &Path, home: &Path, environment: &Environment) -> 
         variables.insert(name.into(), home.into());
     }
     for (name, value) in [
+        STARTED_BY_PYBUILD,
         ("LANG", "C.UTF-8"),
         ("LC_ALL", "C.UTF-8"),
         ("PYTHONDONTWRITEBYTECODE", "1"),

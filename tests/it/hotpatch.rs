@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 use crate::scene::{LATEST_PIP, Scene};
 
 /// Content, mode, owner and time of every file; only content and mode of folders.
-fn state(prefix: &Path) -> BTreeMap<PathBuf, String> {
+pub fn state(prefix: &Path) -> BTreeMap<PathBuf, String> {
     walkdir::WalkDir::new(prefix)
         .into_iter()
         .map(Result::unwrap)
@@ -24,6 +24,8 @@ fn state(prefix: &Path) -> BTreeMap<PathBuf, String> {
                 let content = fs_err::read(entry.path()).unwrap();
                 let digest = pybuild::digest::Sha256::of(&content);
                 format!("{digest} {:?}", found.modified().unwrap())
+            } else if found.is_symlink() {
+                format!("-> {}", fs_err::read_link(entry.path()).unwrap().display())
             } else {
                 String::new()
             };
@@ -37,7 +39,11 @@ fn state(prefix: &Path) -> BTreeMap<PathBuf, String> {
 
 /// Asserts that a prefix is as it was; shows what is not.
 #[track_caller]
-fn assert_unchanged(prefix: &Path, before: &BTreeMap<PathBuf, String>, of: &dyn std::fmt::Display) {
+pub fn assert_unchanged(
+    prefix: &Path,
+    before: &BTreeMap<PathBuf, String>,
+    of: &dyn std::fmt::Display,
+) {
     let after = state(prefix);
     let paths: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
     let differ: Vec<_> = paths
@@ -49,7 +55,7 @@ fn assert_unchanged(prefix: &Path, before: &BTreeMap<PathBuf, String>, of: &dyn 
 }
 
 /// An interpreter that pybuild knows nothing of, with compiled files, and modes of its own.
-fn foreign(scene: &Scene, name: &str) -> PathBuf {
+pub fn foreign(scene: &Scene, name: &str) -> PathBuf {
     let prefix = scene.context.path(name);
     let shown = prefix.display().to_string();
     scene.build(&["--prefix", &shown]).success();
@@ -66,7 +72,7 @@ fn foreign(scene: &Scene, name: &str) -> PathBuf {
     prefix
 }
 
-fn stdlib(prefix: &Path) -> PathBuf {
+pub fn stdlib(prefix: &Path) -> PathBuf {
     let entries = fs_err::read_dir(prefix.join("lib")).unwrap();
     let mut folders = entries.map(|entry| entry.unwrap().path());
     folders
@@ -79,7 +85,7 @@ fn wheel(prefix: &Path, project: &str, version: &str) -> PathBuf {
     stdlib(prefix).join("ensurepip/_bundled").join(name)
 }
 
-fn hotpatch(scene: &Scene, prefix: &Path, more: &[&str]) -> Outcome {
+pub fn hotpatch(scene: &Scene, prefix: &Path, more: &[&str]) -> Outcome {
     let shown = prefix.display().to_string();
     let arguments = ["hotpatch", &shown].into_iter();
     scene.context.run(arguments.chain(more.iter().copied()))
@@ -87,7 +93,7 @@ fn hotpatch(scene: &Scene, prefix: &Path, more: &[&str]) -> Outcome {
 
 /// Must be refused with this code, one error and a hint, and change nothing.
 #[track_caller]
-fn refused(scene: &Scene, prefix: &Path, code: i32, target: &Path, more: &[&str]) -> Outcome {
+pub fn refused(scene: &Scene, prefix: &Path, code: i32, target: &Path, more: &[&str]) -> Outcome {
     let before = state(prefix);
     let outcome = hotpatch(scene, target, more)
         .exits(code)

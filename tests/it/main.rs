@@ -26,6 +26,7 @@ mod flow;
 mod fresh_host;
 mod hostile;
 mod hotpatch;
+mod hotpatch_undo;
 mod index;
 mod interrupt;
 mod output;
