@@ -247,6 +247,7 @@ impl Workshop<'_> {
         confinement
             .take_back(staged.destdir())
             .map_err(build::Error::from)?;
+        install::arrange_programs(&staged)?;
         let expected = ExpectedModules {
             present: ready.prerequisites.modules(),
             unbuilt,

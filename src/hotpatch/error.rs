@@ -144,6 +144,9 @@ pub enum Error {
         /// Where it should have.
         prefix: PathBuf,
     },
+    /// A script that pip made would not run.
+    #[error(transparent)]
+    Script(install::DeadScript),
     /// The proof found something else.
     #[error("{what} of {} is {found}, not {wanted}", python.display())]
     Differs {
@@ -206,9 +209,10 @@ impl Explain for Error {
             | Self::VirtualEnvironment { .. }
             | Self::NothingBundled { .. }
             | Self::ExternallyManaged { .. } => ExitStatus::Usage,
-            Self::Differs { .. } | Self::Proof { .. } | Self::NotRestored { .. } => {
-                ExitStatus::Check
-            }
+            Self::Differs { .. }
+            | Self::Proof { .. }
+            | Self::NotRestored { .. }
+            | Self::Script(_) => ExitStatus::Check,
             Self::Install(error) => error.exit_status(),
             _ => ExitStatus::Failed,
         }
@@ -259,7 +263,7 @@ impl Explain for Error {
             Self::NotRestored { .. } => {
                 "the originals are still kept: run `pybuild hotpatch --undo` once more when no other process changes the interpreter".to_owned()
             }
-            Self::Outside { .. } => {
+            Self::Outside { .. } | Self::Script(_) => {
                 "leave out --upgrade-installed, and upgrade the installed pip by hand".to_owned()
             }
             Self::Differs { .. } | Self::Proof { .. } => {

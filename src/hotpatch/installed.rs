@@ -19,7 +19,7 @@ use crate::command::Runner;
 use crate::digest::Sha256;
 use crate::durable::remove_if_there;
 use crate::environment::Environment;
-use crate::install::Transaction;
+use crate::install::{Transaction, dead_script};
 use crate::progress::Reporter;
 use crate::python::Program;
 use crate::resolve::plan::Pins;
@@ -89,7 +89,29 @@ impl InstalledChange {
         }
         let mut beside = unclaimed(target, &projects, new.keys()).map_err(Error::file(&root))?;
         beside.retain(|path| !old.contains(path) && !new.contains_key(path));
-        Ok(Self { old, new, beside })
+        let change = Self { old, new, beside };
+        change.ensure_scripts_run(target)?;
+        Ok(change)
+    }
+
+    /// Finds out whether the new scripts will run in the prefix.
+    fn ensure_scripts_run(&self, target: &Target) -> Result<(), Error> {
+        let now = |path: &Path| {
+            let below = target.below_prefix(path);
+            match self.new.get(&below) {
+                Some(from) => Some(from.clone()),
+                None => Some(path.to_owned()).filter(|_| !self.old.contains(&below)),
+            }
+        };
+        for path in self.new.keys() {
+            let script = target.prefix().join(path);
+            if script.parent() == Some(target.scripts())
+                && let Some(dead) = dead_script(&script, &now).map_err(Error::file(&script))?
+            {
+                return Err(Error::Script(dead));
+            }
+        }
+        Ok(())
     }
 
     /// The paths that change, below the prefix.

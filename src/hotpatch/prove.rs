@@ -118,10 +118,7 @@ impl Proof<'_> {
 
     fn venv(&self, pip: &str) -> Result<PathBuf, Error> {
         let venv = self.scratch.join("venv");
-        let make = self
-            .command(self.target.python())
-            .with_program(Program::MakeVenv)
-            .with_argument(venv.as_os_str());
+        let make = self.command(self.target.python()).with_venv_in(&venv);
         self.run(&make)?;
         let found = self.pip_of(&venv.join("bin/python"))?;
         self.same_text("the pip of a new venv", Some(&found), pip)?;
@@ -143,6 +140,7 @@ impl Proof<'_> {
         let seed = self
             .command(self.target.python())
             .with_program(Program::RunEnsurepip)
+            .with_arguments(["--upgrade", "--root"])
             .with_argument(root.as_os_str());
         self.run(&seed)?;
         let inside = self.target.purelib().strip_prefix("/");

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::scripts::{DeadScript, dead_script};
 use super::stage::StagedInstall;
 use crate::build::Site;
 use crate::build::unbuilt::Unbuilt;
@@ -97,14 +98,9 @@ pub enum CheckError {
         /// The modules, with the error that importing gives.
         modules: BTreeMap<String, String>,
     },
-    /// A script names the scratch folder, which will be gone.
-    #[error("{} does not start with the interpreter in the prefix: {line}", path.display())]
-    Script {
-        /// The script.
-        path: PathBuf,
-        /// Its first line.
-        line: String,
-    },
+    /// See [`DeadScript`].
+    #[error(transparent)]
+    Script(DeadScript),
     /// The scratch folder for the check cannot be used.
     #[error("the staged installation cannot be read")]
     Scratch(#[source] std::io::Error),
@@ -395,27 +391,22 @@ impl Checks<'_> {
         Ok((working, missing))
     }
 
-    /// Every script that pip made starts with the interpreter where it will be.
+    /// Every script will run when it is in the prefix.
     fn scripts(&self) -> Result<(), CheckError> {
-        use std::io::{BufRead as _, Read as _};
-        let bin = self.staged.root().join("bin");
-        let scratch = self.staged.destdir().to_string_lossy().into_owned();
-        for entry in fs_err::read_dir(bin).map_err(CheckError::Scratch)? {
-            let path = entry.map_err(CheckError::Scratch)?.path();
-            if !path.is_file() {
-                continue;
-            }
-            let mut head = Vec::new();
-            let file = fs_err::File::open(&path).map_err(CheckError::Scratch)?;
-            std::io::BufReader::new(file.take(1024))
-                .read_until(b'\n', &mut head)
-                .map_err(CheckError::Scratch)?;
-            let line = String::from_utf8_lossy(&head);
-            if line.starts_with("#!") && line.contains(&scratch) {
-                return Err(CheckError::Script {
-                    path,
-                    line: line.trim().to_owned(),
-                });
+        let prefix = self.staged.prefix().path();
+        let scratch = self.staged.destdir().parent();
+        let now = |path: &Path| match path.strip_prefix(prefix) {
+            Ok(below) => Some(self.staged.root().join(below)),
+            Err(_) if scratch.is_some_and(|scratch| path.starts_with(scratch)) => None,
+            Err(_) => Some(path.to_owned()),
+        };
+        for entry in
+            fs_err::read_dir(self.staged.root().join("bin")).map_err(CheckError::Scratch)?
+        {
+            let name = entry.map_err(CheckError::Scratch)?.file_name();
+            let script = prefix.join("bin").join(name);
+            if let Some(dead) = dead_script(&script, &now).map_err(CheckError::Scratch)? {
+                return Err(CheckError::Script(dead));
             }
         }
         Ok(())
@@ -423,10 +414,7 @@ impl Checks<'_> {
 
     fn venv_pip(&self) -> Result<String, CheckError> {
         let venv = self.scratch.join("venv");
-        let make = self
-            .python()
-            .with_arguments(["-m", "venv"])
-            .with_argument(venv.as_os_str());
+        let make = self.python().with_venv_in(&venv);
         self.run("python -m venv", &make)?;
         let ask = self
             .command(venv.join("bin").join("pip"))

@@ -6,6 +6,7 @@ mod journal;
 mod manifest;
 pub mod prefix;
 pub mod record;
+mod scripts;
 mod stage;
 mod transaction;
 mod uninstall;
@@ -15,7 +16,9 @@ use std::path::PathBuf;
 pub use check::{CheckError, CheckReport, CheckedInstall, ExpectedModules, check};
 pub use commit::{Installation, Papers, commit};
 pub use manifest::{Item, Manifest};
-pub use stage::{StagedInstall, stage};
+pub use scripts::DeadScript;
+pub(crate) use scripts::dead_script;
+pub use stage::{StagedInstall, arrange_programs, stage};
 pub use transaction::{Recovered, Transaction, is_pending, recover};
 pub use uninstall::{Leaving, uninstall};
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use super::scripts::shorten_first_lines;
 use crate::build::{BuiltTree, Site, count_files};
 use crate::progress::Unit;
 use crate::python::Program;
@@ -92,6 +93,7 @@ pub fn stage(
         .with_variables(site.library_path(tree.root()).iter())
         .with_argument("-E")
         .with_program(Program::RunEnsurepip)
+        .with_arguments(["--upgrade", "--root"])
         .with_argument(staged.destdir.as_os_str());
     site.runner
         .run("ensurepip", &seed, |_| {})
@@ -100,6 +102,15 @@ pub fn stage(
     only_below_prefix(&staged)?;
     phase.finish("into a scratch DESTDIR");
     Ok(staged)
+}
+
+/// Arranges the programs in `bin` as `plan` wants them. To be called when no other user may change the
+/// staged tree.
+///
+/// # Errors
+/// [`Error::Staging`].
+pub fn arrange_programs(staged: &StagedInstall) -> Result<(), Error> {
+    shorten_first_lines(&staged.root.join("bin")).map_err(Error::Staging)
 }
 
 /// What lies outside the prefix would be lost, so an installation that wants to be there is

@@ -1,16 +1,23 @@
 # pybuild program: make-venv
-# Arguments: the folder of the new virtual environment. From Python 3.4 on.
+# Arguments: the folder of the new virtual environment, and the program run-ensurepip. From Python
+# 3.4 on.
 #
-# `python -m venv` starts its own interpreters isolated from the environment (`-I`), and so from the
-# variable that prevents bytecode: they would write bytecode into the standard library. The
-# environment of this program is clean, so these interpreters need no isolation.
-import subprocess, sys
+# `venv` starts `ensurepip` in an interpreter of its own, isolated from the environment. It would write
+# bytecode into the standard library, and install where distutils.cfg says, which may be anywhere.
+import sys
 sys.path[:] = [entry for entry in sys.path if entry]
+import subprocess
+folder, run_ensurepip = sys.argv[1:]
 class Popen(subprocess.Popen):
     def __init__(self, args, *rest, **more):
-        if isinstance(args, (list, tuple)) and '-Im' in args:
-            args = [part for word in args for part in (['-B', '-s', '-m'] if word == '-Im' else [word])]
+        if isinstance(args, (list, tuple)) and 'ensurepip' in args:
+            arguments = list(args[args.index('ensurepip') + 1:])
+            args = [args[0], '-B', '-s', '-S', '-c', run_ensurepip] + arguments
         super().__init__(args, *rest, **more)
 subprocess.Popen = Popen
 import venv
-venv.main([sys.argv[1]])
+try:
+    venv.main([folder])
+except subprocess.CalledProcessError as error:
+    # The exception does not show the output, and so not the cause.
+    sys.exit((error.output or b'').decode(errors='replace') + str(error).splitlines()[0][:200])

@@ -4,6 +4,8 @@
 //! output. This is the whole interface: the tests' miniature interpreter knows a program by its name
 //! and nothing else of its text. Every program works from Python 2.7 on, unless it says otherwise.
 
+use std::path::Path;
+
 use crate::command::Command;
 
 /// A program, passed to the interpreter with `-c`.
@@ -17,7 +19,7 @@ pub(crate) enum Program {
     ImportModules,
     /// Makes a virtual environment.
     MakeVenv,
-    /// Installs what `ensurepip` bundles below another root folder.
+    /// Runs `ensurepip`.
     RunEnsurepip,
     /// Runs the pip inside a wheel.
     RunPip,
@@ -32,10 +34,24 @@ impl Program {
             Self::EnsurepipVersion => include_str!("ensurepip_version.py"),
             Self::ImportModules => include_str!("import_modules.py"),
             Self::MakeVenv => include_str!("make_venv.py"),
-            Self::RunEnsurepip => include_str!("run_ensurepip.py"),
-            Self::RunPip => include_str!("run_pip.py"),
+            Self::RunEnsurepip => concat!(
+                include_str!("run_ensurepip.py"),
+                include_str!("pip_settings.py"),
+                include_str!("run_ensurepip_main.py"),
+            ),
+            Self::RunPip => concat!(
+                include_str!("run_pip.py"),
+                include_str!("pip_settings.py"),
+                include_str!("run_pip_main.py"),
+            ),
             Self::SetuptoolsVersion => include_str!("setuptools_version.py"),
         }
+    }
+
+    /// Whether it installs packages. `site`, and with it the interpreter's own .pth files and
+    /// sitecustomize, must not take part in that.
+    fn installs(self) -> bool {
+        matches!(self, Self::MakeVenv | Self::RunEnsurepip | Self::RunPip)
     }
 }
 
@@ -44,7 +60,20 @@ impl Command {
     /// follow it.
     #[must_use]
     pub(crate) fn with_program(self, program: Program) -> Self {
-        self.with_arguments(["-c", program.text()])
+        let command = if program.installs() {
+            self.with_argument("-S")
+        } else {
+            self
+        };
+        command.with_arguments(["-c", program.text()])
+    }
+
+    /// With the program that makes a virtual environment in `folder`.
+    #[must_use]
+    pub(crate) fn with_venv_in(self, folder: &Path) -> Self {
+        self.with_program(Program::MakeVenv)
+            .with_argument(folder)
+            .with_argument(Program::RunEnsurepip.text())
     }
 }
 

@@ -256,6 +256,11 @@ fn whatever_fails_the_prefix_stays_as_it_was() {
         (Fault::Missing("ssl"), 6, "No module named '_ssl'"),
         (Fault::VenvPip("22.0"), 6, "22.0"),
         (Fault::Version("3.99.0"), 6, "3.99.0"),
+        (
+            Fault::ScriptInterpreter("python9"),
+            6,
+            "bin/python9 does not exist",
+        ),
     ] {
         let scene = Scene::of(MiniCpython::new(VERSION).with_fault(fault.clone()));
         let used = scene.context.path("used");

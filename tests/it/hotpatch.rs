@@ -220,6 +220,22 @@ fn a_proof_that_fails_puts_everything_back() {
 }
 
 #[test]
+fn a_script_without_its_interpreter_is_refused_and_everything_is_put_back() {
+    let scene = Scene::new();
+    let prefix = foreign(&scene, "installed");
+    let interpreter = prefix.join("bin/python3.99");
+    let sound = fs_err::read_to_string(&interpreter).unwrap();
+    let broken = sound.replace("first='#!/bin/sh'", "first=\"#!${3%/*}/python9\"");
+    assert_ne!(sound, broken);
+    fs_err::write(&interpreter, &broken).unwrap();
+    let arguments = ["--pip", "24.0", "--upgrade-installed"];
+    let outcome = refused(&scene, &prefix, 6, &prefix, &arguments);
+    outcome.says(["bin/pip3", "will not run", "bin/python9 does not exist"]);
+    // Without --upgrade-installed no script in the prefix is written.
+    hotpatch(&scene, &prefix, &["--pip", "24.0"]).success();
+}
+
+#[test]
 fn every_target_is_looked_at_before_the_first_is_changed() {
     let scene = Scene::new();
     let one = foreign(&scene, "one");

@@ -44,6 +44,8 @@ pub enum Fault {
     VenvPip(&'static str),
     /// Making a venv never ends, whatever it is told. Its id goes into this file.
     VenvHangs(PathBuf),
+    /// pip's scripts start this interpreter in `bin`.
+    ScriptInterpreter(&'static str),
     /// The interpreter says that it is this version.
     Version(&'static str),
 }
@@ -335,6 +337,9 @@ impl MiniCpython {
                         file.display()
                     ),
                 ),
+                Fault::ScriptInterpreter(name) => {
+                    ("@SCRIPT_FAULT@", format!("first=\"#!${{3%/*}}/{name}\""))
+                }
                 Fault::Version(version) => ("@VERSION_FAULT@", format!("echo '{version}'; return")),
             };
             text = text.replace(place, &script);
@@ -344,6 +349,7 @@ impl MiniCpython {
             "@MAKE_FAULT@",
             "@INSTALL_FAULT@",
             "@UNBUILT@",
+            "@SCRIPT_FAULT@",
             "@VENV_FAULT@",
             "@VERSION_FAULT@",
         ] {

@@ -126,6 +126,9 @@ fn a_real_cpython_gives_every_venv_the_pip_that_was_asked_for() {
     run(&["-c", "import ssl, zlib, ctypes, venv, setuptools"]);
     assert!(run(&["-m", "pip", "check"]).contains("No broken requirements"));
 
+    each_script_runs(&prefix);
+    settings_of_distutils_lead_nowhere(dir.path());
+
     // The wheels as released are gone, and nothing still speaks of them.
     let wheels: Vec<String> = fs_err::read_dir(prefix.join("lib/python3.11/ensurepip/_bundled"))
         .unwrap()
@@ -148,6 +151,66 @@ fn a_real_cpython_gives_every_venv_the_pip_that_was_asked_for() {
     said(pybuild(dir.path()).arg("uninstall").arg(&prefix));
     // What the venv and the imports above compiled went too.
     assert!(!prefix.exists());
+}
+
+/// Every script in `bin` runs, and those that pip made are as its `RECORD` says.
+fn each_script_runs(prefix: &Path) {
+    let bin = prefix.join("bin");
+    let mut names: Vec<String> = fs_err::read_dir(&bin)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| fs_err::read(bin.join(name)).unwrap().starts_with(b"#!"))
+        .collect();
+    names.sort();
+    for name in &names {
+        let arguments: &[&str] = match name.split(['3', '-']).next() {
+            Some("pip") => &["--version"],
+            Some("2to") => &["--list-fixes"],
+            Some("pydoc") => &["sys"],
+            Some("python") => &["--prefix"],
+            // It needs tkinter, which the host may lack.
+            Some("idle") => continue,
+            _ => panic!("{name}"),
+        };
+        let mut command = Command::new(bin.join(name));
+        let said = said(
+            command
+                .env_clear()
+                .env("PATH", "/usr/bin:/bin")
+                .args(arguments),
+        );
+        assert!(!said.is_empty(), "{name}");
+    }
+    assert!(names.contains(&"pip3".to_owned()), "{names:?}");
+    let recorded = "
+import base64, hashlib, importlib.metadata
+files = [file for file in importlib.metadata.files('pip') if file.parent.name == 'bin']
+for file in files:
+    digest = hashlib.sha256(file.read_binary()).digest()
+    assert base64.urlsafe_b64encode(digest).rstrip(b'=').decode() == file.hash.value, file
+print(len(files))
+";
+    let mut python = Command::new(bin.join("python3.11"));
+    assert!(said(python.env_clear().args(["-c", recorded])) >= "2".to_owned());
+}
+
+/// The proof of a hotpatch writes into its own folder, whatever `distutils.cfg` says. pip 20.3.4 asks
+/// distutils for the folders.
+fn settings_of_distutils_lead_nowhere(dir: &Path) {
+    let prefix = dir.join("prefix");
+    let elsewhere = dir.join("elsewhere");
+    let settings = prefix.join("lib/python3.11/distutils/distutils.cfg");
+    let text = format!("[install]\ninstall_scripts={}\n", elsewhere.display());
+    fs_err::write(&settings, text).unwrap();
+    said(
+        pybuild(dir)
+            .arg("hotpatch")
+            .arg(&prefix)
+            .args(["--pip", "20.3.4"]),
+    );
+    assert!(!elsewhere.exists());
+    said(pybuild(dir).args(["hotpatch", "--undo"]).arg(&prefix));
+    fs_err::remove_file(settings).unwrap();
 }
 
 /// An interpreter that a process runs, in a venv, is neither hotpatched nor taken away.

@@ -72,7 +72,9 @@ bootstrap() {
             "$project-$wanted.dist-info/RECORD" >"$1/$project-$wanted.dist-info/RECORD" || exit 1
     done
     for script in pip3 "pip$short"; do
-        printf '#!/bin/sh\nexec "%s" -m pip "$@"\n' "$3" >"$2/$script" || exit 1
+        first='#!/bin/sh'
+        @SCRIPT_FAULT@
+        printf '%s\nexec "%s" -m pip "$@"\n' "$first" "$3" >"$2/$script" || exit 1
         chmod 755 "$2/$script"
     done
     echo "Successfully installed pip-$(pinned PIP)"
@@ -176,7 +178,7 @@ case $1 in
         ;;
     ensurepip-version) echo "ensurepip $(pinned PIP)" ;;
     make-venv) run_venv "$1" ;;
-    run-ensurepip) run_ensurepip --root "$1" ;;
+    run-ensurepip) run_ensurepip "$@" ;;
     setuptools-version) installed_version_of setuptools ;;
     import-modules)
         for module; do
