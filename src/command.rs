@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use xshell::Shell;
 
-use excerpt::Excerpt;
+pub(crate) use excerpt::Excerpt;
 use log::Log;
 pub use log::sweep_logs;
 
@@ -239,7 +239,7 @@ pub enum CommandError {
         command: String,
         /// How it ended.
         status: ExitStatus,
-        /// The lines of its output that matter: from the first error on.
+        /// The lines of its output that matter.
         lines: Vec<String>,
         /// What the disk refused it, where it says so.
         source: Option<io::Error>,
@@ -268,7 +268,7 @@ impl CommandError {
     }
 }
 
-fn excerpt(lines: &[String]) -> String {
+pub(crate) fn excerpt(lines: &[String]) -> String {
     lines.iter().fold(String::new(), |mut text, line| {
         text.push_str("\n    ");
         text.push_str(line);

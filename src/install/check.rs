@@ -10,7 +10,7 @@ use super::scripts::{DeadScript, dead_script};
 use super::stage::StagedInstall;
 use crate::build::Site;
 use crate::build::unbuilt::Unbuilt;
-use crate::command::{Answer, Command, CommandError};
+use crate::command::{Answer, Command, CommandError, Excerpt, excerpt};
 use crate::disk::{self, Refusal};
 use crate::error::{ExitStatus, Explain};
 use crate::progress::Unit;
@@ -71,14 +71,14 @@ pub enum CheckError {
         source: CommandError,
     },
     /// A command failed.
-    #[error("the check `{what}` failed: {status}: {last_line}")]
+    #[error("the check `{what}` failed: {status}{}", excerpt(lines))]
     Failed {
         /// What was checked.
         what: &'static str,
         /// How the command ended.
         status: std::process::ExitStatus,
-        /// The last line that it printed.
-        last_line: String,
+        /// The lines of its output that matter.
+        lines: Vec<String>,
         /// What the disk refused it, where it says so.
         source: Option<std::io::Error>,
     },
@@ -334,15 +334,17 @@ impl Checks<'_> {
             stderr,
         } = answer;
         if !status.success() {
-            let last = stderr
-                .lines()
-                .chain(stdout.lines())
-                .rfind(|line| !line.is_empty());
+            let nothing = stdout.trim().is_empty() && stderr.trim().is_empty();
+            let printed = Excerpt::of(&format!("{stdout}\n{stderr}"));
             return Err(CheckError::Failed {
                 what,
                 status,
-                last_line: last.unwrap_or("it printed nothing").to_owned(),
-                source: disk::cause(Refusal::told_in(&stderr), self.staged.destdir()),
+                source: disk::cause(printed.refusal(), self.staged.destdir()),
+                lines: if nothing {
+                    vec!["it printed nothing".to_owned()]
+                } else {
+                    printed.lines()
+                },
             });
         }
         // Python 2.7 prints its version on standard error.
