@@ -245,6 +245,11 @@ pub struct BuildArguments {
     #[arg(long, value_name = "DIR", help_heading = "Installation")]
     pub prefix: Option<PathBuf>,
 
+    /// Also make bin/python, bin/pip, bin/idle, bin/pydoc and bin/python-config, which point at the
+    /// programs of this version; a default prefix has them anyway
+    #[arg(long, help_heading = "Installation")]
+    pub unversioned_links: bool,
+
     /// Build again although the same request is installed there already
     #[arg(long, help_heading = "Installation")]
     pub force: bool,

@@ -18,8 +18,8 @@ use crate::install::FilesInTheWay;
 use crate::resolve::compat::{self, CompatPolicy};
 use crate::resolve::pins::PinRequest;
 use crate::resolve::plan::{
-    BuildOptions, InstallPrefix, Library, ModulePolicy, Optimization, Origin, PatchFile, Request,
-    SourceLocation,
+    BuildOptions, InstallPrefix, Library, ModulePolicy, Optimization, Origin, PatchFile,
+    ProgramNames, Request, SourceLocation,
 };
 use crate::resolve::proof::{KeyringFile, ProofPolicy};
 
@@ -158,6 +158,11 @@ impl BuildSettings {
                 patches,
                 compat: compat_policy(arguments.no_compat_patch, arguments.no_compat_patches)?,
                 modules: modules(arguments.require, arguments.allow_missing)?,
+                names: choose(
+                    arguments.unversioned_links,
+                    ProgramNames::AlsoUnversioned,
+                    ProgramNames::Versioned,
+                ),
             },
             prefix: arguments
                 .prefix

@@ -20,7 +20,7 @@ use crate::loader::Shadowed;
 use crate::progress::Reporter;
 use crate::resolve;
 use crate::resolve::compat::{self, HostFacts};
-use crate::resolve::plan::{Draft, InstallPrefix, PatchOrigin, Plan, WheelLocation};
+use crate::resolve::plan::{Draft, InstallPrefix, PatchOrigin, Plan, ProgramNames, WheelLocation};
 use crate::resolve::version::PythonVersion;
 use crate::scratch::{Scratch, SideFolder};
 use crate::settings::{BuildSettings, Mode, WhenInstalled, WhenMissing};
@@ -75,12 +75,18 @@ pub fn run(
         super::tell_pending(prefix.path(), reporter);
     }
     let pins = session.pins(release.version, &request.pip, &request.setuptools)?;
+    let names = if prefix::default_for(release.version, environment).as_ref() == Some(&prefix) {
+        ProgramNames::AlsoUnversioned
+    } else {
+        request.names
+    };
     let draft = Draft {
         python: release.version,
         prefix,
         request: request.clone(),
         source: session.source(release, wish),
         pins,
+        names,
     };
     match settings.mode {
         Mode::DryRun => look_only(draft, &session).map(|plan| Outcome::Planned(Box::new(plan))),
@@ -247,7 +253,7 @@ impl Workshop<'_> {
         confinement
             .take_back(staged.destdir())
             .map_err(build::Error::from)?;
-        install::arrange_programs(&staged)?;
+        install::arrange_programs(&staged, plan)?;
         let expected = ExpectedModules {
             present: ready.prerequisites.modules(),
             unbuilt,

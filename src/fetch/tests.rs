@@ -16,7 +16,8 @@ use crate::resolve::compat::CompatPolicy;
 use crate::resolve::pins::PinRequest;
 use crate::resolve::plan::{
     BuildOptions, DigestProof, FORMAT, InstallPrefix, Library, ModulePolicy, Optimization, Origin,
-    PatchFile, Pin, Pins, Plan, ReleaseFile, Request, Source, WheelInput, WheelLocation,
+    PatchFile, Pin, Pins, Plan, ProgramNames, ReleaseFile, Request, Source, WheelInput,
+    WheelLocation,
 };
 use crate::resolve::proof::ProofPolicy;
 use crate::store::Store;
@@ -132,6 +133,7 @@ fn plan(origins: &[Origin]) -> Plan {
             patches: Vec::new(),
             compat: CompatPolicy::All,
             modules: ModulePolicy::default(),
+            names: ProgramNames::default(),
         },
         source: Source::Archive {
             accepted: accepted.to_vec(),
@@ -144,6 +146,7 @@ fn plan(origins: &[Origin]) -> Plan {
             setuptools: Pin::Bundled,
         },
         patches: Vec::new(),
+        names: ProgramNames::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::scripts::shorten_first_lines;
 use crate::build::{BuiltTree, Site, count_files};
 use crate::progress::Unit;
 use crate::python::Program;
-use crate::resolve::plan::{InstallPrefix, Plan};
+use crate::resolve::plan::{InstallPrefix, Plan, ProgramNames};
 use crate::seam::crash_point;
 
 /// A whole installation under a scratch DESTDIR, configured for its prefix; the prefix itself is
@@ -109,8 +109,33 @@ pub fn stage(
 ///
 /// # Errors
 /// [`Error::Staging`].
-pub fn arrange_programs(staged: &StagedInstall) -> Result<(), Error> {
-    shorten_first_lines(&staged.root.join("bin")).map_err(Error::Staging)
+pub fn arrange_programs(staged: &StagedInstall, plan: &Plan) -> Result<(), Error> {
+    let bin = staged.root.join("bin");
+    shorten_first_lines(&bin).map_err(Error::Staging)?;
+    if plan.names == ProgramNames::AlsoUnversioned {
+        add_unversioned_links(&bin, &plan.python.short()).map_err(Error::Staging)?;
+    }
+    Ok(())
+}
+
+/// Makes the links that python-build makes too: `python` to `python3.11`, `pip` to `pip3.11` and so
+/// on. A name that CPython or pip installed stays: 2.7 has most of them.
+fn add_unversioned_links(bin: &Path, series: &str) -> std::io::Result<()> {
+    for (name, target) in [
+        ("python", format!("python{series}")),
+        ("python-config", format!("python{series}-config")),
+        ("pip", format!("pip{series}")),
+        ("easy_install", format!("easy_install-{series}")),
+        ("idle", format!("idle{series}")),
+        ("pydoc", format!("pydoc{series}")),
+        ("2to3", format!("2to3-{series}")),
+    ] {
+        let link = bin.join(name);
+        if bin.join(&target).exists() && link.symlink_metadata().is_err() {
+            std::os::unix::fs::symlink(target, link)?;
+        }
+    }
+    Ok(())
 }
 
 /// What lies outside the prefix would be lost, so an installation that wants to be there is

@@ -44,6 +44,9 @@ pub struct Request {
     pub compat: CompatPolicy,
     /// Which modules have to work.
     pub modules: ModulePolicy,
+    /// `--unversioned-links`.
+    #[serde(default, skip_serializing_if = "ProgramNames::is_default")]
+    pub names: ProgramNames,
 }
 
 /// Everything that will be done, as data.
@@ -64,6 +67,9 @@ pub struct Plan {
     /// The patches that are applied to the tree, in order, beside the pins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub patches: Vec<PlannedPatch>,
+    /// The names that the programs have.
+    #[serde(default, skip_serializing_if = "ProgramNames::is_default")]
+    pub names: ProgramNames,
 }
 
 /// A plan but for what the host decides.
@@ -79,6 +85,8 @@ pub struct Draft {
     pub source: Source,
     /// See [`Plan::pins`].
     pub pins: Pins,
+    /// See [`Plan::names`].
+    pub names: ProgramNames,
 }
 
 impl Draft {
@@ -93,7 +101,27 @@ impl Draft {
             source: self.source,
             pins: self.pins,
             patches,
+            names: self.names,
         }
+    }
+}
+
+/// The names of the programs in `bin`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProgramNames {
+    /// As CPython installs them: `python3`, `python3.11`, `pip3`, `pip3.11` and so on.
+    #[default]
+    Versioned,
+    /// Also `python`, `pip` and so on, as links.
+    AlsoUnversioned,
+}
+
+impl ProgramNames {
+    /// Whether these are CPython's own.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 

@@ -104,7 +104,7 @@ fn a_build_reads_well() {
     make      6 files compiled, -j2 ([TIME])
     install   into a scratch DESTDIR ([TIME])
     check     Python 3.99.1, pip 24.0, in a new venv too, 13 modules ([TIME])
-    commit    20 files in [TEMP]/home/.local/share/pybuild/versions/3.99.1 ([TIME])
+    commit    23 files in [TEMP]/home/.local/share/pybuild/versions/3.99.1 ([TIME])
     record and log: [TEMP]/home/.local/share/pybuild/versions/3.99.1/share/pybuild/3.99.1
     "###);
     insta::assert_snapshot!(outcome.filtered_stdout(), @"[TEMP]/home/.local/share/pybuild/versions/3.99.1/bin/python3.99");
@@ -187,6 +187,7 @@ fn a_plan_reads_well() {
     format = 1
     python = "3.99.1"
     prefix = "[TEMP]/home/.local/share/pybuild/versions/3.99.1"
+    names = "also-unversioned"
 
     [request]
     python = "3.99.1"

@@ -1,6 +1,7 @@
 //! Prefixes: new ones, ones that others live in, ones that hold an earlier interpreter.
 
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use crate::context::snapshot;
 use crate::mini_cpython::{BUNDLED_PIP, MiniCpython, VERSION};
@@ -331,4 +332,78 @@ fn a_journal_that_cannot_be_read_stops_and_nothing_that_was_kept_is_thrown_away(
             assert_eq!(scene.context.snapshot("usr-local"), before, "{journal}");
         }
     }
+}
+
+/// The links in `bin` whose name has no version, and their targets.
+fn unversioned_links(prefix: &Path) -> Vec<(String, String)> {
+    let entries = fs_err::read_dir(prefix.join("bin")).unwrap();
+    let mut links: Vec<(String, String)> = entries
+        .filter_map(|entry| {
+            let path = entry.unwrap().path();
+            let target = fs_err::read_link(&path).ok()?;
+            let name = path.file_name()?.to_str()?.to_owned();
+            let named = !name.contains(|c: char| c.is_ascii_digit());
+            named.then(|| (name, target.display().to_string()))
+        })
+        .collect();
+    links.sort();
+    links
+}
+
+#[test]
+fn a_default_prefix_has_programs_without_a_version_in_their_names() {
+    let scene = Scene::new();
+    scene.build(&[]).success();
+    let links = [
+        ("pip", "pip3.99"),
+        ("python", "python3.99"),
+        ("python-config", "python3.99-config"),
+    ];
+    let links = links.map(|(name, target)| (name.to_owned(), target.to_owned()));
+    assert_eq!(unversioned_links(&scene.prefix()), links);
+    let files = scene
+        .prefix()
+        .join("share/pybuild")
+        .join(VERSION)
+        .join("files.json");
+    let files = fs_err::read_to_string(files).unwrap();
+    assert!(files.contains("\"bin/python\"") && files.contains("\"bin/pip\""));
+    scene.build(&[]).success().says(["nothing to do"]);
+    scene.context.run(["uninstall", VERSION]).success();
+    assert!(!scene.prefix().exists());
+}
+
+#[test]
+fn another_prefix_has_them_on_request() {
+    let scene = Scene::new();
+    let prefix = scene.context.path("shared");
+    let named = prefix.display().to_string();
+    scene.build(&["--prefix", &named]).success();
+    assert_eq!(unversioned_links(&prefix), []);
+    let request = ["--prefix", &named, "--unversioned-links"];
+    // A foreign file of such a name is in the way like any other.
+    scene.context.write("shared/bin/python", "foreign");
+    let before = snapshot(&prefix);
+    let outcome = scene.build(&request).exits(1).has_one_error_with_a_hint();
+    outcome.says(["shared/bin/python", "--overwrite"]);
+    assert_eq!(snapshot(&prefix), before);
+    fs_err::remove_file(prefix.join("bin/python")).unwrap();
+    scene.build(&request).success();
+
+    // The links of two versions in a prefix point at the one that is left.
+    let mut other = Scene::of(MiniCpython::new("3.98.1"));
+    other.context = scene.context;
+    other.release.write_tgz(&other.context.path("releases"));
+    other.build(&request).success();
+    assert_eq!(unversioned_links(&prefix)[1].1, "python3.98");
+    other
+        .context
+        .run(["uninstall", "3.98", "--prefix", &named])
+        .success();
+    assert_eq!(unversioned_links(&prefix)[1].1, "python3.99");
+    other
+        .context
+        .run(["uninstall", VERSION, "--prefix", &named])
+        .success();
+    assert_eq!(unversioned_links(&prefix), []);
 }

@@ -191,7 +191,10 @@ for file in files:
 print(len(files))
 ";
     let mut python = Command::new(bin.join("python3.11"));
-    assert!(said(python.env_clear().args(["-c", recorded])) >= "2".to_owned());
+    let scripts: u8 = said(python.env_clear().args(["-c", recorded]))
+        .parse()
+        .unwrap();
+    assert!(scripts >= 2, "{scripts}");
 }
 
 /// The proof of a hotpatch writes into its own folder, whatever `distutils.cfg` says. pip 20.3.4 asks
