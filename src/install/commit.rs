@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::check::CheckedInstall;
+use super::leftovers::{other_bundled_wheels, recorded_files, stale_libraries};
 use super::manifest::Manifest;
 use super::record::{self, Record};
 use super::transaction::{Transaction, beside, coming_name};
@@ -206,7 +207,17 @@ impl Merge<'_> {
         let earlier = record::manifests(prefix).map_err(unreadable)?;
         let made_before = made_before(prefix, &earlier).map_err(unreadable)?;
         let mut packages = package_folders(manifest);
-        packages.extend(other_versions(prefix, &packages));
+        let other_versions = other_versions(prefix, &packages);
+        let mut replaced = BTreeSet::new();
+        for info in &other_versions {
+            let recorded = recorded_files(prefix, info);
+            packages.extend(recorded.folders);
+            replaced.extend(recorded.files);
+        }
+        packages.extend(other_versions);
+        replaced.extend(other_bundled_wheels(prefix, manifest));
+        // Scripts such as pip3 may be those of another series meanwhile.
+        replaced.retain(|path| !earlier.iter().any(|(_, files)| files.contains(path)));
         if self.in_the_way == FilesInTheWay::Stop {
             let foreign: Vec<PathBuf> = manifest
                 .paths()
@@ -221,7 +232,13 @@ impl Merge<'_> {
         }
         let record_folder = record::folder(record.plan.python);
         let hotpatch = crate::hotpatch::folder(record.plan.python);
-        for path in outdated(record, manifest, &earlier, &packages) {
+        let mut outdated = outdated(record, manifest, &earlier, &packages);
+        outdated.extend(replaced.into_iter().filter(|path| {
+            !manifest.contains(path) && prefix.join(path).symlink_metadata().is_ok()
+        }));
+        let mut stale = stale_libraries(prefix, manifest, record.plan.python);
+        stale.retain(|path| !outdated.contains(path));
+        for path in outdated {
             let ours = |folder: &Path| {
                 made_before.contains(folder)
                     || packages.iter().any(|package| folder.starts_with(package))
@@ -264,7 +281,17 @@ impl Merge<'_> {
         for path in papers {
             transaction.add(&path, &root.join(&path))?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        if !stale.is_empty() {
+            self.reporter.warn(&format!(
+                "{} of an earlier Python {} in {} stay, and programs may load them: {}",
+                super::counted(&stale),
+                record.plan.python.short(),
+                prefix.display(),
+                super::shown(&stale)
+            ));
+        }
+        Ok(())
     }
 }
 

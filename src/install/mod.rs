@@ -3,6 +3,7 @@
 mod check;
 mod commit;
 mod journal;
+mod leftovers;
 mod manifest;
 pub mod prefix;
 pub mod record;

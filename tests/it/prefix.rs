@@ -407,3 +407,58 @@ fn another_prefix_has_them_on_request() {
         .success();
     assert_eq!(unversioned_links(&prefix), []);
 }
+
+#[test]
+fn what_an_earlier_interpreter_left_does_not_disturb_the_new_one() {
+    use base64::Engine as _;
+    let scene = Scene::new();
+    let prefix = scene.context.path("usr-local");
+    let named = prefix.display().to_string();
+    scene.build(&["--prefix", &named]).success();
+    fs_err::remove_dir_all(prefix.join("share/pybuild")).unwrap();
+    let digest = pybuild::digest::Sha256::of(b"foreign");
+    let hash = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest.as_bytes());
+    let record = format!(
+        "../../../bin/pip,sha256={hash},7\nhook.pth,sha256={hash},7\nedited.pth,sha256=other,7\n\
+         _hook/__init__.py,,\n../../../../outside,sha256={hash},7\n"
+    );
+    let stdlib = "usr-local/lib/python3.99";
+    let site = format!("{stdlib}/site-packages");
+    scene
+        .context
+        .write(&format!("{site}/pip-22.0.dist-info/RECORD"), record);
+    let gone = [
+        format!("{stdlib}/ensurepip/_bundled/pip-22.0-py3-none-any.whl"),
+        format!("{stdlib}/ensurepip/_bundled/setuptools-60.0-py3-none-any.whl"),
+        "usr-local/bin/pip".to_owned(),
+        format!("{site}/hook.pth"),
+        format!("{site}/_hook/__init__.py"),
+    ];
+    let named_ones = [
+        "lib/libpython3.99.so.1.0",
+        "lib/python3.99/lib-dynload/_old.cpython-399.so",
+    ];
+    let stay = [
+        format!("{stdlib}/ensurepip/_bundled/wheel-0.40-py3-none-any.whl"),
+        format!("{site}/edited.pth"),
+        "usr-local/lib/libpython3.9.a".to_owned(),
+        "outside".to_owned(),
+    ];
+    let named_paths = named_ones.map(|path| format!("usr-local/{path}"));
+    for path in gone.iter().chain(&stay).chain(&named_paths) {
+        scene.context.write(path, "foreign");
+    }
+    let outcome = scene.build(&["--prefix", &named, "--overwrite"]).success();
+    outcome
+        .says(["2 files of an earlier Python 3.99"])
+        .says(named_ones)
+        .never_says("libpython3.9.a");
+    for path in &gone {
+        assert!(!scene.context.path(path).exists(), "{path}");
+    }
+    assert!(!scene.context.path(&format!("{site}/_hook")).exists());
+    for path in stay.iter().chain(&named_paths) {
+        assert!(scene.context.path(path).exists(), "{path}");
+    }
+    assert_eq!(scene.venv_pip(&prefix), BUNDLED_PIP);
+}
