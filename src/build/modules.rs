@@ -26,6 +26,9 @@ pub(super) struct Probe {
     pub symbols: &'static [&'static str],
     /// The library's version, as string literals.
     pub version: &'static str,
+    /// The version that the library itself gives at run time, as an expression; empty where it is not
+    /// asked.
+    pub runtime_version: &'static str,
     /// Ways to compile and link it without pkg-config's help: `-I` and `-l` flags.
     pub flags: &'static [&'static str],
     /// The names that pkg-config knows it under.
@@ -51,6 +54,7 @@ pub(super) static PROBES: [Probe; 15] = [
         includes: "#include <zlib.h>",
         symbols: &["inflateInit2_", "inflateCopy"],
         version: "ZLIB_VERSION",
+        runtime_version: "",
         flags: &["-lz"],
         pkg_config: "zlib",
         pkg_config_first: (3, 11),
@@ -62,8 +66,17 @@ pub(super) static PROBES: [Probe; 15] = [
         feature: "no https, so no package index for pip",
         // PEP 644 for 3.10; bpo-31399 for 3.7; bpo-26470 for those before 2.7.13 and 3.5.3, which
         // pybuild has patches for.
-        includes: "#include <openssl/ssl.h>
+        includes: "#ifdef LIBSSL_IN_LIB64
+#error \"its lib folder, where CPython looks, has no libssl; its lib64 folder has one\"
+#endif
+#include <openssl/ssl.h>
 #include <openssl/evp.h>
+#include <openssl/crypto.h>
+#if OPENSSL_VERSION_NUMBER >= 0x10100000L && !defined(LIBRESSL_VERSION_NUMBER)
+#define LIBRARY_VERSION OpenSSL_version(OPENSSL_VERSION)
+#else
+#define LIBRARY_VERSION SSLeay_version(SSLEAY_VERSION)
+#endif
 #if PYTHON_HEX >= 0x030A00 && OPENSSL_VERSION_NUMBER < 0x10101000L
 #error \"CPython 3.10 and later need OpenSSL 1.1.1 or later\"
 #elif PYTHON_HEX >= 0x030700 && OPENSSL_VERSION_NUMBER < 0x10002000L
@@ -74,6 +87,7 @@ pub(super) static PROBES: [Probe; 15] = [
 #endif",
         symbols: &["SSL_CTX_new", "EVP_DigestUpdate"],
         version: "OPENSSL_VERSION_TEXT",
+        runtime_version: "LIBRARY_VERSION",
         flags: &["-lssl -lcrypto"],
         pkg_config: "openssl",
         pkg_config_first: (3, 7),
@@ -95,6 +109,7 @@ pub(super) static PROBES: [Probe; 15] = [
 #endif",
         symbols: &["ffi_call", "ffi_prep_cif"],
         version: "\"\"",
+        runtime_version: "",
         flags: &["-lffi"],
         pkg_config: "libffi",
         pkg_config_first: (0, 0),
@@ -107,6 +122,7 @@ pub(super) static PROBES: [Probe; 15] = [
         includes: "#include <stdio.h>\n#include <bzlib.h>",
         symbols: &["BZ2_bzCompress", "BZ2_bzDecompress"],
         version: "\"\"",
+        runtime_version: "",
         flags: &["-lbz2"],
         pkg_config: "bzip2",
         pkg_config_first: (3, 11),
@@ -119,6 +135,7 @@ pub(super) static PROBES: [Probe; 15] = [
         includes: "#include <lzma.h>",
         symbols: &["lzma_easy_encoder", "lzma_stream_decoder"],
         version: "LZMA_VERSION_STRING",
+        runtime_version: "",
         flags: &["-llzma"],
         pkg_config: "liblzma",
         pkg_config_first: (3, 11),
@@ -136,6 +153,7 @@ pub(super) static PROBES: [Probe; 15] = [
 #endif",
         symbols: &["ZSTD_compressStream2", "ZDICT_trainFromBuffer"],
         version: "ZSTD_VERSION_STRING",
+        runtime_version: "",
         flags: &["-lzstd"],
         pkg_config: "libzstd",
         pkg_config_first: (3, 14),
@@ -154,6 +172,7 @@ pub(super) static PROBES: [Probe; 15] = [
 #endif",
         symbols: &["sqlite3_open_v2", "sqlite3_prepare_v2"],
         version: "SQLITE_VERSION",
+        runtime_version: "",
         flags: &["-lsqlite3"],
         pkg_config: "sqlite3",
         pkg_config_first: (3, 11),
@@ -172,6 +191,7 @@ pub(super) static PROBES: [Probe; 15] = [
 #endif",
         symbols: &["readline", "add_history", "rl_callback_handler_install"],
         version: "\"\"",
+        runtime_version: "",
         // A static readline does not name the terminal library that it needs.
         flags: &["-lreadline", "-lreadline -lncursesw", "-lreadline -lncurses"],
         pkg_config: "readline",
@@ -202,6 +222,7 @@ pub(super) static PROBES: [Probe; 15] = [
 #endif",
         symbols: &["initscr", "wgetch", "new_panel"],
         version: "NCURSES_VERSION",
+        runtime_version: "",
         flags: &["-lpanelw -lncursesw", "-lpanel -lncurses", "-lpanel -lcurses"],
         pkg_config: "panelw ncursesw",
         pkg_config_first: (3, 12),
@@ -214,6 +235,7 @@ pub(super) static PROBES: [Probe; 15] = [
         includes: "#include <tcl.h>\n#include <tk.h>",
         symbols: &["Tcl_FindExecutable", "Tk_Init"],
         version: "TK_PATCH_LEVEL",
+        runtime_version: "",
         flags: &[
             // Debian keeps Tcl's headers by version, where CPython's setup.py looks as well.
             "-I/usr/include/tcl8.6 -ltk8.6 -ltcl8.6",
@@ -231,6 +253,7 @@ pub(super) static PROBES: [Probe; 15] = [
         includes: "#include <gdbm.h>",
         symbols: &["gdbm_open", "gdbm_fetch"],
         version: "TEXT(GDBM_VERSION_MAJOR) \".\" TEXT(GDBM_VERSION_MINOR)",
+        runtime_version: "",
         flags: &["-lgdbm"],
         pkg_config: "gdbm",
         pkg_config_first: NEVER,
@@ -248,6 +271,7 @@ pub(super) static PROBES: [Probe; 15] = [
 #endif",
         symbols: &["db_create", "db_env_create"],
         version: "TEXT(DB_VERSION_MAJOR) \".\" TEXT(DB_VERSION_MINOR)",
+        runtime_version: "",
         flags: &["-ldb", "-ldb-5.3", "-ldb-4.8"],
         pkg_config: "",
         pkg_config_first: NEVER,
@@ -277,6 +301,7 @@ pub(super) static PROBES: [Probe; 15] = [
 #endif",
         symbols: &["dbm_open", "dbm_fetch"],
         version: "\"\"",
+        runtime_version: "",
         flags: &["-lgdbm_compat -lgdbm", "-lndbm", "-ldb", ""],
         pkg_config: "",
         pkg_config_first: NEVER,
@@ -298,6 +323,7 @@ pub(super) static PROBES: [Probe; 15] = [
 #endif",
         symbols: &["uuid_generate_time_safe"],
         version: "\"\"",
+        runtime_version: "",
         flags: &["-luuid", ""],
         pkg_config: "uuid",
         pkg_config_first: (3, 11),
@@ -319,6 +345,7 @@ pub(super) static PROBES: [Probe; 15] = [
 #endif",
         symbols: &["crypt"],
         version: "\"\"",
+        runtime_version: "",
         flags: &["-lcrypt", ""],
         pkg_config: "libxcrypt",
         pkg_config_first: (3, 11),
@@ -343,10 +370,14 @@ impl Probe {
     /// The program to compile. It says the library's version in its own bytes, between two marks,
     /// so that nothing has to be started to learn it.
     pub fn source(&self) -> String {
+        let ask_library = match self.runtime_version {
+            "" => String::new(),
+            version => format!("    puts(\"{RUNTIME_MARK}\");\n    puts({version});\n"),
+        };
         format!(
-            "{includes}\n{TEXT}static const char version[] = \"{VERSION_MARK}\" {version} \"{VERSION_END}\";\n\
+            "{includes}\n{TEXT}extern int puts(const char *);\nstatic const char version[] = \"{VERSION_MARK}\" {version} \"{VERSION_END}\";\n\
              int main(int argc, char **argv)\n{{\n    const void *volatile needed[] = {{ {symbols} }};\n    \
-             (void) argv;\n    return needed[0] == 0 || version[argc] == '\\0';\n}}\n",
+             (void) argv;\n{ask_library}    return needed[0] == 0 || version[argc] == '\\0';\n}}\n",
             includes = self.includes,
             version = self.version,
             symbols = self
@@ -361,6 +392,9 @@ impl Probe {
 
 /// What the version begins with in a program's bytes.
 pub(super) const VERSION_MARK: &str = "pybuild:version=";
+
+/// What the version that the library gives stands behind in a program's output.
+pub(super) const RUNTIME_MARK: &str = "pybuild:runtime=";
 
 /// What it ends with.
 pub(super) const VERSION_END: &str = ";end";

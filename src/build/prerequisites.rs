@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde::{Deserialize, Serialize};
 
 use super::environment::BuildEnvironment;
-use super::modules::{PROBES, Probe, VERSION_END, VERSION_MARK};
+use super::modules::{PROBES, Probe, RUNTIME_MARK, VERSION_END, VERSION_MARK};
 use super::toolchain::{Toolchain, ToolchainError};
 use super::trial::{Cause, Complaint, Flags, Refusal, Trial};
 use crate::command::Command;
@@ -46,6 +46,9 @@ pub struct PresentModule {
     /// The library's version, where its headers say it, such as `OpenSSL 3.0.15 3 Sep 2024`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub library: Option<String>,
+    /// The version that the library gives at run time, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library_at_run_time: Option<String>,
     /// The `-I`, `-L` and `-Wl,` flags that the build has to be told, because the library is where
     /// CPython's own configure does not look.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -68,6 +71,8 @@ pub struct MissingModule {
     /// Whether the host's packages are no help: the library is there, but in a version that this
     /// release cannot use, or a `--configure-arg` says that it is elsewhere.
     pub unsuitable: bool,
+    /// The hint for a library that is there but that programs do not find when they run.
+    pub at_run_time: Option<String>,
     /// What the person said about it.
     pub standing: Standing,
 }
@@ -236,6 +241,19 @@ pub fn is_openssl_dir(argument: &str) -> bool {
         .is_some_and(|(name, _)| name == OPENSSL_DIR)
 }
 
+/// Whether an OpenSSL has its libraries in `lib64` alone: CPython looks into `lib`, and would take the
+/// system's libraries with the headers of this one.
+fn only_in_lib64(dir: &str) -> bool {
+    let has_libssl = |folder: &str| {
+        let files = ["libssl.so", "libssl.a"];
+        let mut files = files
+            .map(|file| Path::new(dir).join(folder).join(file))
+            .into_iter();
+        files.any(|file| file.exists())
+    };
+    !has_libssl("lib") && has_libssl("lib64")
+}
+
 /// The last value that `--name=VALUE` arguments give.
 fn value_of<'a>(configure_args: &'a [String], name: &str) -> Option<&'a str> {
     let mut given = configure_args.iter().rev();
@@ -299,19 +317,36 @@ impl Prober<'_> {
         let asks_first = self.requirements.python.series() >= probe.pkg_config_first;
         let mut first_complaint = None;
         let mut attempt = |(from_pkg_config, words): (bool, Vec<String>)| {
-            match self.trial.build(probe.name(), &source, &self.flags(&words)) {
-                Ok(program) => Some(Ok(PresentModule {
-                    module: probe.name().to_owned(),
-                    library: embedded_version(&program),
-                    flags: if from_pkg_config && !asks_first {
-                        let mut words = words;
-                        let needed = ["-I", "-L", "-Wl,-rpath", "-Wl,-R"];
-                        words.retain(|word| needed.iter().any(|start| word.starts_with(start)));
-                        words
-                    } else {
-                        self.to_be_told(probe)
-                    },
-                })),
+            let run_path = self.run_path(probe, &words);
+            let all_words = [words.as_slice(), &run_path].concat();
+            match self
+                .trial
+                .build(probe.name(), &source, &self.flags(&all_words))
+            {
+                Ok(program) => {
+                    let library = embedded_version(&program);
+                    let printed = match self.trial.run(&program) {
+                        Ok(printed) => printed,
+                        // This is the library that CPython's build takes: no other one is tried.
+                        Err(complaint) => return Some(Ok(Err((complaint, words)))),
+                    };
+                    let at_run_time = runtime_version(&printed);
+                    Some(Ok(Ok(PresentModule {
+                        module: probe.name().to_owned(),
+                        library_at_run_time: at_run_time.filter(|version| {
+                            library.as_ref().is_some_and(|library| library != version)
+                        }),
+                        library,
+                        flags: if from_pkg_config && !asks_first {
+                            let mut words = words;
+                            let needed = ["-I", "-L", "-Wl,-rpath", "-Wl,-R"];
+                            words.retain(|word| needed.iter().any(|start| word.starts_with(start)));
+                            words
+                        } else {
+                            self.to_be_told(probe)
+                        },
+                    })))
+                }
                 Err(Refusal::Compiler(complaint)) => {
                     // The program's own words say more than a library that is not found next.
                     if first_complaint.is_none() || matches!(complaint.cause, Cause::Own(_)) {
@@ -335,10 +370,74 @@ impl Prober<'_> {
                 .find_map(&mut attempt)
                 .or_else(|| asked().find_map(&mut attempt))
         };
-        let Some(found) = found else {
-            return Ok(Err(self.missing(probe, first_complaint)));
+        Ok(match found.transpose()? {
+            Some(Ok(present)) => Ok(present),
+            Some(Err((complaint, words))) => {
+                let hint = self.run_time_hint(probe, &complaint.line, &words);
+                Err(MissingModule {
+                    unsuitable: true,
+                    at_run_time: Some(hint),
+                    ..self.missing(probe, Some(complaint))
+                })
+            }
+            None => Err(self.missing(probe, first_complaint)),
+        })
+    }
+
+    /// Where programs find OpenSSL when they run, as far as CPython's own build or pybuild tells them.
+    fn run_path(&self, probe: &Probe, words: &[String]) -> Vec<String> {
+        let mut flags = self.to_be_told(probe);
+        flags.retain(|flag| flag.starts_with("-Wl,"));
+        if probe.capability != Capability::OpenSsl || self.requirements.python.series() < (3, 10) {
+            return flags;
+        }
+        let rpath = |folder: &str| format!("-Wl,-rpath,{folder}");
+        match openssl_rpath(self.requirements.configure_args) {
+            None | Some("no") => {}
+            Some("auto" | "yes") => {
+                let folders = words.iter().filter_map(|word| word.strip_prefix("-L"));
+                flags.extend(folders.map(rpath));
+            }
+            Some(folder) => flags.push(rpath(folder)),
+        }
+        flags
+    }
+
+    /// What the user can do about a library that programs do not find when they run.
+    fn run_time_hint(&self, probe: &Probe, line: &str, words: &[String]) -> String {
+        let end = |c: char| c.is_whitespace() || matches!(c, ':' | '\'' | '"' | '(' | ')');
+        let Some(library) = line.split(end).find(|word| word.contains(".so")) else {
+            return "see that the library is made for this host, or name another with CPPFLAGS and LDFLAGS"
+                .to_owned();
         };
-        found.map(Ok)
+        let args = self.requirements.configure_args;
+        let has_rpath = self.requirements.python.series() >= (3, 10);
+        if probe.capability == Capability::OpenSsl
+            && has_rpath
+            && openssl_rpath(args).is_none()
+            && value_of(args, OPENSSL_DIR).is_some()
+        {
+            return "add `--configure-arg=--with-openssl-rpath=auto`, so that the interpreter finds the library"
+                .to_owned();
+        }
+        let of_environment = self.trial.environment.words("LDFLAGS");
+        let named = words.iter().chain(&of_environment);
+        let named = named
+            .filter_map(|word| word.strip_prefix("-L"))
+            .map(Path::new);
+        let variable = self.trial.environment.variable("LIBRARY_PATH");
+        let listed = variable.into_iter().flat_map(|folders| folders.split(':'));
+        let mut folders = named.chain(listed.map(Path::new));
+        let name = Path::new(library).file_name().unwrap_or_default();
+        match folders.find(|folder| folder.join(name).exists()) {
+            Some(folder) => format!(
+                "add `-Wl,-rpath,{}` to LDFLAGS, so that the interpreter finds {library}",
+                folder.display()
+            ),
+            None => format!(
+                "add `-Wl,-rpath,DIR` to LDFLAGS, where DIR is the folder of {library}, so that the interpreter finds it"
+            ),
+        }
     }
 
     fn missing(&self, probe: &Probe, complaint: Option<Complaint>) -> MissingModule {
@@ -355,7 +454,7 @@ impl Prober<'_> {
                     Cause::NoLibrary(library) => format!("no library -l{library}"),
                     Cause::Own(words) => words,
                     Cause::NoSymbol => "its library lacks what the module calls".to_owned(),
-                    Cause::NoBinutils | Cause::Other => line.clone(),
+                    Cause::DoesNotRun | Cause::NoBinutils | Cause::Other => line.clone(),
                 },
                 line,
             ),
@@ -367,6 +466,7 @@ impl Prober<'_> {
             feature: probe.feature,
             capability: probe.capability,
             unsuitable,
+            at_run_time: None,
             standing: standing(probe, self.requirements.modules),
         }
     }
@@ -397,6 +497,10 @@ impl Prober<'_> {
         match probe.capability {
             Capability::OpenSsl => {
                 if let Some(dir) = value(OPENSSL_DIR) {
+                    if only_in_lib64(dir) {
+                        // A program with an `#error`: the reason in words.
+                        return vec![vec!["-DLIBSSL_IN_LIB64".to_owned()]];
+                    }
                     return vec![vec![
                         // By its full name: the system's own headers must not stand in for it.
                         format!("-include{dir}/include/openssl/ssl.h"),
@@ -490,6 +594,23 @@ fn hex(python: PythonVersion) -> String {
     format!("0x{number:06X}")
 }
 
+/// The version that the library gave when the program ran.
+fn runtime_version(printed: &str) -> Option<String> {
+    let (_, version) = printed.split_once(RUNTIME_MARK)?;
+    let version = version.trim();
+    (!version.is_empty()).then(|| version.to_owned())
+}
+
+/// The value of `--with-openssl-rpath`, however it is written (bpo-43466).
+fn openssl_rpath(configure_args: &[String]) -> Option<&str> {
+    let mut given = configure_args.iter().rev();
+    given.find_map(|argument| match argument.as_str() {
+        "--with-openssl-rpath" => Some("yes"),
+        "--without-openssl-rpath" => Some("no"),
+        _ => argument.strip_prefix("--with-openssl-rpath="),
+    })
+}
+
 /// The version that a probe's program carries.
 fn embedded_version(program: &Path) -> Option<String> {
     let bytes = fs_err::read(program).ok()?;
@@ -509,3 +630,7 @@ fn embedded_version(program: &Path) -> Option<String> {
 #[cfg(test)]
 #[path = "prerequisites_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "run_time_tests.rs"]
+mod run_time_tests;

@@ -57,6 +57,7 @@ const BOGUS: Probe = Probe {
     includes: "#include <pybuild-has-no-such-header.h>",
     symbols: &["main"],
     version: "\"\"",
+    runtime_version: "",
     flags: &[""],
     pkg_config: "",
     pkg_config_first: (0, 0),

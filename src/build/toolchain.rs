@@ -350,7 +350,7 @@ impl Search<'_> {
                         Cause::NoHeader(_) => Some(Capability::LibcHeaders),
                         Cause::NoLibrary(name) => (name == "c").then_some(Capability::LibcHeaders),
                         Cause::NoBinutils => Some(Capability::Binutils),
-                        Cause::Own(_) | Cause::NoSymbol | Cause::Other => None,
+                        Cause::Own(_) | Cause::NoSymbol | Cause::DoesNotRun | Cause::Other => None,
                     },
                 },
             })?;

@@ -70,6 +70,35 @@ impl Trial<'_> {
         })
     }
 
+    /// Runs what [`Trial::build`] made, in the environment of the build; gives its output.
+    pub fn run(&self, program: &Path) -> Result<String, Complaint> {
+        let answer = Command::new(program, self.folder)
+            .with_variables(self.environment.variables())
+            .read();
+        let line = match answer {
+            Ok(answer) if answer.status.success() => return Ok(answer.stdout),
+            Ok(answer) => {
+                let mut lines = answer.stderr.lines().map(str::trim);
+                let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
+                // glibc's loader begins with the program's path.
+                let program = format!("{}: ", program.display());
+                let said = line.strip_prefix(&program).unwrap_or(line);
+                match said {
+                    "" => format!(
+                        "a program that uses its library ended with {}",
+                        answer.status
+                    ),
+                    said => said.to_owned(),
+                }
+            }
+            Err(error) => crate::error::chain(&error),
+        };
+        Err(Complaint {
+            line,
+            cause: Cause::DoesNotRun,
+        })
+    }
+
     /// The compiler with nothing but its own arguments.
     pub fn command(&self) -> Command {
         let (program, arguments) = self
@@ -102,6 +131,8 @@ pub(super) enum Cause {
     Own(String),
     /// A library does not have what is asked of it.
     NoSymbol,
+    /// It was linked, but does not run: the loader does not find the library, or the program crashes.
+    DoesNotRun,
     /// Assembler or linker are not there.
     NoBinutils,
     /// Something else.

@@ -118,7 +118,7 @@ fn look_only(draft: Draft, session: &Session<'_>) -> Result<Plan, Error> {
         environment: &environment,
         scratch: &scratch,
     };
-    let host = question.facts().unwrap_or_else(|error| {
+    let host = question.facts(session.reporter).unwrap_or_else(|error| {
         session.reporter.warn(&format!(
             "the plan leaves out patches that depend on the compiler: {}",
             chain(&error)

@@ -99,9 +99,31 @@ impl Missing {
         self.tool.is_none() && self.modules.iter().all(|module| module.unsuitable)
     }
 
+    /// What helps against libraries that programs do not find when they run.
+    fn at_run_time(&self) -> Option<String> {
+        let hints = self
+            .modules
+            .iter()
+            .filter_map(|module| module.at_run_time.as_deref());
+        let mut hints: Vec<&str> = hints.collect();
+        hints.dedup();
+        (!hints.is_empty()).then(|| hints.join("; "))
+    }
+
+    /// Whether that is all there is to be done.
+    fn all_at_run_time(&self) -> bool {
+        self.tool.is_none()
+            && self
+                .modules
+                .iter()
+                .all(|module| module.at_run_time.is_some())
+    }
+
     /// The warning for modules that are not required.
     fn warning(&self) -> String {
+        let at_run_time = self.at_run_time().unwrap_or_default();
         let remedy = match (&self.command, self.installed) {
+            _ if self.all_at_run_time() => format!("to have them, {at_run_time}"),
             _ if self.all_unsuitable() => {
                 "to have them, name versions of their libraries that fit, with CPPFLAGS and LDFLAGS or the right --configure-arg"
                     .to_owned()
@@ -112,7 +134,15 @@ impl Missing {
             }
             (None, false) => format!("to have them, install with headers: {}", self.libraries()),
         };
-        format!("these modules will be missing: {}; {remedy}", self.list())
+        let also = match at_run_time.as_str() {
+            "" => String::new(),
+            _ if self.all_at_run_time() => String::new(),
+            hint => format!("; {hint}"),
+        };
+        format!(
+            "these modules will be missing: {}; {remedy}{also}",
+            self.list()
+        )
     }
 
     fn hint(&self) -> String {
@@ -130,7 +160,12 @@ impl Missing {
         if self.tool.is_some() && cfg!(target_os = "macos") {
             return "run `xcode-select --install`, which brings compiler and make".to_owned();
         }
-        match (&self.command, self.installed) {
+        let first = match self.at_run_time() {
+            None => String::new(),
+            Some(hint) if self.all_at_run_time() => return hint + &allow,
+            Some(hint) => hint + "; ",
+        };
+        let rest = match (&self.command, self.installed) {
             _ if self.all_unsuitable() => {
                 let openssl = |module: &MissingModule| module.capability == Capability::OpenSsl;
                 let way = if self.modules.iter().any(openssl) {
@@ -153,7 +188,8 @@ impl Missing {
                 self.libraries(),
                 self.system
             ),
-        }
+        };
+        first + &rest
     }
 }
 
@@ -198,6 +234,7 @@ mod tests {
             feature: "",
             capability: Capability::OpenSsl,
             unsuitable,
+            at_run_time: None,
             standing: Standing::Required,
         }
     }

@@ -14,6 +14,7 @@ use crate::build::prerequisites::{
 use crate::build::toolchain::{Family, Toolchain, ToolchainError};
 use crate::command::Runner;
 use crate::environment::Environment;
+use crate::error::Explain as _;
 use crate::progress::Reporter;
 use crate::resolve::compat::{Component, HostFacts};
 
@@ -104,13 +105,21 @@ impl Question<'_> {
         self.judge(survey, installed, reporter)
     }
 
-    /// What the host is, as far as compatibility patches ask; nothing is installed.
+    /// What the host is, as far as compatibility patches ask. Nothing is installed; modules that a
+    /// build would not have, or would stop at, are warned of.
     ///
     /// # Errors
     /// [`Error::Toolchain`] when nothing can be compiled.
-    pub fn facts(&self) -> Result<HostFacts, Error> {
+    pub fn facts(&self, reporter: &dyn Reporter) -> Result<HostFacts, Error> {
         match self.survey()? {
-            Survey::Complete(ready) => Ok(ready.facts()),
+            Survey::Complete(ready) => {
+                let facts = ready.facts();
+                if let Err(error) = self.judge(Survey::Complete(ready), false, reporter) {
+                    let hint = error.hint().unwrap_or_default();
+                    reporter.warn(&format!("a build would stop: {error}; {hint}"));
+                }
+                Ok(facts)
+            }
             Survey::Tools { error, .. } => Err(error.into()),
         }
     }
@@ -195,6 +204,14 @@ impl Question<'_> {
                 "{} will be missing: {} ({})",
                 module.module, module.feature, module.detail
             ));
+        }
+        for module in &ready.prerequisites.present {
+            if let (Some(headers), Some(library)) = (&module.library, &module.library_at_run_time) {
+                reporter.warn(&format!(
+                    "{} will be compiled with the headers of {headers} and run with {library}",
+                    module.module
+                ));
+            }
         }
         let required = of(Standing::Required);
         if !required.is_empty() {
