@@ -194,34 +194,7 @@ pub fn check(
     same("`python --version`", python.trim_end_matches('+'), &wanted)?;
 
     step("modules");
-    let (modules, mut missing_modules) = checks.modules(&expected.present, plan)?;
-    let unbuilt: BTreeMap<&str, &str> = expected.unbuilt.modules(plan.python).collect();
-    for (module, error) in &mut missing_modules {
-        if let Some(why) = unbuilt.get(module.as_str()) {
-            *error = format!("{error}: {why}");
-        }
-    }
-    let broken: BTreeMap<_, _> = missing_modules
-        .iter()
-        .filter(|(module, _)| plan.request.modules.requires(module))
-        .map(|(module, error)| (module.clone(), error.clone()))
-        .collect();
-    if !broken.is_empty() {
-        return Err(CheckError::Modules { modules: broken });
-    }
-    if !missing_modules.is_empty() {
-        // Its libraries were found before compiling, so this is news to the person.
-        site.reporter.warn(&format!(
-            "these modules were to be built and do not work: {}",
-            list(&missing_modules)
-        ));
-    }
-    for (module, why) in unbuilt {
-        if !modules.contains(module) {
-            let known = missing_modules.entry(module.to_owned());
-            known.or_insert_with(|| why.to_owned());
-        }
-    }
+    let (modules, missing_modules) = checks.required_modules(expected, plan)?;
 
     step("ensurepip");
     let ensurepip = checks.python().with_program(Program::EnsurepipVersion);
@@ -354,6 +327,46 @@ impl Checks<'_> {
             stdout
         };
         Ok(text.trim().to_owned())
+    }
+
+    /// The modules that work, and the others with the reason.
+    ///
+    /// # Errors
+    /// [`CheckError::Modules`] if a required module does not work.
+    fn required_modules(
+        &self,
+        expected: &ExpectedModules<'_>,
+        plan: &Plan,
+    ) -> Result<(BTreeSet<String>, BTreeMap<String, String>), CheckError> {
+        let (modules, mut missing_modules) = self.modules(&expected.present, plan)?;
+        let unbuilt: BTreeMap<&str, &str> = expected.unbuilt.modules(plan.python).collect();
+        for (module, error) in &mut missing_modules {
+            if let Some(why) = unbuilt.get(module.as_str()) {
+                *error = format!("{error}: {why}");
+            }
+        }
+        let broken: BTreeMap<_, _> = missing_modules
+            .iter()
+            .filter(|(module, _)| plan.request.modules.requires(module))
+            .map(|(module, error)| (module.clone(), error.clone()))
+            .collect();
+        if !broken.is_empty() {
+            return Err(CheckError::Modules { modules: broken });
+        }
+        if !missing_modules.is_empty() {
+            // Their libraries were found before compiling, so the user does not expect this.
+            self.site.reporter.warn(&format!(
+                "these modules were to be built and do not work: {}",
+                list(&missing_modules)
+            ));
+        }
+        for (module, why) in unbuilt {
+            if !modules.contains(module) {
+                let known = missing_modules.entry(module.to_owned());
+                known.or_insert_with(|| why.to_owned());
+            }
+        }
+        Ok((modules, missing_modules))
     }
 
     fn modules(
