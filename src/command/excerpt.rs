@@ -329,11 +329,14 @@ mod tests {
     fn an_exception_in_the_output_of_another_program_is_shown() {
         shown(
             "  error: subprocess-exited-with-error\n      Traceback (most recent call last):\n        \
-             File \"a.py\", line 1\n      ValueError: bad\n",
+             File \"a.py\", line 1\n      ValueError: bad\n      one\n      two\n      three\n",
             &[
                 "  error: subprocess-exited-with-error",
                 "        File \"a.py\", line 1",
                 "      ValueError: bad",
+                "      one",
+                "      two",
+                "      three",
             ],
         );
     }
