@@ -20,4 +20,5 @@ try:
     venv.main([folder])
 except subprocess.CalledProcessError as error:
     # The exception does not show the output, and so not the cause.
-    sys.exit((error.output or b'').decode(errors='replace') + str(error).splitlines()[0][:200])
+    output = (error.output or b'').decode(errors='replace')
+    sys.exit('%s\nensurepip ended with status %d' % (output.rstrip(), error.returncode))
