@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::address::Address;
 use crate::build::jobs::Jobs;
 use crate::digest::Sha256;
 use crate::output::Verbosity;
@@ -362,7 +361,7 @@ pub struct PinArguments {
 
     /// The package index for pip and setuptools [default: as pip is configured, else PyPI]
     #[arg(long, value_name = "URL", help_heading = "Pins")]
-    pub index_url: Option<Address>,
+    pub index_url: Option<String>,
 
     /// Ask no other host: the store, folders and earlier index answers have to do
     #[arg(long, help_heading = "Inputs")]

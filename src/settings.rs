@@ -9,7 +9,7 @@ use crate::address::Address;
 use crate::build::confinement::BuildUser;
 use crate::build::isolation::BuildNetwork;
 use crate::build::jobs::Jobs;
-use crate::cli::{BuildArguments, SourceArguments};
+use crate::cli::{BuildArguments, PinArguments, SourceArguments};
 use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::error::Error;
@@ -133,6 +133,7 @@ impl BuildSettings {
             .iter()
             .map(|path| patch_file(path, environment))
             .collect::<Result<_, _>>()?;
+        let index_url = index_url(&arguments.pins)?;
         let build_dir = arguments.build_dir.or_else(|| {
             environment
                 .variable_os("PYBUILD_BUILD_DIR")
@@ -168,7 +169,7 @@ impl BuildSettings {
                 .prefix
                 .map(|path| InstallPrefix::new(environment.absolute(&path))),
             mirrors,
-            index_url: arguments.pins.index_url,
+            index_url,
             network: choose(arguments.pins.offline, Network::Offline, Network::Online),
             jobs: arguments.jobs.unwrap_or_else(Jobs::of_this_process),
             installed: choose(arguments.force, WhenInstalled::Rebuild, WhenInstalled::Keep),
@@ -229,6 +230,12 @@ fn address(text: &str, option: &str) -> Result<Address, Error> {
             "give an http, https or file address",
         )
     })
+}
+
+/// `--index-url`. The parser of arguments would show it in its errors, and with it what it may hold.
+fn index_url(arguments: &PinArguments) -> Result<Option<Address>, Error> {
+    let text = arguments.index_url.as_deref();
+    text.map(|text| address(text, "--index-url")).transpose()
 }
 
 fn named_source(

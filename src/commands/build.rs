@@ -53,6 +53,10 @@ pub fn run(
         environment,
         reporter,
     )?;
+    let session = match settings.mode {
+        Mode::Build => session,
+        Mode::DryRun => session.for_a_dry_run()?,
+    };
     let request = &settings.request;
     let wish = SourceWish {
         location: request.source.as_ref(),
@@ -179,7 +183,7 @@ fn already_there(
         return None;
     }
     let record = record::find(prefix, version)?;
-    if record.plan.request != settings.request {
+    if !settings.request.is_recorded_as(&record.plan.request) {
         return None;
     }
     if hotpatch::is_hotpatched(prefix.path(), version) {

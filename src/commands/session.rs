@@ -12,6 +12,7 @@ use crate::fetch::http::Http;
 use crate::fetch::retry::Retries;
 use crate::fetch::{self, FetchContext, Network, VerifiedInputs, VerifiedSource, VerifiedWheel};
 use crate::host::certificates::{self, WhenNoCertificates};
+use crate::lock::ScratchFolder;
 use crate::progress::Reporter;
 use crate::resolve;
 use crate::resolve::index::{Index, IndexSettings, IndexWheel, SystemRoot};
@@ -37,6 +38,13 @@ pub struct Session<'a> {
     index_settings: IndexSettings,
     python_org: PythonOrg,
     network: Network,
+    side_store: Option<SideStore>,
+}
+
+/// A store that goes with the session, for wheels that are only looked into.
+struct SideStore {
+    store: Store,
+    _folder: ScratchFolder,
 }
 
 /// Which source of a release is wanted.
@@ -98,6 +106,27 @@ impl<'a> Session<'a> {
             index_settings,
             python_org,
             network,
+            side_store: None,
+        })
+    }
+
+    /// The same session, which adds no file to the store while it chooses pins.
+    ///
+    /// # Errors
+    /// When there is no folder to work in.
+    pub fn for_a_dry_run(self) -> Result<Self, Error> {
+        let folder = self.store.scratch("wheels");
+        let folder = folder.map_err(|source| Error::Scratch {
+            path: self.store.root().to_owned(),
+            source,
+        })?;
+        let store = Store::at(folder.path().to_owned());
+        Ok(Self {
+            side_store: Some(SideStore {
+                store,
+                _folder: folder,
+            }),
+            ..self
         })
     }
 
@@ -256,7 +285,9 @@ impl WheelFiles for Session<'_> {
             retries: Retries::default(),
             reporter: self.reporter,
         };
-        Ok(fetch::fetch_listed(wheel, digest, downloads)?)
+        let side_store = self.side_store.as_ref().map(|side| &side.store);
+        let into = side_store.unwrap_or(&self.store);
+        Ok(fetch::fetch_listed(wheel, digest, downloads, into)?)
     }
 }
 

@@ -172,9 +172,7 @@ impl Download<'_> {
         downloads: Downloads<'_>,
         phase: &mut dyn Phase,
     ) -> Result<StoredFile, DownloadError> {
-        let name = self
-            .expected
-            .unwrap_or_else(|| Sha256::of(self.address.to_string().as_bytes()));
+        let name = self.expected.unwrap_or_else(|| self.address.digest());
         let mut partial = Partial::open(
             downloads.store,
             &name.to_string(),

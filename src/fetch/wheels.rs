@@ -12,7 +12,7 @@ use crate::progress::Unit;
 use crate::resolve::index::IndexWheel;
 use crate::resolve::pins::WheelFile;
 use crate::resolve::plan::{Pins, WheelInput, WheelLocation};
-use crate::store::StoredFile;
+use crate::store::{Store, StoredFile};
 
 /// Gets the wheels of these pins, in their order, and proves their digests.
 ///
@@ -24,7 +24,8 @@ pub fn fetch_wheels(pins: &Pins, context: &FetchContext<'_>) -> Result<Vec<Verif
         .collect()
 }
 
-/// Gets a wheel that an index lists with this digest.
+/// Gets a wheel that an index lists with this digest. What the store does not have goes `into` a store,
+/// which may be another one.
 ///
 /// # Errors
 /// [`Error`].
@@ -32,6 +33,7 @@ pub fn fetch_listed(
     wheel: &IndexWheel,
     digest: &Digest,
     downloads: Downloads<'_>,
+    into: &Store,
 ) -> Result<WheelFile, Error> {
     let found = match digest {
         Digest::Sha256(sha256) => downloads.look_up(&[*sha256]),
@@ -41,6 +43,10 @@ pub fn fetch_listed(
         file
     } else {
         let name = wheel.name.to_string();
+        let downloads = Downloads {
+            store: into,
+            ..downloads
+        };
         let file = download(&name, &wheel.address, digest, downloads)?;
         known::keep(digest, file.sha256(), downloads);
         file

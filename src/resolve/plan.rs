@@ -49,6 +49,16 @@ pub struct Request {
     pub names: ProgramNames,
 }
 
+impl Request {
+    /// Whether a record of this request would say the same as `recorded`. Secret parts of addresses
+    /// are not recorded; where two differ in these alone, the digest of the source decides as always.
+    #[must_use]
+    pub fn is_recorded_as(&self, recorded: &Self) -> bool {
+        let written = |request: &Self| serde_json::to_value(request);
+        matches!((written(self), written(recorded)), (Ok(own), Ok(other)) if own == other)
+    }
+}
+
 /// Everything that will be done, as data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {

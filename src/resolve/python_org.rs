@@ -104,14 +104,12 @@ impl PythonOrg {
     /// # Errors
     /// [`Error::Variable`].
     pub fn of(environment: &Environment) -> Result<Self, Error> {
-        let base = environment
-            .variable(PYTHON_ORG_VARIABLE)
-            .unwrap_or(PYTHON_ORG);
+        let base = match environment.variable(PYTHON_ORG_VARIABLE) {
+            Some(named) => named.parse(),
+            None => Address::published(PYTHON_ORG),
+        };
         Ok(Self {
-            base: base
-                .parse::<Address>()
-                .map_err(Error::Variable)?
-                .as_folder(),
+            base: base.map_err(Error::Variable)?.as_folder(),
         })
     }
 
@@ -215,7 +213,7 @@ impl PythonOrg {
         reporter.detail(&format!("asking {address}"));
         let body = Retries::default().run(reporter, || {
             let response = http.get(&address, "application/json")?;
-            let came_from = response.url().as_str().parse::<Address>();
+            let came_from = address.answered_from(response.url());
             let mut body = Vec::new();
             response
                 .take(LARGEST_ANSWER)
@@ -228,7 +226,7 @@ impl PythonOrg {
         });
         let (came_from, body) = body?;
         // A redirect may have led elsewhere.
-        protected(came_from.as_ref().unwrap_or(&address))?;
+        protected(&came_from)?;
         serde_json::from_slice(&body).map_err(|source| Error::Garbage { address, source })
     }
 }

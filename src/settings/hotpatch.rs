@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{absolute_pin, choose, usage};
+use super::{absolute_pin, choose, index_url, usage};
 use crate::address::Address;
 use crate::cli::HotpatchArguments;
 use crate::environment::Environment;
@@ -89,9 +89,9 @@ impl HotpatchSettings {
             ));
         } else {
             Task::Pin {
+                index_url: index_url(&pins)?,
                 pip: absolute_pin(pins.pip, environment),
                 setuptools: absolute_pin(pins.setuptools, environment),
-                index_url: pins.index_url,
                 network: choose(pins.offline, Network::Offline, Network::Online),
                 installed: choose(
                     arguments.upgrade_installed,

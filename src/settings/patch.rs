@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{absolute_pin, choose, mirrors, named_source, proofs, usage};
+use super::{absolute_pin, choose, index_url, mirrors, named_source, proofs, usage};
 use crate::address::Address;
 use crate::cli::{PatchArguments, PatchProgram};
 use crate::digest::Sha256;
@@ -104,9 +104,9 @@ impl PatchSettings {
         };
         Ok(Self {
             target: target(&arguments, change, environment)?,
+            index_url: index_url(&arguments.pins)?,
             pip: absolute_pin(arguments.pins.pip, environment),
             setuptools: absolute_pin(arguments.pins.setuptools, environment),
-            index_url: arguments.pins.index_url,
             network: choose(arguments.pins.offline, Network::Offline, Network::Online),
             destination,
         })

@@ -99,8 +99,8 @@ fn offline_a_wheel_that_would_have_to_be_looked_into_is_an_error() {
     scene
         .server
         .put_index(IndexForm::Json, &[newer, Wheel::pip("24.4")]);
+    // A plan leaves no wheel in the store.
     planned(&scene, "latest").success();
-    fs_err::remove_dir_all(scene.context.path("cache/sha256")).unwrap();
     scene
         .build(&["--pip", "latest", "--offline"])
         .exits(4)
@@ -117,10 +117,12 @@ fn a_sha512_proves_a_wheel_and_the_plan_names_its_sha256() {
         let outcome = planned(&scene, "latest").success();
         let sha256 = format!("sha256 = \"{}\"", wheel.sha256());
         assert!(outcome.stdout.contains(&sha256), "{outcome}");
-        scene.build(&["--pip", "latest", "--offline"]).success();
+        scene.build(&["--pip", "latest"]).success();
         assert_eq!(scene.venv_pip(&scene.prefix()), "24.5");
-        let path = format!("/files/{}", wheel.file_name());
-        assert_eq!(scene.server.requests_for(&path).len(), 1);
+        let asked = scene.server.requests().len();
+        let again = ["--pip", "latest", "--offline", "--force"];
+        scene.build(&again).success();
+        assert_eq!(scene.server.requests().len(), asked);
 
         let wheel = Wheel::pip("24.6").with_listed_sha512(false);
         scene.server.put_index(form, std::slice::from_ref(&wheel));
@@ -254,6 +256,138 @@ fn a_password_is_used_and_stands_nowhere() {
         );
         assert_eq!(scene.context.files_with(SECRET), given, "{way}");
     }
+}
+
+/// Puts a release and an index with tokens in their addresses on the server: in the index's path, in
+/// the query of its files, and in the targets of redirects.
+fn put_tokens(scene: &Scene) {
+    let wheel = Wheel::pip("24.8");
+    let page = serde_json::json!({
+        "meta": { "api-version": "1.0" },
+        "files": [{
+            "filename": wheel.file_name(),
+            "url": format!("/{SECRET}/f/{}?token={SECRET}", wheel.file_name()),
+            "hashes": { "sha256": wheel.sha256().to_string() },
+        }],
+    });
+    let page = Answer::text("application/vnd.pypi.simple.v1+json", page.to_string());
+    let server = &scene.server;
+    let moved = format!("/{SECRET}/moved/simple/pip/?X-Amz-Signature={SECRET}");
+    server.put(&moved, page);
+    server.put(&format!("/{SECRET}/simple/pip/"), Answer::redirect(&moved));
+    let file = format!("/{SECRET}/stored?X-Amz-Signature={SECRET}");
+    server.put(&file, Answer::bytes(wheel.bytes()));
+    let asked = format!("/{SECRET}/f/{}?token={SECRET}", wheel.file_name());
+    server.put(&asked, Answer::redirect(&file));
+    let archive = format!("/{SECRET}/{}?token={SECRET}", scene.release.tgz_name());
+    server.put(&archive, Answer::bytes(scene.release.tgz()));
+}
+
+#[test]
+fn a_token_in_an_address_is_used_and_stands_nowhere() {
+    let scene = Scene::new();
+    put_tokens(&scene);
+    let server = &scene.server;
+    let index = server.url(&format!("/{SECRET}/simple/"));
+    let source = server.url(&format!(
+        "/{SECRET}/{}?token={SECRET}",
+        scene.release.tgz_name()
+    ));
+    let mirror = server.url(&format!("/{SECRET}/mirror/"));
+    let digest = scene.release.sha256().to_string();
+    let version = scene.version();
+    let arguments = [
+        &version,
+        "--sha256",
+        &digest,
+        "--source",
+        &source,
+        "--mirror",
+        &mirror,
+        "--index-url",
+        &index,
+        "--pip",
+        "latest",
+        "-v",
+    ];
+    let shown = server.url("/.../pip-24.8-py3-none-any.whl");
+    let planned = scene.context.run([&arguments[..], &["--dry-run"]].concat());
+    let planned = planned.success().never_says(SECRET);
+    assert!(planned.stdout.contains(&shown), "{planned}");
+    scene.context.run(arguments).success().never_says(SECRET);
+    assert_eq!(scene.venv_pip(&scene.prefix()), "24.8");
+    let record = scene
+        .prefix()
+        .join("share/pybuild")
+        .join(&version)
+        .join("record.json");
+    assert!(fs_err::read_to_string(record).unwrap().contains(&shown));
+    assert_eq!(
+        scene.context.files_with(SECRET),
+        [] as [std::path::PathBuf; 0]
+    );
+    // The record still says that the same was asked for.
+    let again = scene.context.run(arguments).success().never_says(SECRET);
+    again.says(["nothing to do"]);
+    // What the index answered is found by the whole address, and not under another one.
+    let offline = [&arguments[..], &["--offline", "--dry-run"]].concat();
+    scene.context.run(&offline).success().never_says(SECRET);
+    let other = offline
+        .iter()
+        .map(|text| text.replace(&format!("{SECRET}/simple"), "other/simple"));
+    scene.context.run(other).exits(4).never_says(SECRET);
+}
+
+#[test]
+fn a_token_does_not_stand_in_errors() {
+    let mut scene = Scene::new();
+    let server = Server::start();
+    let index = server.url(&format!("/{SECRET}/simple/"));
+    let page = format!("/{SECRET}/simple/pip/");
+    let wheel = Wheel::pip("24.8").with_wrong_listed_hash();
+    let link = format!(
+        "<a href='/{SECRET}/{0}?{SECRET}#sha256={1}'>{0}</a>",
+        wheel.file_name(),
+        Wheel::pip("1").sha256()
+    );
+    let link = Answer::text("text/html", link);
+    let file = format!("/{SECRET}/{}", wheel.file_name());
+    let elsewhere = format!("{REFUSING}/{SECRET}/?{SECRET}");
+    for (page_answer, file_answer) in [
+        (Answer::status(404), Answer::status(404)),
+        (Answer::status(403), Answer::status(404)),
+        (Answer::status(500), Answer::status(404)),
+        (Answer::redirect(&elsewhere), Answer::status(404)),
+        (Answer::redirect("?a"), Answer::status(404)),
+        (Answer::text("text/html", "login"), Answer::status(404)),
+        (Answer::text("application/json", "{"), Answer::status(404)),
+        (link.clone(), Answer::status(404)),
+        (link.clone(), Answer::redirect(&elsewhere)),
+        (link.clone(), Answer::bytes("else")),
+        (link, Answer::bytes("else").cut_always(2)),
+    ] {
+        server.put(&page, page_answer);
+        server.put(&file, file_answer);
+        let outcome = scene.build(&["--dry-run", "-v", "--pip", "latest", "--index-url", &index]);
+        outcome.has_one_error_with_a_hint().never_says(SECRET);
+    }
+    for broken in [
+        format!("htps://h.example/{SECRET}/"),
+        format!("http://h.example:x/{SECRET}/"),
+    ] {
+        for option in ["--index-url", "--source", "--mirror"] {
+            let arguments = [&scene.version(), "--pip", "latest", option, &broken];
+            scene.context.run(arguments).exits(2).never_says(SECRET);
+        }
+        scene.context.set("PIP_INDEX_URL", &broken);
+        planned(&scene, "latest").exits(2).never_says(SECRET);
+        scene.context.unset("PIP_INDEX_URL");
+    }
+    let mirror = server.url(&format!("/{SECRET}/?{SECRET}"));
+    scene.context.set("PYBUILD_MIRROR", &mirror);
+    scene.context.set("PYBUILD_PYTHON_ORG", &mirror);
+    let outcome = scene.context.run(["3.11.2", "-v"]);
+    outcome.exits(4).never_says(SECRET);
 }
 
 #[test]

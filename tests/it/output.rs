@@ -229,6 +229,6 @@ fn a_plan_reads_well() {
     sha256 = "[SHA256]"
 
     [pins.pip.wheel.location]
-    url = "[SERVER]/files/pip-23.3.2-py3-none-any.whl"
+    url = "[SERVER]/.../pip-23.3.2-py3-none-any.whl"
     "###);
 }

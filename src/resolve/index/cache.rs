@@ -100,6 +100,6 @@ fn read(path: &Path, address: &Address) -> io::Result<Kept> {
 
 /// The name is made of the address without its password, so that another password finds the same.
 fn name(address: &Address, project: &str) -> String {
-    let key = format!("{project} {address}");
+    let key = format!("{project} {}", address.digest());
     format!("{}.json", Sha256::of(key.as_bytes()))
 }

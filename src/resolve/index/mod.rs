@@ -403,11 +403,7 @@ impl<'a> Index<'a> {
             .unwrap_or_default()
             .to_owned();
         // After redirects, references are relative to where the answer really came from.
-        let base: Address = response
-            .url()
-            .as_str()
-            .parse()
-            .unwrap_or_else(|_| address.clone());
+        let base = address.answered_from(response.url());
         let builder = PageBuilder::new(project, login, base.clone());
         read_page(response, &content_type, builder).map_err(|error| match error {
             Unread::Broken(source) => failed(HttpError::Broken {

@@ -105,7 +105,7 @@ impl IndexSettings {
         let (address, named_by) = match (index_url, config.get("index-url")) {
             (Some(address), _) => (address, "--index-url".to_owned()),
             (None, Some(value)) => parsed(&value.text, value.named_by.clone())?,
-            (None, None) => parsed(PYPI, "default".to_owned())?,
+            (None, None) => published(PYPI)?,
         };
         let (find_links, mut warnings) = find_links::configured(&config, environment);
         warnings.extend(not_used(&config)?);
@@ -134,6 +134,14 @@ impl IndexSettings {
 
 fn parsed(text: &str, named_by: String) -> Result<(Address, String), IndexSettingsError> {
     match text.parse() {
+        Ok(address) => Ok((address, named_by)),
+        Err(source) => Err(IndexSettingsError::Address { named_by, source }),
+    }
+}
+
+fn published(text: &'static str) -> Result<(Address, String), IndexSettingsError> {
+    let named_by = "default".to_owned();
+    match Address::published(text) {
         Ok(address) => Ok((address, named_by)),
         Err(source) => Err(IndexSettingsError::Address { named_by, source }),
     }

@@ -17,7 +17,7 @@ use crate::resolve::wheel_name::InvalidWheelName;
 pub enum PinError {
     /// See [`IndexError`].
     #[error(transparent)]
-    Index(#[from] IndexError),
+    Index(Box<IndexError>),
     /// pip was to be taken out.
     #[error("pip cannot be taken out of ensurepip")]
     PipIsNeeded,
@@ -161,6 +161,12 @@ pub enum WheelProblem {
         /// What `METADATA` says.
         metadata: String,
     },
+}
+
+impl From<IndexError> for PinError {
+    fn from(error: IndexError) -> Self {
+        Self::Index(Box::new(error))
+    }
 }
 
 /// The newest version that would do, if there is one.

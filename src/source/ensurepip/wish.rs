@@ -77,7 +77,7 @@ impl NewWheel {
             });
         }
         let address = match &input.location {
-            WheelLocation::Url(address) => Some(address.to_string()),
+            WheelLocation::Url(address) => address.for_publication(),
             WheelLocation::Path(_) => None,
         };
         Ok(Self {
