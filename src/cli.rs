@@ -269,7 +269,7 @@ pub struct BuildArguments {
     #[arg(long, help_heading = "Build")]
     pub enable_shared: bool,
 
-    /// One more argument for configure (repeatable)
+    /// One more argument for configure (repeatable); one that contradicts pybuild is refused
     #[arg(
         long,
         value_name = "ARG",
@@ -333,7 +333,7 @@ pub struct BuildArguments {
     #[arg(long, help_heading = "Modules and prerequisites")]
     pub install_deps: bool,
 
-    /// Print the plan as TOML and do nothing
+    /// Make the checks of a build, print the plan as TOML, and do nothing
     #[arg(long, help_heading = "Output")]
     pub dry_run: bool,
 }

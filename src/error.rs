@@ -2,6 +2,7 @@
 
 use crate::disk;
 use crate::lock::{self, LockError};
+use crate::room::NoRoom;
 use crate::running::Running;
 use crate::{build, export, fetch, host, hotpatch, install, resolve, source};
 
@@ -85,10 +86,21 @@ pub enum Error {
     /// See [`Running`].
     #[error(transparent)]
     Running(#[from] Running),
+    /// See [`NoRoom`].
+    #[error(transparent)]
+    Room(#[from] NoRoom),
     /// A file that the command line names is not there.
     #[error("{what} {} does not exist", path.display())]
     Missing {
         /// The option.
+        what: &'static str,
+        /// What it names.
+        path: std::path::PathBuf,
+    },
+    /// Something else than a folder stands where the command line names one.
+    #[error("{what} {} is not a folder", path.display())]
+    NotAFolder {
+        /// The option or variable.
         what: &'static str,
         /// What it names.
         path: std::path::PathBuf,
@@ -146,7 +158,10 @@ impl Explain for Error {
             Self::Export(error) => error.exit_status(),
             Self::Hotpatch(error) => error.exit_status(),
             Self::Running(error) => error.exit_status(),
-            Self::Missing { .. } | Self::Unreadable { .. } => ExitStatus::Input,
+            Self::Room(error) => error.exit_status(),
+            Self::Missing { .. } | Self::NotAFolder { .. } | Self::Unreadable { .. } => {
+                ExitStatus::Input
+            }
             Self::Scratch { .. } | Self::CurrentDirectory(_) | Self::Plan(_) | Self::Output(_) => {
                 ExitStatus::Failed
             }
@@ -165,9 +180,13 @@ impl Explain for Error {
             Self::Export(error) => error.hint(),
             Self::Hotpatch(error) => error.hint(),
             Self::Running(error) => error.hint(),
+            Self::Room(error) => error.hint(),
             Self::Missing { .. } | Self::Unreadable { .. } => {
                 Some("check the path and who may read it".to_owned())
             }
+            Self::NotAFolder { .. } => Some(
+                "name the folder of the release files; one release file is a --source".to_owned(),
+            ),
             Self::Scratch { source, .. } if LockError::is(source) => Some(lock::HINT.to_owned()),
             Self::Scratch { .. } => {
                 let instead =

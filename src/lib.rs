@@ -34,6 +34,7 @@ pub mod output;
 pub mod progress;
 mod python;
 pub mod resolve;
+mod room;
 pub mod running;
 mod scratch;
 mod seam;
@@ -75,7 +76,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
     cli.output.color.apply();
     // Interpreters are for everybody on a host, whatever mask root happens to work with.
     rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o022));
-    let environment = Environment::of_this_process().map_err(Error::CurrentDirectory);
+    let environment = Environment::of_this_process()
+        .map_err(Error::CurrentDirectory)
+        .and_then(|environment| {
+            // Every command uses the store.
+            settings::path::of_variable("PYBUILD_CACHE_DIR", &environment)?;
+            Ok(environment)
+        });
     let terminal = environment
         .as_ref()
         .is_ok_and(Environment::stderr_is_terminal);

@@ -28,26 +28,13 @@ impl Scratch {
     /// A new folder in the build folder.
     ///
     /// # Errors
-    /// [`Error::Scratch`] when it cannot be created, [`Error::Usage`] when CPython's Makefile could
-    /// not cope with its name.
+    /// [`Error::Scratch`] when it cannot be created.
     pub fn new(
         settings: &BuildSettings,
         store: &Store,
         python: PythonVersion,
     ) -> Result<Self, Error> {
-        let base = base(settings, store);
-        if base
-            .to_str()
-            .is_none_or(|text| text.contains(char::is_whitespace))
-        {
-            return Err(Error::Usage {
-                what: format!(
-                    "the build folder {} has a space in its name, which CPython's Makefile cannot cope with",
-                    base.display()
-                ),
-                hint: "name another with --build-dir or PYBUILD_BUILD_DIR".to_owned(),
-            });
-        }
+        let base = build_folder(settings, store);
         let new = || {
             fs_err::create_dir_all(&base)?;
             let folder = ScratchFolder::new(&base, &format!("{python}-"))?;
@@ -76,7 +63,7 @@ impl Scratch {
     /// Removes the folders that killed processes left in the build folder, and ends what still runs
     /// there.
     pub fn sweep(settings: &BuildSettings, store: &Store) {
-        let base = base(settings, store);
+        let base = build_folder(settings, store);
         // Every folder there begins with a version.
         for digit in 1..=9 {
             lock::sweep_folders(&base, &digit.to_string(), end_leftovers);
@@ -237,8 +224,8 @@ fn new_log(store: &Store, base: &Path, name: &str) -> Runner {
     Runner::with_log([store.root(), base].map(|folder| folder.join(LOGS).join(name)))
 }
 
-/// The build folder.
-fn base(settings: &BuildSettings, store: &Store) -> PathBuf {
+/// The build folder, which may not exist yet.
+pub fn build_folder(settings: &BuildSettings, store: &Store) -> PathBuf {
     let named = settings.build_dir.clone();
     named.unwrap_or_else(|| store.root().join("build"))
 }

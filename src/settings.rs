@@ -1,16 +1,19 @@
 //! The arguments of a build, validated: one value made of enums, with every path absolute.
 
+pub(crate) mod configure;
 pub mod hotpatch;
 pub mod patch;
+pub(crate) mod path;
 
 use std::path::{Path, PathBuf};
+
+use path::{absolute, index_url, mirrors, named_file, named_source, of_variable};
 
 use crate::address::Address;
 use crate::build::confinement::BuildUser;
 use crate::build::isolation::BuildNetwork;
 use crate::build::jobs::Jobs;
-use crate::cli::{BuildArguments, PinArguments, SourceArguments};
-use crate::digest::Sha256;
+use crate::cli::{BuildArguments, SourceArguments};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::fetch::Network;
@@ -19,7 +22,7 @@ use crate::resolve::compat::{self, CompatPolicy};
 use crate::resolve::pins::PinRequest;
 use crate::resolve::plan::{
     BuildOptions, InstallPrefix, Library, ModulePolicy, Optimization, Origin, PatchFile,
-    ProgramNames, Request, SourceLocation,
+    ProgramNames, Request,
 };
 use crate::resolve::proof::{KeyringFile, ProofPolicy};
 
@@ -92,18 +95,6 @@ pub enum Mode {
     DryRun,
 }
 
-/// The flow decides these; a `--configure-arg` that names one would pull the rug from under it.
-const OURS: [&str; 8] = [
-    "--prefix",
-    "--exec-prefix",
-    "--with-ensurepip",
-    "--without-ensurepip",
-    "--srcdir",
-    "--cache-file",
-    "--program-prefix",
-    "--program-suffix",
-];
-
 impl BuildSettings {
     /// The settings that these arguments and this environment mean.
     ///
@@ -117,15 +108,15 @@ impl BuildSettings {
                 "see `pybuild --help`",
             )
         })?;
-        for argument in &arguments.configure_arg {
-            let option = argument.split('=').next().unwrap_or_default();
-            if OURS.contains(&option) {
-                return Err(usage(
-                    format!("`--configure-arg {argument}` contradicts what pybuild itself passes"),
-                    "use --prefix for the place and --pip for what ensurepip bundles",
-                ));
-            }
-        }
+        let (library, configure_args) = configure::options(
+            choose(arguments.enable_shared, Library::Shared, Library::Static),
+            arguments.optimize,
+            arguments.configure_arg,
+        )?;
+        configure::ensure_pins_count(
+            &configure_args,
+            [&arguments.pins.pip, &arguments.pins.setuptools],
+        )?;
         let source = named_source(&arguments.source, environment)?;
         let mirrors = mirrors(&arguments.source, environment)?;
         let patches = arguments
@@ -134,16 +125,20 @@ impl BuildSettings {
             .map(|path| patch_file(path, environment))
             .collect::<Result<_, _>>()?;
         let index_url = index_url(&arguments.pins)?;
-        let build_dir = arguments.build_dir.or_else(|| {
-            environment
-                .variable_os("PYBUILD_BUILD_DIR")
-                .map(PathBuf::from)
-        });
+        let modules = modules(arguments.require, arguments.allow_missing, &configure_args)?;
+        let build_dir = match arguments.build_dir {
+            Some(folder) => Some(absolute("--build-dir", &folder, environment)?),
+            None => of_variable("PYBUILD_BUILD_DIR", environment)?,
+        };
+        let prefix = arguments
+            .prefix
+            .map(|path| absolute("--prefix", &path, environment))
+            .transpose()?;
         Ok(Self {
             request: Request {
                 python,
-                pip: absolute_pin(arguments.pins.pip, environment),
-                setuptools: absolute_pin(arguments.pins.setuptools, environment),
+                pip: absolute_pin("--pip", arguments.pins.pip, environment)?,
+                setuptools: absolute_pin("--setuptools", arguments.pins.setuptools, environment)?,
                 source,
                 sha256: arguments.source.sha256,
                 proofs: proofs(&arguments.source, environment)?,
@@ -153,21 +148,19 @@ impl BuildSettings {
                         Optimization::ProfileGuided,
                         Optimization::Plain,
                     ),
-                    library: choose(arguments.enable_shared, Library::Shared, Library::Static),
-                    configure_args: arguments.configure_arg,
+                    library,
+                    configure_args,
                 },
                 patches,
                 compat: compat_policy(arguments.no_compat_patch, arguments.no_compat_patches)?,
-                modules: modules(arguments.require, arguments.allow_missing)?,
+                modules,
                 names: choose(
                     arguments.unversioned_links,
                     ProgramNames::AlsoUnversioned,
                     ProgramNames::Versioned,
                 ),
             },
-            prefix: arguments
-                .prefix
-                .map(|path| InstallPrefix::new(environment.absolute(&path))),
+            prefix: prefix.map(InstallPrefix::new),
             mirrors,
             index_url,
             network: choose(arguments.pins.offline, Network::Offline, Network::Online),
@@ -193,7 +186,7 @@ impl BuildSettings {
                 BuildNetwork::Allowed,
                 BuildNetwork::KeptAway,
             ),
-            build_dir: build_dir.map(|path| environment.absolute(&path)),
+            build_dir,
             build_tree: choose(arguments.keep_build, BuildTree::Keep, BuildTree::Remove),
             mode: choose(arguments.dry_run, Mode::DryRun, Mode::Build),
         })
@@ -212,91 +205,32 @@ fn usage(what: String, hint: &str) -> Error {
 }
 
 /// The same wheel is meant wherever the command is run again.
-fn absolute_pin(request: PinRequest, environment: &Environment) -> PinRequest {
-    match request {
-        PinRequest::Wheel(path) => PinRequest::Wheel(environment.absolute(&path)),
-        other => other,
-    }
-}
-
-fn looks_like_address(text: &str) -> bool {
-    text.contains("://")
-}
-
-fn address(text: &str, option: &str) -> Result<Address, Error> {
-    text.parse().map_err(|error| {
-        usage(
-            format!("{option}: {error}"),
-            "give an http, https or file address",
-        )
-    })
-}
-
-/// `--index-url`. The parser of arguments would show it in its errors, and with it what it may hold.
-fn index_url(arguments: &PinArguments) -> Result<Option<Address>, Error> {
-    let text = arguments.index_url.as_deref();
-    text.map(|text| address(text, "--index-url")).transpose()
-}
-
-fn named_source(
-    arguments: &SourceArguments,
+fn absolute_pin(
+    option: &str,
+    request: PinRequest,
     environment: &Environment,
-) -> Result<Option<SourceLocation>, Error> {
-    match &arguments.source {
-        Some(text) => source_location(text, environment).map(Some),
-        None => Ok(None),
-    }
-}
-
-/// `--mirror`, then `PYBUILD_MIRROR`.
-fn mirrors(arguments: &SourceArguments, environment: &Environment) -> Result<Vec<Origin>, Error> {
-    let variable = environment.variable("PYBUILD_MIRROR").unwrap_or_default();
-    arguments
-        .mirror
-        .iter()
-        .map(String::as_str)
-        .chain(variable.split_whitespace())
-        .map(|text| mirror(text, environment))
-        .collect()
-}
-
-fn source_location(text: &str, environment: &Environment) -> Result<SourceLocation, Error> {
-    if looks_like_address(text) {
-        return Ok(SourceLocation::Url(address(text, "--source")?));
-    }
-    let path = environment.absolute(Path::new(text));
-    if !path.exists() {
-        return Err(Error::Missing {
-            what: "--source",
-            path,
-        });
-    }
-    Ok(SourceLocation::Path(path))
-}
-
-fn mirror(text: &str, environment: &Environment) -> Result<Origin, Error> {
-    if looks_like_address(text) {
-        let address = address(text, "--mirror")?;
-        return Ok(match address.to_file_path() {
-            Some(folder) => Origin::MirrorFolder(folder),
-            None => Origin::MirrorUrl(address),
-        });
-    }
-    Ok(Origin::MirrorFolder(environment.absolute(Path::new(text))))
+) -> Result<PinRequest, Error> {
+    Ok(match request {
+        PinRequest::Wheel(path) => PinRequest::Wheel(absolute(option, &path, environment)?),
+        other => other,
+    })
 }
 
 /// `--verify`; `--keyring`, then `PYBUILD_KEYRING` (separated as in `PATH`).
 fn proofs(arguments: &SourceArguments, environment: &Environment) -> Result<ProofPolicy, Error> {
-    let variable = environment
-        .variable_os("PYBUILD_KEYRING")
-        .unwrap_or_default();
-    let of_variable = std::env::split_paths(variable).filter(|path| !path.as_os_str().is_empty());
-    let keyrings = arguments.keyring.iter().cloned().chain(of_variable);
+    const VARIABLE: &str = "PYBUILD_KEYRING";
+    let variable = environment.variable_os(VARIABLE).unwrap_or_default();
+    let of_variable = std::env::split_paths(variable)
+        .filter(|path| !path.as_os_str().is_empty())
+        .map(|path| (VARIABLE, path));
+    let keyrings = arguments.keyring.iter();
+    let keyrings = keyrings.map(|path| ("--keyring", path.clone()));
     Ok(ProofPolicy {
         verify: arguments.verify,
         keyrings: keyrings
-            .map(|path| {
-                let (path, sha256) = named_file("--keyring", &path, environment)?;
+            .chain(of_variable)
+            .map(|(named_by, path)| {
+                let (path, sha256) = named_file(named_by, &path, environment)?;
                 Ok(KeyringFile { path, sha256 })
             })
             .collect::<Result<_, Error>>()?,
@@ -306,22 +240,6 @@ fn proofs(arguments: &SourceArguments, environment: &Environment) -> Result<Proo
 fn patch_file(path: &Path, environment: &Environment) -> Result<PatchFile, Error> {
     let (path, sha256) = named_file("--patch", path, environment)?;
     Ok(PatchFile { path, sha256 })
-}
-
-/// A file that an option names, with its digest.
-fn named_file(
-    what: &'static str,
-    path: &Path,
-    environment: &Environment,
-) -> Result<(PathBuf, Sha256), Error> {
-    let path = environment.absolute(path);
-    match Sha256::of_file(&path) {
-        Ok(sha256) => Ok((path, sha256)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(Error::Missing { what, path })
-        }
-        Err(source) => Err(Error::Unreadable { path, source }),
-    }
 }
 
 fn compat_policy(left_out: Vec<String>, all: bool) -> Result<CompatPolicy, Error> {
@@ -343,8 +261,12 @@ fn compat_policy(left_out: Vec<String>, all: bool) -> Result<CompatPolicy, Error
     Ok(CompatPolicy::Without(left_out.into_iter().collect()))
 }
 
-fn modules(required: Vec<String>, allowed: Vec<String>) -> Result<ModulePolicy, Error> {
-    use crate::build::prerequisites::canonical_name;
+fn modules(
+    required: Vec<String>,
+    allowed: Vec<String>,
+    configure_args: &[String],
+) -> Result<ModulePolicy, Error> {
+    use crate::build::prerequisites::{canonical_name, leaves_out_readline};
     let canonical = |names: Vec<String>| {
         names
             .iter()
@@ -355,6 +277,12 @@ fn modules(required: Vec<String>, allowed: Vec<String>) -> Result<ModulePolicy, 
         required: canonical(required),
         may_be_missing: canonical(allowed),
     };
+    if policy.required.contains("readline") && leaves_out_readline(configure_args) {
+        return Err(usage(
+            "`readline` is required, and a --configure-arg leaves it out".to_owned(),
+            "leave out --require readline or the --configure-arg",
+        ));
+    }
     match policy.required.intersection(&policy.may_be_missing).next() {
         None => Ok(policy),
         Some(module) => Err(usage(

@@ -282,7 +282,9 @@ impl Store {
         }
     }
 
-    fn path_of(&self, sha256: Sha256) -> PathBuf {
+    /// Where a file with this digest is, if it is there.
+    #[must_use]
+    pub fn path_of(&self, sha256: Sha256) -> PathBuf {
         self.root.join("sha256").join(sha256.to_string())
     }
 }

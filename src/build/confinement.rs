@@ -182,12 +182,35 @@ impl BuildUser {
         &self.name
     }
 
+    /// Proves that the user can enter `folder`, without changing anything.
+    ///
+    /// # Errors
+    /// [`BuildUserError::Shut`].
+    pub fn ensure_reaches(
+        &self,
+        folder: &Path,
+        caller: &Environment,
+    ) -> Result<(), BuildUserError> {
+        let environment = BuildEnvironment::new(caller, folder);
+        self.tries(folder, "cd \"$1\"", &environment)
+    }
+
     /// Gives `folder` and all that is in it to the user, and proves that they can work there.
     fn give(&self, folder: &Path, environment: &BuildEnvironment) -> Result<(), BuildUserError> {
         give(folder, self.user, self.group)?;
+        self.tries(folder, "cd \"$1\" && : >trial && rm trial", environment)
+    }
+
+    /// Runs a script as the user, with `folder` as its argument.
+    fn tries(
+        &self,
+        folder: &Path,
+        script: &str,
+        environment: &BuildEnvironment,
+    ) -> Result<(), BuildUserError> {
         let trial = Command::new("/bin/sh", "/")
             .with_variables(environment.variables())
-            .with_arguments(["-c", "cd \"$1\" && : >trial && rm trial", "sh"])
+            .with_arguments(["-c", script, "sh"])
             .with_argument(folder.as_os_str())
             .started_by(&self.starter);
         let shut = |said: String| BuildUserError::Shut {

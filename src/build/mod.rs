@@ -3,11 +3,13 @@
 mod compile;
 pub mod confinement;
 pub mod environment;
+pub mod folder_name;
 pub mod isolation;
 pub mod jobs;
 mod link;
 mod modules;
 pub mod prerequisites;
+pub mod stdlib;
 pub mod toolchain;
 mod trial;
 pub mod unbuilt;

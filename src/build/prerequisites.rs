@@ -195,7 +195,7 @@ pub fn canonical_name(module: &str) -> &str {
 fn applicable(requirements: Requirements<'_>) -> impl Iterator<Item = &'static Probe> {
     PROBES.iter().filter(move |probe| {
         probe.applies_to(requirements.python, requirements.configure_args)
-            && !(probe.name() == "readline" && readline(requirements.configure_args) == Some("no"))
+            && !(probe.name() == "readline" && leaves_out_readline(requirements.configure_args))
     })
 }
 
@@ -210,6 +210,12 @@ fn standing(probe: &Probe, policy: &ModulePolicy) -> Standing {
     } else {
         Standing::Wanted
     }
+}
+
+/// Whether the arguments of `configure` leave `readline` out.
+#[must_use]
+pub fn leaves_out_readline(configure_args: &[String]) -> bool {
+    readline(configure_args) == Some("no")
 }
 
 /// The value of `--with-readline`, whichever way it is written.

@@ -54,8 +54,8 @@ pub enum ToolchainError {
         dir: PathBuf,
         /// Whether the mount's flags say so.
         noexec: bool,
-        /// What starting the program gave.
-        source: CommandError,
+        /// What starting the program gave, when it was tried.
+        source: Option<CommandError>,
     },
     /// The tiny program was compiled, but does not run.
     #[error("what the C compiler `{command}` makes does not run here: {what}")]
@@ -398,7 +398,7 @@ fn not_started(error: CommandError, command: &str, program: &Path) -> ToolchainE
         return ToolchainError::NotExecutable {
             dir,
             noexec,
-            source: error,
+            source: Some(error),
         };
     }
     let cause = std::error::Error::source(&error).map(ToString::to_string);

@@ -1,5 +1,6 @@
 //! `pybuild VERSION`: the whole flow, in order.
 
+use super::preflight::Preflight;
 use super::session::{Session, SourceWish};
 use crate::build::confinement::Confinement;
 use crate::build::environment::BuildEnvironment;
@@ -7,7 +8,7 @@ use crate::build::isolation::Isolation;
 use crate::build::prerequisites::Requirements;
 use crate::build::{self, Site};
 use crate::environment::Environment;
-use crate::error::{Error, chain};
+use crate::error::Error;
 use crate::fetch::{VerifiedInputs, VerifiedSource};
 use crate::host::certificates::WhenNoCertificates;
 use crate::host::distribution::Distribution;
@@ -65,35 +66,52 @@ pub fn run(
         proofs: &request.proofs,
     };
     let release = session.release(request.python, wish)?;
-    let prefix = prefix_for(settings, release.version, environment)?;
+    let python = release.version;
+    let prefix = prefix_for(settings, python, environment)?;
+    let source = session.source(release, wish);
+    let preflight = Preflight {
+        settings,
+        python,
+        prefix: &prefix,
+        source: &source,
+        store: &session.store,
+        environment,
+    };
+    preflight.ensure_usable()?;
     if settings.mode == Mode::Build {
-        prefix::ensure_usable(&prefix)?;
         ledger::recover(prefix.path(), environment, reporter)?;
         Ledger::of(&session.store).settle(environment, reporter);
         session.store.sweep();
         Scratch::sweep(settings, &session.store);
-        if let Some(record) = already_there(settings, &prefix, release.version, reporter) {
-            return Ok(Outcome::AlreadyThere(Box::new(record)));
-        }
     } else {
         super::tell_pending(prefix.path(), reporter);
     }
-    let pins = session.pins(release.version, &request.pip, &request.setuptools)?;
-    let names = if prefix::default_for(release.version, environment).as_ref() == Some(&prefix) {
+    let present = already_there(settings, &prefix, python, reporter);
+    match (present, settings.mode) {
+        (Some(record), Mode::Build) => return Ok(Outcome::AlreadyThere(Box::new(record))),
+        (Some(_), Mode::DryRun) => reporter.note(&format!(
+            "CPython {python} is installed in {prefix} as asked for: a build would do nothing"
+        )),
+        (None, _) => preflight.ensure_ready()?,
+    }
+    let pins = session.pins(python, &request.pip, &request.setuptools)?;
+    let names = if prefix::default_for(python, environment).as_ref() == Some(&prefix) {
         ProgramNames::AlsoUnversioned
     } else {
         request.names
     };
     let draft = Draft {
-        python: release.version,
+        python,
         prefix,
         request: request.clone(),
-        source: session.source(release, wish),
+        source,
         pins,
         names,
     };
     match settings.mode {
-        Mode::DryRun => look_only(draft, &session).map(|plan| Outcome::Planned(Box::new(plan))),
+        Mode::DryRun => {
+            look_only(draft, settings, &session).map(|plan| Outcome::Planned(Box::new(plan)))
+        }
         Mode::Build => Workshop { settings, session }
             .build(draft)
             .map(|installation| Outcome::Installed(Box::new(installation))),
@@ -108,9 +126,9 @@ fn when_no_certificates(settings: &BuildSettings) -> WhenNoCertificates {
     }
 }
 
-/// The plan for this host as it is. Where nothing can be compiled, it is told that the plan may lack
-/// patches: what they depend on is not known.
-fn look_only(draft: Draft, session: &Session<'_>) -> Result<Plan, Error> {
+/// The plan for this host as it is. With `--install-deps`, it may lack patches that depend on what is
+/// not installed yet.
+fn look_only(draft: Draft, settings: &BuildSettings, session: &Session<'_>) -> Result<Plan, Error> {
     let folder = SideFolder::new(&session.store, "plan")?;
     let scratch = folder.made("probe")?;
     let environment = BuildEnvironment::new(session.environment, &scratch)
@@ -122,13 +140,10 @@ fn look_only(draft: Draft, session: &Session<'_>) -> Result<Plan, Error> {
         environment: &environment,
         scratch: &scratch,
     };
-    let host = question.facts(session.reporter).unwrap_or_else(|error| {
-        session.reporter.warn(&format!(
-            "the plan leaves out patches that depend on the compiler: {}",
-            chain(&error)
-        ));
-        HostFacts::default()
-    });
+    let host = match settings.missing_prerequisites {
+        WhenMissing::Tell => question.answer(Remedy::Name, session.reporter)?.facts(),
+        WhenMissing::Install => question.foresee(session.reporter)?,
+    };
     with_patches(draft, &host, session.reporter)
 }
 

@@ -3,6 +3,7 @@
 pub mod build;
 pub mod hotpatch;
 pub mod patch;
+mod preflight;
 pub mod session;
 pub mod uninstall;
 

@@ -39,6 +39,7 @@ use crate::error::{ExitStatus, Explain};
 use crate::lock::LockError;
 use crate::progress::Reporter;
 use crate::resolve::plan::{PatchFile, Plan, Source};
+use crate::resolve::proof::KeyringFile;
 use crate::resolve::version::PythonVersion;
 use crate::store::{Store, StoredFile};
 
@@ -300,6 +301,15 @@ pub fn fetch_source(
 }
 
 /// Reads the beginning of a file, so that a failure of copying it later is one of the store.
+/// Refuses files of `--keyring` that hold no keys.
+///
+/// # Errors
+/// [`Error::Signature`] with what is wrong.
+pub fn ensure_keys(files: &[KeyringFile]) -> Result<(), Error> {
+    Keyring::with(files)?;
+    Ok(())
+}
+
 fn prove_readable(path: &Path) -> io::Result<()> {
     use io::Read as _;
     let mut beginning = [0];

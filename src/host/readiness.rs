@@ -14,7 +14,6 @@ use crate::build::prerequisites::{
 use crate::build::toolchain::{Family, Toolchain, ToolchainError};
 use crate::command::Runner;
 use crate::environment::Environment;
-use crate::error::Explain as _;
 use crate::progress::Reporter;
 use crate::resolve::compat::{Component, HostFacts};
 
@@ -105,23 +104,30 @@ impl Question<'_> {
         self.judge(survey, installed, reporter)
     }
 
-    /// What the host is, as far as compatibility patches ask. Nothing is installed; modules that a
-    /// build would not have, or would stop at, are warned of.
+    /// What the host is, as far as compatibility patches ask, when `--install-deps` would install
+    /// something: it is named, and nothing is installed.
     ///
     /// # Errors
-    /// [`Error::Toolchain`] when nothing can be compiled.
-    pub fn facts(&self, reporter: &dyn Reporter) -> Result<HostFacts, Error> {
-        match self.survey()? {
-            Survey::Complete(ready) => {
-                let facts = ready.facts();
-                if let Err(error) = self.judge(Survey::Complete(ready), false, reporter) {
-                    let hint = error.hint().unwrap_or_default();
-                    reporter.warn(&format!("a build would stop: {error}; {hint}"));
-                }
-                Ok(facts)
-            }
-            Survey::Tools { error, .. } => Err(error.into()),
+    /// [`Error::Toolchain`] for tools that do not work although they are installed;
+    /// [`Error::Missing`] for a required module that no package provides.
+    pub fn foresee(&self, reporter: &dyn Reporter) -> Result<HostFacts, Error> {
+        let survey = self.survey()?;
+        let command = self.install_command(survey.needs());
+        if let Some(command) = &command {
+            reporter.note(&format!("a build would install what is missing: {command}"));
         }
+        Ok(match survey {
+            Survey::Complete(_) if command.is_none() => {
+                self.judge(survey, false, reporter)?.facts()
+            }
+            Survey::Complete(ready) => ready.facts(),
+            Survey::Tools { error, .. } => {
+                reporter.warn(&format!(
+                    "the plan leaves out patches that depend on the compiler: {error}"
+                ));
+                HostFacts::default()
+            }
+        })
     }
 
     /// The command that would install these on this host; `None` when that is not known.

@@ -2,6 +2,7 @@
 
 mod check;
 mod commit;
+mod foreign;
 mod journal;
 mod leftovers;
 mod manifest;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 pub use check::{CheckError, CheckReport, CheckedInstall, ExpectedModules, check};
 pub use commit::{Installation, Papers, commit};
+pub use foreign::ensure_none as ensure_no_foreign_files;
 pub use manifest::{Item, Manifest};
 pub use scripts::DeadScript;
 pub(crate) use scripts::dead_script;

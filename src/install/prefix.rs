@@ -31,8 +31,7 @@ pub fn default_folder(environment: &Environment) -> Option<PathBuf> {
 /// Finds out, without changing anything, whether an interpreter can be put there.
 ///
 /// # Errors
-/// [`Error::Unusable`] for a file, a folder that may not be written, a name that CPython's own
-/// Makefile cannot cope with.
+/// [`Error::Unusable`] for the root folder, a file, and a folder that may not be written.
 pub fn ensure_usable(prefix: &InstallPrefix) -> Result<(), Error> {
     let path = prefix.path();
     let unusable = |what, source| {
@@ -42,16 +41,8 @@ pub fn ensure_usable(prefix: &InstallPrefix) -> Result<(), Error> {
             source,
         })
     };
-    match path.to_str() {
-        None => return unusable("is not UTF-8, which CPython's Makefile needs", None),
-        Some(text) if text.contains(|c: char| c.is_whitespace() || "'\"\\$#:;".contains(c)) => {
-            return unusable(
-                "has a space or another character that CPython's Makefile cannot cope with",
-                None,
-            );
-        }
-        Some("/") => return unusable("is the root folder", None),
-        Some(_) => {}
+    if path == Path::new("/") {
+        return unusable("is the root folder", None);
     }
     match path.metadata() {
         Ok(metadata) if metadata.is_dir() => {}
@@ -70,7 +61,9 @@ pub fn ensure_usable(prefix: &InstallPrefix) -> Result<(), Error> {
     }
 }
 
-fn nearest_existing(path: &Path) -> &Path {
+/// The nearest folder above `path` that exists, or `path` itself.
+#[must_use]
+pub fn nearest_existing(path: &Path) -> &Path {
     path.ancestors()
         .find(|ancestor| ancestor.exists())
         .unwrap_or(Path::new("/"))
@@ -96,7 +89,7 @@ mod tests {
         assert_eq!(said(&dir.path().join("new/deep")), "");
         assert!(said(&file).ends_with("is a file"));
         assert!(said(&file.join("below")).ends_with("lies below a file"));
-        assert!(said(&dir.path().join("a b")).contains("has a space"));
+        assert!(said(std::path::Path::new("/")).ends_with("is the root folder"));
         assert!(!dir.path().join("new").exists());
     }
 }

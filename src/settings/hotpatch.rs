@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{absolute_pin, choose, index_url, usage};
+use super::path::index_url;
+use super::{absolute_pin, choose, usage};
 use crate::address::Address;
 use crate::cli::HotpatchArguments;
 use crate::environment::Environment;
@@ -90,8 +91,8 @@ impl HotpatchSettings {
         } else {
             Task::Pin {
                 index_url: index_url(&pins)?,
-                pip: absolute_pin(pins.pip, environment),
-                setuptools: absolute_pin(pins.setuptools, environment),
+                pip: absolute_pin("--pip", pins.pip, environment)?,
+                setuptools: absolute_pin("--setuptools", pins.setuptools, environment)?,
                 network: choose(pins.offline, Network::Offline, Network::Online),
                 installed: choose(
                     arguments.upgrade_installed,

@@ -3,7 +3,8 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{absolute_pin, choose, index_url, mirrors, named_source, proofs, usage};
+use super::path::{absolute, index_url, mirrors, named_source};
+use super::{absolute_pin, choose, proofs, usage};
 use crate::address::Address;
 use crate::cli::{PatchArguments, PatchProgram};
 use crate::digest::Sha256;
@@ -105,8 +106,8 @@ impl PatchSettings {
         Ok(Self {
             target: target(&arguments, change, environment)?,
             index_url: index_url(&arguments.pins)?,
-            pip: absolute_pin(arguments.pins.pip, environment),
-            setuptools: absolute_pin(arguments.pins.setuptools, environment),
+            pip: absolute_pin("--pip", arguments.pins.pip, environment)?,
+            setuptools: absolute_pin("--setuptools", arguments.pins.setuptools, environment)?,
             network: choose(arguments.pins.offline, Network::Offline, Network::Online),
             destination,
         })
@@ -134,7 +135,7 @@ fn target(
             proofs: proofs(&arguments.source, environment)?,
         });
     };
-    let path = environment.absolute(tree);
+    let path = absolute("--tree", tree, environment)?;
     if !path.exists() {
         return Err(Error::Missing {
             what: "--tree",
@@ -168,7 +169,7 @@ fn destination(
     if given == Path::new("-") {
         return Ok(Destination::StandardOutput(for_program));
     }
-    let path = environment.absolute(given);
+    let path = absolute("-o", given, environment)?;
     let is_folder = path.is_dir() || given.as_os_str().as_bytes().ends_with(b"/");
     match program {
         Some(_) if is_folder => Err(usage(

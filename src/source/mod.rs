@@ -12,7 +12,8 @@ pub mod wheel;
 pub use archive::unpack_bytes;
 pub use patched::{PatchedTree, apply_patches};
 pub use unpack::{
-    SourceTree, UnpackError, unpack, unpack_part, version_found_in_tree, version_of_tree,
+    SourceTree, UnpackError, ensure_clean_tree, unpack, unpack_part, version_found_in_tree,
+    version_of_tree,
 };
 
 use crate::error::{ExitStatus, Explain};

@@ -166,8 +166,11 @@ pub fn unpack_part(
     Ok(())
 }
 
-/// Copies a tree without what version control and editors keep in it; gives its newest time.
-fn copy_tree(from: &Path, into: &Path, reporter: &dyn Reporter) -> Result<SystemTime, UnpackError> {
+/// Refuses a folder that is no source tree, or one in which somebody has configured or built.
+///
+/// # Errors
+/// [`UnpackError::NotClean`] and [`UnpackError::NotCPython`].
+pub fn ensure_clean_tree(from: &Path) -> Result<(), UnpackError> {
     for found in ["Makefile", "config.status", "pybuilddir.txt"] {
         if from.join(found).exists() {
             return Err(UnpackError::NotClean {
@@ -182,6 +185,12 @@ fn copy_tree(from: &Path, into: &Path, reporter: &dyn Reporter) -> Result<System
             what: "it has no `configure`".to_owned(),
         });
     }
+    Ok(())
+}
+
+/// Copies a tree without what version control and editors keep in it; gives its newest time.
+fn copy_tree(from: &Path, into: &Path, reporter: &dyn Reporter) -> Result<SystemTime, UnpackError> {
+    ensure_clean_tree(from)?;
     let unreadable = |source: io::Error| UnpackError::Read {
         path: from.to_owned(),
         source,

@@ -244,8 +244,9 @@ fn a_patch_that_does_not_apply_is_refused() {
 fn a_prefix_that_cannot_be_is_refused_before_anything_is_fetched() {
     let scene = Scene::new();
     let file = scene.context.write("a-file", "");
-    let spaced = scene.context.path("with space");
-    for prefix in [file.join("below"), file, spaced, "/".into()] {
+    let spaced = scene.context.path("with space").display().to_string();
+    refused(&scene, 2, &["--pip", "latest", "--prefix", &spaced]).says([&*spaced]);
+    for prefix in [file.join("below"), file, "/".into()] {
         let shown = prefix.display().to_string();
         let outcome = refused(&scene, 1, &["--pip", "latest", "--prefix", &shown]);
         outcome.says([shown.as_str()]);

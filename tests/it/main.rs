@@ -32,6 +32,7 @@ mod interrupt;
 mod output;
 mod patch;
 mod prefix;
+mod preflight;
 mod real;
 mod second_signal;
 mod signature;

@@ -10,6 +10,7 @@ use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use pybuild::digest::Sha256;
 use pybuild::resolve::compat;
 use pybuild::resolve::version::PythonVersion;
+use rand::{RngCore as _, SeedableRng as _};
 
 use crate::wheels::Wheel;
 
@@ -58,6 +59,7 @@ pub struct MiniCpython {
     ensurepip: Option<String>,
     faults: Vec<Fault>,
     modules: usize,
+    ballast: usize,
     with_defects: bool,
 }
 
@@ -70,6 +72,7 @@ impl MiniCpython {
             ensurepip: None,
             faults: Vec::new(),
             modules: 0,
+            ballast: 0,
             with_defects: true,
         }
     }
@@ -89,6 +92,12 @@ impl MiniCpython {
     /// With a standard library of so many modules more, where it matters how long files take.
     pub fn with_modules(mut self, count: usize) -> Self {
         self.modules = count;
+        self
+    }
+
+    /// With so many bytes that do not compress, so that the archive is as large as a real one.
+    pub fn with_ballast(mut self, bytes: usize) -> Self {
+        self.ballast = bytes;
         self
     }
 
@@ -213,6 +222,11 @@ impl MiniCpython {
             add(&path, 0o644, &format!("number = {number}\n"));
         }
         add("Lib/ensurepip/__main__.py", 0o644, "import ensurepip\n");
+        if self.ballast > 0 {
+            let mut ballast = vec![0; self.ballast];
+            rand::rngs::StdRng::seed_from_u64(7).fill_bytes(&mut ballast);
+            files.push(("Misc/ballast".into(), 0o644, ballast));
+        }
         let mut wheels = vec![Wheel::pip(BUNDLED_PIP)];
         if self.with_setuptools {
             wheels.push(Wheel::setuptools(BUNDLED_SETUPTOOLS));

@@ -1,0 +1,305 @@
+//! What is refused before anything is fetched, by a build and by `--dry-run` alike.
+
+use std::os::unix::fs::symlink;
+
+use crate::mini_cpython::{BUNDLED_PIP, MiniCpython, VERSION};
+use crate::outcome::Outcome;
+use crate::scene::Scene;
+use crate::small_disk::{self, Trouble};
+
+/// Builds with these arguments, and with `--dry-run`: both have to end with this code and the same error
+/// and hint, before anything is fetched or changed.
+#[track_caller]
+fn refused(scene: &Scene, code: i32, more: &[&str]) -> Outcome {
+    let folders = ["home", "work", "tmp", "cache/sha256", "cache/logs"];
+    let state = || folders.map(|folder| scene.context.snapshot(folder));
+    let before = state();
+    let run = |arguments: &[&str]| {
+        let outcome = scene.build(arguments).exits(code);
+        outcome.has_one_error_with_a_hint().never_says("fetch ")
+    };
+    let built = run(more);
+    let planned = run(&[more, &["--dry-run"]].concat());
+    let error = |outcome: &Outcome| {
+        let error = outcome.stderr.find("error:").unwrap_or_default();
+        outcome.stderr[error..].to_owned()
+    };
+    assert_eq!(error(&built), error(&planned));
+    assert!(planned.stdout.is_empty(), "{planned}");
+    assert_eq!(state(), before, "{built}");
+    scene.assert_nothing_is_left_behind();
+    built
+}
+
+#[test]
+fn a_folder_whose_name_the_build_cannot_handle_is_a_usage_error() {
+    let scene = Scene::new();
+    for (name, shown) in [
+        ("a b", "a space"),
+        ("a\tb", "a tab"),
+        ("a:b", "`:`"),
+        ("a&b", "`&`"),
+        ("a$b", "`$`"),
+        ("a'b", "`'`"),
+        ("a#b", "`#`"),
+    ] {
+        let folder = scene.context.path(name).display().to_string();
+        for option in ["--prefix", "--build-dir"] {
+            let outcome = refused(&scene, 2, &[option, &folder]);
+            outcome
+                .says([&*format!("has {shown} in its name"), option])
+                .never_says("as a user who");
+        }
+    }
+    for (name, shown) in [("a,b", "`,`"), ("[ab]", "`[`"), ("a*", "`*`")] {
+        let folder = scene.context.path(name).display().to_string();
+        refused(&scene, 2, &["--prefix", &folder]).says([shown]);
+    }
+    let folder = format!("/opt/{}", "long/".repeat(60));
+    refused(&scene, 2, &["--prefix", &folder]).says(["too long"]);
+}
+
+#[test]
+fn a_folder_whose_name_looks_odd_and_works_is_used() {
+    let scene = Scene::new();
+    let name = "-a+b@c=d%e^f~g!h{i}é";
+    let prefix = scene.context.path(name);
+    let build = scene.context.path(&format!("{name},[j]?*"));
+    let (asked, build) = (prefix.display().to_string(), build.display().to_string());
+    scene
+        .build(&["--prefix", &asked, "--build-dir", &build])
+        .success();
+    assert_eq!(scene.venv_pip(&prefix), BUNDLED_PIP);
+}
+
+#[test]
+fn a_tilde_that_no_shell_has_replaced_is_refused() {
+    let mut scene = Scene::new();
+    for option in [
+        "--prefix",
+        "--build-dir",
+        "--mirror",
+        "--patch",
+        "--keyring",
+    ] {
+        refused(&scene, 2, &[option, "~/x"]).says([option, "~/x", "$HOME"]);
+    }
+    refused(&scene, 2, &["--pip", "~/pip-24.0-py3-none-any.whl"]).says(["--pip", "$HOME"]);
+    refused(&scene, 2, &["--mirror", ""]).says(["--mirror", "empty"]);
+    for arguments in [
+        &[VERSION, "--source", "~/Python-3.99.1.tgz"][..],
+        &["patch", "3.11.2", "--pip", "24.0", "-o", "~/x.patch"],
+        &["patch", "--tree", "~/tree", "--pip", "24.0"],
+    ] {
+        let outcome = scene.context.run(arguments).exits(2);
+        outcome.has_one_error_with_a_hint().says(["$HOME"]);
+    }
+    for variable in [
+        "PYBUILD_CACHE_DIR",
+        "PYBUILD_BUILD_DIR",
+        "PYBUILD_MIRROR",
+        "PYBUILD_KEYRING",
+    ] {
+        let mut other = Scene::new();
+        other.context.set(variable, "~/x");
+        let outcome = other.build(&[]).exits(2).has_one_error_with_a_hint();
+        outcome.says([variable, "$HOME"]);
+        assert!(!other.context.path("work/~").exists());
+    }
+    scene.context.set("PYBUILD_BUILD_DIR", "./~/x");
+    scene.build(&[]).success();
+}
+
+#[test]
+fn a_mirror_has_to_be_a_folder_that_can_be_read() {
+    let scene = Scene::new();
+    let missing = scene.context.path("missing").display().to_string();
+    let address = format!("file://{missing}");
+    for mirror in [&missing, &address] {
+        refused(&scene, 4, &["--mirror", mirror]).says(["--mirror", "does not exist", &missing]);
+    }
+    let file = scene.context.write("file", "").display().to_string();
+    refused(&scene, 4, &["--mirror", &file]).says(["--mirror", "is not a folder"]);
+    let mut other = Scene::new();
+    other.context.set("PYBUILD_MIRROR", &missing);
+    refused(&other, 4, &[]).says(["PYBUILD_MIRROR", "does not exist"]);
+    let patch = ["patch", "3.11.2", "--pip", "24.0", "--mirror", &missing];
+    let outcome = scene.context.run(patch).exits(4);
+    outcome.has_one_error_with_a_hint().says(["does not exist"]);
+}
+
+#[test]
+fn files_that_options_name_have_to_be_readable() {
+    let scene = Scene::new();
+    let missing = scene.context.path("missing").display().to_string();
+    for option in ["--patch", "--keyring"] {
+        refused(&scene, 4, &[option, &missing]).says([option, "does not exist"]);
+        let folder = scene.context.path("work").display().to_string();
+        refused(&scene, 4, &[option, &folder]).says(["cannot be read"]);
+    }
+    let garbage = scene
+        .context
+        .write("garbage", "no keys")
+        .display()
+        .to_string();
+    refused(&scene, 4, &["--keyring", &garbage]).says([&*garbage]);
+    for source in [missing.clone(), format!("file://{missing}")] {
+        let outcome = scene.context.run([VERSION, "--source", &source]).exits(4);
+        let outcome = outcome.has_one_error_with_a_hint();
+        outcome.says(["--source", "does not exist"]);
+    }
+}
+
+#[test]
+fn a_tree_that_was_built_in_is_refused_by_a_dry_run_too() {
+    let scene = Scene::new();
+    let tree = scene.release.write_tree(&scene.context.path("trees"));
+    let build = |more: &[&str]| {
+        let tree = tree.display().to_string();
+        let arguments = [&[VERSION, "--source", &tree], more].concat();
+        scene.context.run(arguments)
+    };
+    for name in ["Makefile", "config.status", "pybuilddir.txt"] {
+        fs_err::write(tree.join(name), "").unwrap();
+        for more in [&[][..], &["--dry-run"]] {
+            let outcome = build(more).exits(4).has_one_error_with_a_hint();
+            outcome.says([name, "make distclean"]).never_says("copy ");
+        }
+        fs_err::remove_file(tree.join(name)).unwrap();
+    }
+    build(&["--dry-run"]).success();
+}
+
+#[test]
+fn modules_that_the_release_does_not_have_are_refused() {
+    let scene = Scene::new();
+    for option in ["--require", "--allow-missing"] {
+        refused(&scene, 2, &[option, "sssl"]).says([option, "did you mean `ssl`?"]);
+        refused(&scene, 2, &[option, "foo"]).says([option, "no release of CPython"]);
+        refused(&scene, 2, &[option, "nis"]).says(["CPython 3.99.1 has no module", "3.12"]);
+    }
+    refused(&scene, 2, &["--require", "ssl", "--allow-missing", "_ssl"]).says(["both"]);
+    let more = [
+        "--require",
+        "readline",
+        "--configure-arg=--without-readline",
+    ];
+    refused(&scene, 2, &more).says(["leaves it out"]);
+    scene
+        .build(&["--dry-run", "--require", "json", "--allow-missing", "_ssl"])
+        .success();
+}
+
+#[test]
+fn arguments_of_configure_that_contradict_pybuild_are_refused() {
+    let scene = Scene::new();
+    for argument in [
+        "--with-ensurepip=no",
+        "--host=arm-linux-gnueabi",
+        "--help",
+        "-n",
+        "DESTDIR=/x",
+        "--bindir=/usr/bin",
+        "--libdir=/usr/lib64",
+    ] {
+        let argument = format!("--configure-arg={argument}");
+        refused(&scene, 2, &[&argument]).says(["contradicts"]);
+    }
+    let wheels = "--configure-arg=--with-wheel-pkg-dir=/usr/share/python-wheels";
+    refused(&scene, 2, &["--pip", "latest", wheels]).says(["instead of the pinned"]);
+    scene.build(&["--pip", "bundled", wheels]).success();
+    scene
+        .build(&[
+            "--force",
+            "--enable-shared",
+            "--configure-arg=--enable-shared",
+        ])
+        .success();
+}
+
+#[test]
+fn foreign_files_are_found_before_anything_is_compiled() {
+    let scene = Scene::new();
+    let prefix = scene.context.path("usr-local");
+    let asked = prefix.display().to_string();
+    for file in ["bin/python3.99", "bin/pip3.99", "lib/libpython3.99.a"] {
+        scene.context.write(&format!("usr-local/{file}"), "foreign");
+        let outcome = refused(&scene, 1, &["--prefix", &asked]);
+        outcome.says([file, "not pybuild's", "--overwrite"]);
+        let overwrite = ["--prefix", &asked, "--overwrite", "--dry-run"];
+        scene.build(&overwrite).success();
+        fs_err::remove_dir_all(&prefix).unwrap();
+    }
+    // No option replaces a folder by a file.
+    fs_err::create_dir_all(prefix.join("bin/python3")).unwrap();
+    for more in [
+        &["--prefix", &asked][..],
+        &["--prefix", &asked, "--overwrite"],
+    ] {
+        refused(&scene, 1, more).says(["bin/python3"]);
+    }
+    fs_err::remove_dir_all(&prefix).unwrap();
+    scene.context.write("usr-local/lib", "a file");
+    refused(&scene, 1, &["--prefix", &asked]).says(["usr-local/lib"]);
+    fs_err::remove_dir_all(&prefix).unwrap();
+    // A link to nowhere is in the way too.
+    fs_err::create_dir_all(prefix.join("bin")).unwrap();
+    symlink("nowhere", prefix.join("bin/python3")).unwrap();
+    refused(&scene, 1, &["--prefix", &asked]).says(["bin/python3"]);
+}
+
+#[test]
+fn a_build_folder_has_to_be_one() {
+    let scene = Scene::new();
+    let file = scene.context.write("file", "");
+    for folder in [file.join("below"), file] {
+        let folder = folder.display().to_string();
+        let outcome = refused(&scene, 1, &["--build-dir", &folder]);
+        outcome.says([&*folder, "--build-dir"]);
+    }
+    let outcome = scene.build(&["--build-user", "no-such-user-here", "--dry-run"]);
+    outcome.exits(2).has_one_error_with_a_hint();
+}
+
+#[test]
+fn a_host_that_cannot_build_is_reported_by_a_dry_run_too() {
+    let scene = Scene::new();
+    scene.context.lack_headers(&["zlib.h"]);
+    refused(&scene, 5, &[]).says(["zlib"]);
+    for compiler in ["cc", "gcc", "c++", "g++"] {
+        scene.context.remove_program(compiler);
+    }
+    refused(&scene, 5, &[]).says(["compiler"]);
+    // What would be installed is not known to be missing afterwards.
+    let outcome = scene.build(&["--install-deps", "--dry-run"]).success();
+    outcome.says(["the plan leaves out patches that depend on the compiler"]);
+}
+
+#[test]
+fn a_disk_without_room_for_a_release_is_found_before_anything_is_fetched() {
+    if !small_disk::can_be_mounted() {
+        return;
+    }
+    let scene = Scene::of(MiniCpython::new(VERSION).with_ballast(9 << 20));
+    for (folder, option) in [("build", "--build-dir"), ("disk", "--prefix")] {
+        let at = scene.context.path(folder);
+        scene.context.write(&format!("{folder}/other"), "");
+        let folder = at.join("deep").display().to_string();
+        for more in [&[option, &folder, "--dry-run"][..], &[option, &folder]] {
+            let arguments = scene.arguments(more);
+            let ran = small_disk::run(&scene.context, &at, Trouble::Full(20 << 10), &arguments);
+            let outcome = ran.first.clone().exits(1).has_one_error_with_a_hint();
+            outcome
+                .says([
+                    "no room for",
+                    "MiB are needed",
+                    "MiB are free",
+                    "make room",
+                    option,
+                ])
+                .never_says("fetch ");
+            assert!(!ran.disk().join("deep").exists());
+            ran.again.success();
+        }
+    }
+}
