@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::environment::Environment;
 
 /// What is taken over from the caller when it is set. Everything here changes what is built, or
-/// where the tools and libraries that build it are found; all of it goes into the record.
+/// where the tools and libraries that build it are found; all of it is in the plan.
 pub const TAKEN_OVER: [&str; 30] = [
     // Where programs are, and the libraries of a compiler that lives outside the system's folders.
     "PATH",
@@ -64,7 +64,16 @@ pub fn is_assignment(argument: &str) -> bool {
 #[derive(Debug, Clone)]
 pub struct BuildEnvironment {
     variables: BTreeMap<OsString, OsString>,
-    taken_over: BTreeMap<String, String>,
+}
+
+/// What is taken over from the caller, by name, for the plan.
+#[must_use]
+pub fn taken_over(caller: &Environment) -> BTreeMap<String, String> {
+    let set = |name: &str| {
+        let value = caller.variable_os(name)?;
+        Some((name.to_owned(), value.to_string_lossy().into_owned()))
+    };
+    TAKEN_OVER.into_iter().filter_map(set).collect()
 }
 
 impl BuildEnvironment {
@@ -72,11 +81,9 @@ impl BuildEnvironment {
     #[must_use]
     pub fn new(caller: &Environment, scratch: &Path) -> Self {
         let mut variables = BTreeMap::new();
-        let mut taken_over = BTreeMap::new();
         for name in TAKEN_OVER {
             if let Some(value) = caller.variable_os(name) {
                 variables.insert(name.into(), value.to_owned());
-                taken_over.insert(name.to_owned(), value.to_string_lossy().into_owned());
             }
         }
         // No dot file of the caller's changes the build, and nothing is left outside the scratch folder.
@@ -88,10 +95,7 @@ impl BuildEnvironment {
             variables.insert(name.into(), "C.UTF-8".into());
         }
         variables.insert("TZ".into(), "UTC".into());
-        let mut environment = Self {
-            variables,
-            taken_over,
-        };
+        let mut environment = Self { variables };
         environment.set_default("PATH", DEFAULT_PATH);
         environment
     }
@@ -158,19 +162,13 @@ impl BuildEnvironment {
             self.variables.insert(name.into(), all.join(" ").into());
         }
     }
-
-    /// What came from the caller, by name, for the record.
-    #[must_use]
-    pub fn taken_over(&self) -> &BTreeMap<String, String> {
-        &self.taken_over
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use super::BuildEnvironment;
+    use super::{BuildEnvironment, taken_over};
     use crate::environment::Environment;
 
     #[test]
@@ -205,10 +203,7 @@ mod tests {
             ]
         );
         assert_eq!(environment.words("CFLAGS"), ["-O1", "-g"]);
-        assert_eq!(
-            environment.taken_over().keys().collect::<Vec<_>>(),
-            ["CFLAGS"]
-        );
+        assert_eq!(taken_over(&caller).keys().collect::<Vec<_>>(), ["CFLAGS"]);
     }
 
     #[test]

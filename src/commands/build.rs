@@ -1,9 +1,11 @@
 //! `pybuild VERSION`: the whole flow, in order.
 
+use std::collections::BTreeMap;
+
 use super::preflight::Preflight;
 use super::session::{Session, SourceWish};
 use crate::build::confinement::Confinement;
-use crate::build::environment::BuildEnvironment;
+use crate::build::environment::{BuildEnvironment, taken_over};
 use crate::build::isolation::Isolation;
 use crate::build::prerequisites::Requirements;
 use crate::build::{self, Site};
@@ -87,6 +89,7 @@ pub fn run(
         super::tell_pending(prefix.path(), reporter);
     }
     let present = already_there(settings, &prefix, python, reporter);
+    let is_present = present.is_some();
     match (present, settings.mode) {
         (Some(record), Mode::Build) => return Ok(Outcome::AlreadyThere(Box::new(record))),
         (Some(_), Mode::DryRun) => reporter.note(&format!(
@@ -107,7 +110,13 @@ pub fn run(
         source,
         pins,
         names,
+        environment: taken_over(environment),
     };
+    if !is_present {
+        for replaced in install::describe_replaced(&draft) {
+            reporter.note(&replaced);
+        }
+    }
     match settings.mode {
         Mode::DryRun => {
             look_only(draft, settings, &session).map(|plan| Outcome::Planned(Box::new(plan)))
@@ -287,7 +296,7 @@ impl Workshop<'_> {
             inputs: describe(plan, &inputs),
             patches: patches.iter().map(|(name, _)| name.clone()).collect(),
             tools: ready.toolchain,
-            environment: environment.taken_over().clone(),
+            earlier_environment: BTreeMap::new(),
             build_user: confinement.user.as_ref().map(|user| user.name().to_owned()),
             isolation: Some(confinement.network),
             checks: checked.report().clone(),

@@ -115,6 +115,7 @@ fn plan(origins: &[Origin]) -> Plan {
         sha256: Sha256::of(&content),
     });
     Plan {
+        environment: std::collections::BTreeMap::new(),
         format: FORMAT,
         python: "3.11.2".parse().unwrap(),
         prefix: InstallPrefix::new(PathBuf::from("/opt/python")),

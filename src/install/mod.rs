@@ -8,6 +8,7 @@ mod leftovers;
 mod manifest;
 pub mod prefix;
 pub mod record;
+mod replaced;
 mod scripts;
 mod stage;
 mod transaction;
@@ -19,6 +20,7 @@ pub use check::{CheckError, CheckReport, CheckedInstall, ExpectedModules, check}
 pub use commit::{Installation, Papers, commit};
 pub use foreign::ensure_none as ensure_no_foreign_files;
 pub use manifest::{Item, Manifest};
+pub use replaced::describe as describe_replaced;
 pub use scripts::DeadScript;
 pub(crate) use scripts::dead_script;
 pub use stage::{StagedInstall, arrange_programs, stage};

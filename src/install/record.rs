@@ -35,8 +35,13 @@ pub struct Record {
     pub patches: Vec<String>,
     /// The compiler and its kin.
     pub tools: Toolchain,
-    /// What the build's commands saw of the environment that pybuild was started in.
-    pub environment: BTreeMap<String, String>,
+    /// The plan has it now; records of earlier versions have it here.
+    #[serde(
+        rename = "environment",
+        default,
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub earlier_environment: BTreeMap<String, String>,
     /// Whether the build's commands were kept from the network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,
@@ -50,6 +55,16 @@ pub struct Record {
 }
 
 impl Record {
+    /// What the build's commands saw of the environment that pybuild was started in.
+    #[must_use]
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        if self.plan.environment.is_empty() {
+            &self.earlier_environment
+        } else {
+            &self.plan.environment
+        }
+    }
+
     /// The interpreter.
     #[must_use]
     pub fn python(&self) -> PathBuf {

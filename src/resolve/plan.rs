@@ -1,6 +1,6 @@
 //! The plan: every input by name, address and digest, and every choice, before anything is done.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,10 @@ pub struct Plan {
     /// The names that the programs have.
     #[serde(default, skip_serializing_if = "ProgramNames::is_default")]
     pub names: ProgramNames,
+    /// What the build's commands see of the environment that pybuild was started in. Plans of earlier
+    /// versions have none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
 }
 
 /// A plan but for what the host decides.
@@ -97,6 +101,8 @@ pub struct Draft {
     pub pins: Pins,
     /// See [`Plan::names`].
     pub names: ProgramNames,
+    /// See [`Plan::environment`].
+    pub environment: BTreeMap<String, String>,
 }
 
 impl Draft {
@@ -112,6 +118,7 @@ impl Draft {
             pins: self.pins,
             patches,
             names: self.names,
+            environment: self.environment,
         }
     }
 }

@@ -230,5 +230,8 @@ fn a_plan_reads_well() {
 
     [pins.pip.wheel.location]
     url = "[SERVER]/.../pip-23.3.2-py3-none-any.whl"
+
+    [environment]
+    PATH = "[TEMP]/bin"
     "###);
 }

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 
 use crate::mini_cpython::{BUNDLED_PIP, MiniCpython, VERSION};
 use crate::outcome::Outcome;
-use crate::scene::Scene;
+use crate::scene::{LATEST_PIP, Scene};
 use crate::small_disk::{self, Trouble};
 
 /// Builds with these arguments, and with `--dry-run`: both have to end with this code and the same error
@@ -302,4 +302,87 @@ fn a_disk_without_room_for_a_release_is_found_before_anything_is_fetched() {
             ran.again.success();
         }
     }
+}
+
+#[test]
+fn the_plan_has_the_environment_that_decides_the_build() {
+    let mut scene = Scene::new();
+    scene.context.set("CFLAGS", "-O1 -DOWN=\"1\"");
+    scene.context.set("PYTHONPATH", "/elsewhere");
+    let planned = scene.build(&["--dry-run"]).success();
+    let plan: toml::Table = planned.stdout.parse().unwrap();
+    assert_eq!(
+        plan["environment"]["CFLAGS"].as_str(),
+        Some("-O1 -DOWN=\"1\"")
+    );
+    assert!(!planned.stdout.contains("PYTHONPATH"), "{planned}");
+
+    scene.build(&[]).success();
+    let path = scene
+        .prefix()
+        .join("share/pybuild")
+        .join(VERSION)
+        .join("record.json");
+    let read =
+        || -> serde_json::Value { serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap() };
+    let mut record = read();
+    assert_eq!(record["plan"]["environment"]["CFLAGS"], "-O1 -DOWN=\"1\"");
+    assert_eq!(record.get("environment"), None, "it is there once");
+    // The record of an earlier version has it beside the plan.
+    let environment = record["plan"]["environment"].take();
+    record["plan"]
+        .as_object_mut()
+        .unwrap()
+        .remove("environment");
+    record["environment"] = environment;
+    fs_err::write(&path, record.to_string()).unwrap();
+    scene.build(&[]).success().says(["nothing to do"]);
+    scene
+        .build(&["--force"])
+        .success()
+        .says(["built", "the options are the same"]);
+    assert_eq!(read()["plan"]["environment"]["CFLAGS"], "-O1 -DOWN=\"1\"");
+}
+
+#[test]
+fn what_a_build_replaces_is_said_with_what_differs() {
+    let mut scene = Scene::new();
+    let first = scene.build(&["--pip", "23.3.2"]).success();
+    first.never_says("replaces");
+    let replaces = format!("replaces CPython {VERSION} with pip 23.3.2, built 2");
+    for (more, differs) in [
+        (&["--pip", "latest"][..], "only pip is different"),
+        (
+            &[
+                "--pip",
+                "23.3.2",
+                "--optimize",
+                "--configure-arg=--with-mini",
+            ],
+            "--optimize, --with-mini are different",
+        ),
+        (
+            &["--pip", "23.3.2", "--require", "json"],
+            "only --require is different",
+        ),
+        (&["--pip", "23.3.2", "--force"], "the options are the same"),
+        (&["--pip", "<24"], "only the SPEC of --pip is different"),
+    ] {
+        let planned = scene.build(&[more, &["--dry-run"]].concat()).success();
+        planned.says([&*replaces, differs]);
+    }
+    let built = scene.build(&["--pip", "latest"]).success();
+    let built = built.says([&*replaces, "only pip is different"]);
+    let text = &built.stderr;
+    assert!(text.find("replaces") < text.find("fetch "), "{built}");
+    scene.context.set("CFLAGS", "-O1");
+    let again = scene.build(&["--pip", "latest", "--force"]).success();
+    again.says([
+        &*format!("with pip {LATEST_PIP}, built"),
+        "only CFLAGS is different",
+    ]);
+    let planned = scene.build(&["--pip", "latest", "--dry-run"]).success();
+    planned
+        .says(["a build would do nothing"])
+        .never_says("replaces");
 }

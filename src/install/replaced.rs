@@ -1,0 +1,101 @@
+//! The installation that a build is going to replace, and what is different.
+
+use std::collections::BTreeSet;
+
+use super::record::{self, Record};
+use crate::resolve::plan::Draft;
+
+/// What the build of `draft` replaces, a line for each installation; empty when there is none.
+#[must_use]
+pub fn describe(draft: &Draft) -> Vec<String> {
+    let prefix = draft.prefix.path();
+    // One that cannot be read is an error of the commit.
+    let installed = record::installed(prefix).unwrap_or_default();
+    let of_series = installed
+        .into_iter()
+        .filter(|version| version.series() == draft.python.series());
+    of_series
+        .map(|version| match record::read_in(prefix, version) {
+            Some(record) => format!(
+                "replaces CPython {version} with pip {}, built {}: {}",
+                record.checks.pip,
+                record.finished.strftime("%Y-%m-%d"),
+                list(&differences(&record, draft))
+            ),
+            None => {
+                format!("replaces CPython {version}, whose record this pybuild does not understand")
+            }
+        })
+        .collect()
+}
+
+fn list(differences: &[String]) -> String {
+    match differences {
+        [] => "the options are the same".to_owned(),
+        [one] => format!("only {one} is different"),
+        several => format!("{} are different", several.join(", ")),
+    }
+}
+
+/// The options that differ, as the user gives them.
+fn differences(old: &Record, new: &Draft) -> Vec<String> {
+    let plan = &old.plan;
+    let (before, now) = (&plan.request, &new.request);
+    let same = [
+        ("the version", plan.python == new.python),
+        ("pip", plan.pins.pip == new.pins.pip),
+        ("setuptools", plan.pins.setuptools == new.pins.setuptools),
+        (
+            "--optimize",
+            before.build.optimization == now.build.optimization,
+        ),
+        ("--enable-shared", before.build.library == now.build.library),
+        ("--patch", before.patches == now.patches),
+        ("--no-compat-patch", before.compat == now.compat),
+        ("--source", before.source == now.source),
+        ("--sha256", before.sha256 == now.sha256),
+        ("--verify", before.proofs.verify == now.proofs.verify),
+        ("--keyring", before.proofs.keyrings == now.proofs.keyrings),
+        ("--require", before.modules.required == now.modules.required),
+        (
+            "--allow-missing",
+            before.modules.may_be_missing == now.modules.may_be_missing,
+        ),
+    ];
+    let named = same.into_iter().filter(|(_, same)| !same);
+    let mut differences: Vec<String> = named.map(|(name, _)| name.to_owned()).collect();
+    let arguments = |all: &[String]| all.iter().cloned().collect::<BTreeSet<_>>();
+    let (args_before, args_now) = (&before.build.configure_args, &now.build.configure_args);
+    let changed = arguments(args_before)
+        .symmetric_difference(&arguments(args_now))
+        .cloned()
+        .collect::<Vec<_>>();
+    if changed.is_empty() && args_before != args_now {
+        differences.push("the order of --configure-arg".to_owned());
+    }
+    differences.extend(changed);
+    let environment = old.environment();
+    let variables: BTreeSet<&String> = environment.keys().chain(new.environment.keys()).collect();
+    differences.extend(
+        variables
+            .into_iter()
+            // Where programs are differs from shell to shell.
+            .filter(|name| *name != "PATH")
+            .filter(|name| environment.get(*name) != new.environment.get(*name))
+            .cloned(),
+    );
+    // Other words for the same thing are another request all the same.
+    if differences.is_empty() {
+        let words = [
+            ("the VERSION asked for", before.python == now.python),
+            ("the SPEC of --pip", before.pip == now.pip),
+            (
+                "the SPEC of --setuptools",
+                before.setuptools == now.setuptools,
+            ),
+        ];
+        let words = words.into_iter().filter(|(_, same)| !same);
+        differences.extend(words.map(|(name, _)| name.to_owned()));
+    }
+    differences
+}
