@@ -34,6 +34,7 @@ mod patch;
 mod prefix;
 mod preflight;
 mod real;
+mod real_hotpatch;
 mod second_signal;
 mod signature;
 mod store;

@@ -16,7 +16,7 @@ fn mirror() -> Option<PathBuf> {
 
 /// Runs a command to its end, which must be a good one; gives its standard output, trimmed.
 #[track_caller]
-fn said(command: &mut Command) -> String {
+pub fn said(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -26,7 +26,7 @@ fn said(command: &mut Command) -> String {
 
 /// The program with the caller's environment, but its own home and prefix. The cache lies in
 /// `target/`, so that a release is fetched once and not with every run of the tests.
-fn pybuild(dir: &Path) -> Command {
+pub fn pybuild(dir: &Path) -> Command {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
     let mut command = Command::new(env!("CARGO_BIN_EXE_pybuild"));
     command
@@ -148,6 +148,8 @@ fn a_real_cpython_gives_every_venv_the_pip_that_was_asked_for() {
     assert!(started.elapsed() < std::time::Duration::from_secs(5));
 
     what_runs_is_left_alone(dir.path(), &python);
+    crate::real_hotpatch::pins_hold_and_undo_puts_every_byte_back(dir.path(), &python);
+    crate::real_hotpatch::a_killed_hotpatch_does_not_stop_the_next_command(dir.path(), &python);
     said(pybuild(dir.path()).arg("uninstall").arg(&prefix));
     // What the venv and the imports above compiled went too.
     assert!(!prefix.exists());

@@ -162,7 +162,9 @@ case $1 in
 -c)
     script=$2
     shift 2
-    # A program of pybuild is known by its first line; nothing else of its text counts.
+    # The interface to the product: a program of src/python is known by its first line, its arguments
+    # and its output. Never match on other text of it: then a change of the product could not fail here.
+    # The real programs run in tests/it/real.rs and tests/it/real_hotpatch.rs.
     case $(printf '%s\n' "$script" | sed -n '1s/^# pybuild program: //p') in
     describe-interpreter)
         printf 'pybuild-answer {"executable": "%s", "base_executable": null, "version": "%s", ' \
