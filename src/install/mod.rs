@@ -103,11 +103,7 @@ pub enum Error {
         folder: PathBuf,
     },
     /// Files of somebody else stand where ours would go.
-    #[error(
-        "{} in the prefix are not pybuild's and stand where its files would go: {}",
-        counted(paths),
-        shown(paths)
-    )]
+    #[error("{} where pybuild's files would go: {}", counted(paths), shown(paths))]
     InTheWay {
         /// The files.
         paths: Vec<PathBuf>,
@@ -132,8 +128,8 @@ impl Error {
 
 fn counted(paths: &[PathBuf]) -> String {
     match paths.len() {
-        1 => "1 file".to_owned(),
-        n => format!("{n} files"),
+        1 => "the prefix has a foreign file".to_owned(),
+        n => format!("the prefix has {n} foreign files"),
     }
 }
 
