@@ -13,13 +13,14 @@ use crate::scene::Scene;
 use crate::trial::{KINDS, Kind, NEW_PIP, OLD_PIP, Trial};
 
 /// Every point that a build passes. A number asks for a later passing.
-const BUILD_POINTS: [&str; 9] = [
+const BUILD_POINTS: [&str; 10] = [
     "download.begun",
     "download.part",
     "store.copied",
     "store.synced",
     "store.renamed",
     "unpack.done",
+    "log.created",
     "stage.installed",
     "stage.seeded",
     "commit.papers",
@@ -108,7 +109,7 @@ fn killed_at_any_named_point_of_a_build_the_next_run_makes_it_whole() {
     }
     // Nothing of the usual release comes from a copied file.
     all.retain(|(_, point)| *point != "store.copied");
-    assert_eq!(all.len(), 8 + 3 + 2 * (8 + 16));
+    assert_eq!(all.len(), 9 + 3 + 2 * (9 + 16));
     for_each(&all, |trial, kind, point| {
         let what = format!("{kind:?} {point}");
         let outcome = trial.build(NEW_PIP, Some(point));

@@ -287,7 +287,7 @@ fn a_disk_without_room_for_a_release_is_found_before_anything_is_fetched() {
         let folder = at.join("deep").display().to_string();
         for more in [&[option, &folder, "--dry-run"][..], &[option, &folder]] {
             let arguments = scene.arguments(more);
-            let ran = small_disk::run(&scene.context, &at, Trouble::Full(20 << 10), &arguments);
+            let ran = small_disk::run(&scene.context, &at, Trouble::Full(15 << 10), &arguments);
             let outcome = ran.first.clone().exits(1).has_one_error_with_a_hint();
             outcome
                 .says([
