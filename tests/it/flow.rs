@@ -371,25 +371,25 @@ fn a_library_path_that_hides_the_interpreters_own_library_is_warned_of() {
 
 #[test]
 fn a_module_that_cpythons_own_build_leaves_out_is_reported_and_recorded() {
-    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::NotBuilt("nis")));
+    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::NotBuilt("syslog")));
     scene
         .build(&["-q"])
         .success()
-        .says(["warning: these modules were not built: nis (CPython's build did not find"]);
+        .says(["warning: these modules were not built: syslog (CPython's build did not find"]);
     let record = scene.prefix().join("share/pybuild").join(VERSION);
     let record = fs_err::read(record.join("record.json")).unwrap();
     let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
-    let why = record["checks"]["missing_modules"]["nis"].as_str();
+    let why = record["checks"]["missing_modules"]["syslog"].as_str();
     assert!(why.unwrap().contains("did not find"), "{record}");
     scene
-        .build(&["-q", "--force", "--allow-missing", "nis"])
+        .build(&["-q", "--force", "--allow-missing", "syslog"])
         .success()
         .never_says("warning");
     scene
-        .build(&["--force", "--require", "nis"])
+        .build(&["--force", "--require", "syslog"])
         .exits(6)
         .has_one_error_with_a_hint()
-        .says(["nis", "did not find"]);
+        .says(["syslog", "did not find"]);
 }
 
 #[test]

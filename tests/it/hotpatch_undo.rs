@@ -219,8 +219,12 @@ fn an_undo_that_would_go_through_a_link_or_over_a_folder_of_the_user_is_refused(
 #[test]
 fn a_script_that_was_only_kept_does_not_become_a_file_of_the_installation() {
     let scene = Scene::of(MiniCpython::new("3.99.1"));
-    scene.build(&["--pip", "23.3.2"]).success();
-    let prefix = scene.prefix();
+    // A prefix that is not the default one has no `bin/pip` of pybuild's own.
+    let prefix = scene.context.path("shared");
+    let named = prefix.display().to_string();
+    scene
+        .build(&["--pip", "23.3.2", "--prefix", &named])
+        .success();
     symlink("pip3", prefix.join("bin/pip")).unwrap();
     let before = state(&prefix);
     hotpatch(&scene, &prefix, &UPGRADE).success();
