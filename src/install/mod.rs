@@ -102,7 +102,7 @@ pub enum Error {
         /// The record's folder.
         folder: PathBuf,
     },
-    /// Files of somebody else stand where ours would go.
+    /// Foreign files are where pybuild's would go.
     #[error("{} where pybuild's files would go: {}", counted(paths), shown(paths))]
     InTheWay {
         /// The files.
@@ -128,8 +128,8 @@ impl Error {
 
 fn counted(paths: &[PathBuf]) -> String {
     match paths.len() {
-        1 => "the prefix has a foreign file".to_owned(),
-        n => format!("the prefix has {n} foreign files"),
+        1 => "1 file".to_owned(),
+        n => format!("{n} files"),
     }
 }
 
