@@ -145,6 +145,14 @@ impl<'a> Ledger<'a> {
     }
 }
 
+impl Entry {
+    /// Ends the note of a change that succeeded. Dropping it looks into the prefix first, and may take
+    /// the change of another process there for one that was left half done.
+    pub fn finish(mut self) {
+        self.note.take();
+    }
+}
+
 impl Drop for Entry {
     fn drop(&mut self) {
         let note = self.note.take();

@@ -308,9 +308,10 @@ impl Workshop<'_> {
             log: scratch.runner().log_path().to_owned(),
         };
         let reporter = self.session.reporter;
-        let _noted = Ledger::of(&self.session.store).enter(plan.prefix.path(), reporter);
+        let noted = Ledger::of(&self.session.store).enter(plan.prefix.path(), reporter);
         let _turn = hotpatch::Turn::take_if_there(plan.prefix.path(), plan.python, reporter)?;
         let installation = install::commit(&checked, papers, self.settings.in_the_way, reporter)?;
+        noted.finish();
         let libraries = plan.prefix.path().join("lib");
         let short = plan.python.short();
         let shadowed = Shadowed::find(&libraries, &short, self.session.environment);

@@ -70,7 +70,7 @@ pub fn run(
         Err(Error::Install(install::Error::NotInstalled { .. })) if finished => return Ok(()),
         found => found?,
     };
-    let _noted = ledger.enter(&prefix, reporter);
+    let noted = ledger.enter(&prefix, reporter);
     let _turn = Turn::take_if_there(&prefix, version, reporter)?;
     if let Some(record) = record::read_in(&prefix, version) {
         let flag = arguments.even_if_running;
@@ -78,6 +78,7 @@ pub fn run(
     }
     let phase = reporter.begin("uninstall", Unit::Steps, None);
     let leaving = install::uninstall(&prefix, version, reporter)?;
+    noted.finish();
     phase.finish(&format!(
         "CPython {version}: {} files in {}",
         leaving.removed.len(),

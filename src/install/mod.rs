@@ -103,7 +103,11 @@ pub enum Error {
         folder: PathBuf,
     },
     /// Foreign files are where pybuild's would go.
-    #[error("{} where pybuild's files would go: {}", counted(paths), shown(paths))]
+    #[error(
+        "foreign files are where pybuild's would go ({}): {}",
+        counted(paths),
+        shown(paths)
+    )]
     InTheWay {
         /// The files.
         paths: Vec<PathBuf>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::record::{self, Record};
-use crate::resolve::plan::Draft;
+use crate::resolve::plan::{Draft, are_recorded_alike};
 
 /// What the build of `draft` replaces, a line for each installation; empty when there is none.
 #[must_use]
@@ -43,8 +43,11 @@ fn differences(old: &Record, new: &Draft) -> Vec<String> {
     let (before, now) = (&plan.request, &new.request);
     let same = [
         ("the version", plan.python == new.python),
-        ("pip", plan.pins.pip == new.pins.pip),
-        ("setuptools", plan.pins.setuptools == new.pins.setuptools),
+        ("pip", are_recorded_alike(&plan.pins.pip, &new.pins.pip)),
+        (
+            "setuptools",
+            are_recorded_alike(&plan.pins.setuptools, &new.pins.setuptools),
+        ),
         (
             "--optimize",
             before.build.optimization == now.build.optimization,
@@ -52,7 +55,8 @@ fn differences(old: &Record, new: &Draft) -> Vec<String> {
         ("--enable-shared", before.build.library == now.build.library),
         ("--patch", before.patches == now.patches),
         ("--no-compat-patch", before.compat == now.compat),
-        ("--source", before.source == now.source),
+        ("--source", are_recorded_alike(&before.source, &now.source)),
+        ("--unversioned-links", plan.names == new.names),
         ("--sha256", before.sha256 == now.sha256),
         ("--verify", before.proofs.verify == now.proofs.verify),
         ("--keyring", before.proofs.keyrings == now.proofs.keyrings),

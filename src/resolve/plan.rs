@@ -54,9 +54,14 @@ impl Request {
     /// are not recorded; where two differ in these alone, the digest of the source decides as always.
     #[must_use]
     pub fn is_recorded_as(&self, recorded: &Self) -> bool {
-        let written = |request: &Self| serde_json::to_value(request);
-        matches!((written(self), written(recorded)), (Ok(own), Ok(other)) if own == other)
+        are_recorded_alike(self, recorded)
     }
+}
+
+/// Whether a record shows two values in the same way. Addresses are recorded without their secrets.
+pub fn are_recorded_alike<T: Serialize>(one: &T, other: &T) -> bool {
+    let recorded = |value: &T| serde_json::to_value(value);
+    matches!((recorded(one), recorded(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Everything that will be done, as data.

@@ -70,10 +70,21 @@ fn a_store_that_may_not_be_written_gives_what_it_has() {
     assert_eq!(scene.server.requests().len(), asked);
 
     let prefix = scene.context.path("prefix").display().to_string();
+    let build_folder = scene.context.path("work").display().to_string();
     for more in [
         vec!["hotpatch", &prefix, "--pip", LATEST_PIP],
         vec!["patch", VERSION, "--pip", "latest", "--source", &file],
-        vec![VERSION, "--pip", "latest", "--source", &file, "--dry-run"],
+        vec![
+            VERSION,
+            "--pip",
+            "latest",
+            "--source",
+            &file,
+            "--dry-run",
+            // Without it the plan is refused, as the build is: its folder would be in the store.
+            "--build-dir",
+            &build_folder,
+        ],
     ] {
         let digest = scene.release.sha256().to_string();
         let mut arguments = more.clone();
