@@ -235,11 +235,19 @@ fn tell(leaving: &Leaving, prefix: &Path, reporter: &dyn Reporter) {
             target.display()
         ));
     }
-    let turned = |path: &&PathBuf| !leaving.turned.iter().any(|(other, _)| other == *path);
+    for (path, twin) in &leaving.restored {
+        reporter.note(&format!(
+            "{} is {} of the installation that stays",
+            prefix.join(path).display(),
+            twin.display()
+        ));
+    }
+    let named = || leaving.turned.iter().chain(&leaving.restored);
+    let unnamed = |path: &&PathBuf| !named().any(|(other, _)| other == *path);
     let shared: Vec<String> = leaving
         .shared
         .iter()
-        .filter(turned)
+        .filter(unnamed)
         .map(|path| path.display().to_string())
         .collect();
     if !shared.is_empty() {

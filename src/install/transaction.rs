@@ -101,6 +101,18 @@ impl Transaction {
         Ok(())
     }
 
+    /// Places a copy of the file `from`, with its permission bits, at `path` below the prefix.
+    ///
+    /// # Errors
+    /// As [`Transaction::add`].
+    pub fn add_copy(&mut self, path: &Path, from: &Path) -> Result<(), Error> {
+        let new = self.new_place(path)?;
+        let copied = fs_err::copy(from, new);
+        copied
+            .map(drop)
+            .map_err(|source| prefix_error(&self.prefix, source))
+    }
+
     /// Lets a link to `target` stand at `path` below the prefix.
     ///
     /// # Errors

@@ -23,6 +23,9 @@ pub struct Leaving {
     /// Links among [`Leaving::shared`] that point at what goes, and where the other installation
     /// wants them to.
     pub turned: Vec<(PathBuf, PathBuf)>,
+    /// Files among [`Leaving::shared`] that are of the installation that goes, and a file in the same
+    /// folder with the content that the other installation had there: `bin/pip3`, `bin/pip3.11`.
+    pub restored: Vec<(PathBuf, PathBuf)>,
     /// Projects in site-packages that came later; they stay.
     pub packages: Vec<String>,
     /// Folders that go if they are empty then; the empty path is the prefix.
@@ -94,6 +97,10 @@ impl Leaving {
                     && ours != theirs
                 {
                     self.turned.push((path.to_owned(), theirs.clone()));
+                } else if found.is_some_and(|found| found.holds_the_same(item))
+                    && let Some(twin) = twin_of(path, other, prefix)?
+                {
+                    self.restored.push((path.to_owned(), twin));
                 }
                 self.shared.push(path.to_owned());
             } else if found.is_some_and(|found| found.holds_the_same(item)) {
@@ -202,6 +209,9 @@ pub fn uninstall(
     for (path, target) in &leaving.turned {
         transaction.add_link(path, target)?;
     }
+    for (path, twin) in &leaving.restored {
+        transaction.add_copy(path, &prefix.join(twin))?;
+    }
     // The record last.
     let last = record::folder(version).join(record::RECORD);
     for path in leaving.removed.iter().filter(|path| **path != last) {
@@ -211,6 +221,27 @@ pub fn uninstall(
     transaction.may_go(leaving.folders.iter().cloned());
     transaction.commit()?;
     Ok(leaving)
+}
+
+/// Another file of `installation` in the same folder that was installed with the same content as the one
+/// at `path`, and still has it; `None` if the file at `path` has that content itself.
+fn twin_of(path: &Path, installation: &Manifest, prefix: &Path) -> io::Result<Option<PathBuf>> {
+    let Some(item @ Item::File(..)) = installation.get(path) else {
+        return Ok(None);
+    };
+    let holds_it = |path: &Path| -> io::Result<bool> {
+        let found = Item::at(&prefix.join(path))?;
+        Ok(found.is_some_and(|found| found.holds_the_same(item)))
+    };
+    if holds_it(path)? {
+        return Ok(None);
+    }
+    for (other, known) in installation.items() {
+        if other.parent() == path.parent() && known.holds_the_same(item) && holds_it(other)? {
+            return Ok(Some(other.to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 /// The source that a compiled file is made from: `a.py` of `__pycache__/a.cpython-311.opt-1.pyc`, or of
