@@ -77,9 +77,9 @@ fn the_plan_names_each_patch_and_why() {
         because.starts_with("CPython 3.7.1 is >=3.7, <3.7.4"),
         "{because}"
     );
-    // Ranges decide: what 3.7.4 is mended of is not in its plan.
-    let mended = Scene::of(MiniCpython::new("3.7.4").with_setuptools());
-    let plan = mended.build(&["--dry-run"]).success().stdout;
+    // 3.7.4 contains the fix, so the plan has no patch for it.
+    let fixed = Scene::of(MiniCpython::new("3.7.4").with_setuptools());
+    let plan = fixed.build(&["--dry-run"]).success().stdout;
     assert!(!plan.contains("pymalloc"), "{plan}");
 }
 
@@ -109,7 +109,7 @@ fn one_or_all_are_left_out_when_asked() {
     scene
         .build(&["--keep-build", "--no-compat-patch", ALIGNMENT])
         .success()
-        .says(["left out as you asked", ALIGNMENT]);
+        .says(["left out by request", ALIGNMENT]);
     assert!(!kept(&scene, "Objects/obmalloc.c").contains(MENDED));
     let names: Vec<String> = recorded(&scene).into_iter().map(|(name, _)| name).collect();
     assert!(!names.iter().any(|name| name == ALIGNMENT), "{names:?}");
@@ -295,9 +295,22 @@ fn a_header_decides_where_a_patch_of_the_persons_own_applies() {
         (">=3.99", "compiler = ['gcc >=99', 'clang >=99']"),
     ] {
         let outcome = build_with_patch(&scene, &with_header(range, when), &[]).success();
-        outcome.says(["own.patch is not for CPython 3.99.1 on this host"]);
+        outcome.says(["own.patch: its header excludes CPython 3.99.1 on this host"]);
         assert_eq!(recorded(&scene), []);
     }
+}
+
+#[test]
+fn the_old_name_of_a_header_key_works_with_a_warning() {
+    let scene = Scene::new();
+    let new = with_header(">=3.99,<3.100", "").replace("[when]", "fixed-in = '3.100.0'\n[when]");
+    build_with_patch(&scene, &new, &["--dry-run"])
+        .success()
+        .never_says("warning: the header");
+    let old = new.replace("fixed-in", "mended");
+    build_with_patch(&scene, &old, &["--dry-run"])
+        .success()
+        .says(["warning: the header of", "rename it to `fixed-in`"]);
 }
 
 #[test]
@@ -323,7 +336,7 @@ fn a_wrong_header_is_refused_with_what_is_wrong() {
         ),
         ("[when]", "[wenn]", "unknown field `wenn`"),
         ("CFLAGS", "PATH", "unknown variant `PATH`"),
-        ("+++\n--- a", "--- a", "none closes it"),
+        ("+++\n--- a", "--- a", "second line `+++` is missing"),
     ] {
         let wrong = right.replace(from, to);
         assert_ne!(wrong, right);

@@ -1,4 +1,4 @@
-//! What a host is, as far as compatibility patches ask, and whether a patch's condition holds on it.
+//! Facts about a host that compatibility patches depend on, and the conditions on these facts.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,13 +11,13 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Component {
     name: String,
-    /// `None` where it does not say its version, as musl does not.
+    /// `None` if it does not state its version, like musl.
     version: Option<Version>,
 }
 
 impl Component {
-    /// Reads `OpenSSL 3.0.19 27 Jan 2026`, `glibc 2.36` or `musl`: a name, and a version where the
-    /// second word begins with one (`1.1.1w` counts as 1.1.1). Names are compared in lower case.
+    /// Reads `OpenSSL 3.0.19 27 Jan 2026`, `glibc 2.36` or `musl`: a name, and a version if the second
+    /// word begins with one (`1.1.1w` counts as 1.1.1). Names become lower case.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         let mut words = text.split_whitespace();
@@ -40,21 +40,21 @@ impl fmt::Display for Component {
     }
 }
 
-/// The host that is built on and for. What is not known satisfies no condition.
+/// The host that pybuild builds on and for. An unknown fact meets no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostFacts {
     /// `gcc` or `clang`, by its own macros.
     pub compiler: Option<Component>,
-    /// `openssl`, or `libressl` and other libraries that stand in for it.
+    /// `openssl`, or a replacement such as `libressl`.
     pub openssl: Option<Component>,
     /// `glibc` or `musl`.
     pub libc: Option<Component>,
-    /// What the compiler makes programs for, as it names it: `x86_64-linux-gnu`.
+    /// The compiler's target, as the compiler prints it: `x86_64-linux-gnu`.
     pub machine: String,
 }
 
 impl HostFacts {
-    /// `x86_64` of `x86_64-linux-gnu`; Apple's `arm64` is everybody else's `aarch64`.
+    /// `x86_64` for `x86_64-linux-gnu`. Apple calls `aarch64` `arm64`.
     fn architecture(&self) -> &str {
         match self.machine.split('-').next().unwrap_or_default() {
             "arm64" => "aarch64",
@@ -93,7 +93,7 @@ impl fmt::Display for System {
     }
 }
 
-/// The `[when]` of a patch: every line holds, each by any of its words.
+/// The `[when]` table of a patch. Every key has to hold; a list holds if one of its items does.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Condition {
@@ -109,7 +109,7 @@ pub(super) struct Condition {
 }
 
 impl Condition {
-    /// What on this host makes it hold, to be read behind `because`; `None` when it does not hold.
+    /// The facts that meet the condition, as texts; `None` if the condition does not hold.
     pub(super) fn holds_on(&self, host: &HostFacts) -> Option<Vec<String>> {
         let mut because = Vec::new();
         for (wanted, found) in [(&self.compiler, &host.compiler), (&self.libc, &host.libc)] {
@@ -142,7 +142,7 @@ impl Condition {
     }
 }
 
-/// `gcc >=14`, or `musl` alone.
+/// A component with or without specifiers: `gcc >=14`, `musl`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 struct Wanted {
@@ -189,7 +189,7 @@ impl TryFrom<String> for Wanted {
     }
 }
 
-/// `>=3`, as PEP 440 has it.
+/// Version specifiers (PEP 440), such as `>=3`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct Specifiers(pub(super) VersionSpecifiers);

@@ -1,4 +1,4 @@
-//! The files of `patches/`, as they were when pybuild was built.
+//! The files of `patches/`, embedded at compile time.
 
 /// `patches/NAME.patch`.
 macro_rules! embedded {
@@ -7,7 +7,7 @@ macro_rules! embedded {
     };
 }
 
-/// Name and content, sorted by name. A test compares the list with the folder.
+/// Names and contents, sorted by name. A test compares the list with the folder.
 pub(super) static FILES: &[(&str, &[u8])] = embedded! {
     "asdl-c23-bool"
     "configure-getrandom"

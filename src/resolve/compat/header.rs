@@ -1,4 +1,4 @@
-//! The form of a patch file that knows when it applies: TOML between two lines of `+++`, then the diff.
+//! Format of a patch file that states when it applies: TOML between two lines of `+++`, then the diff.
 //!
 //! ```text
 //! +++
@@ -13,7 +13,7 @@
 //! …
 //! ```
 //!
-//! No unified diff begins with such a line: a file's name follows there.
+//! A unified diff never begins with such a line: there, a file name follows `+++`.
 
 use std::collections::BTreeMap;
 
@@ -22,28 +22,31 @@ use serde::{Deserialize, Serialize};
 use super::condition::{Condition, HostFacts, Specifiers};
 use crate::resolve::version::PythonVersion;
 
-/// What opens and closes the header, on a line of its own.
+/// The line before and after the header.
 const FENCE: &[u8] = b"+++";
 
-/// What a patch says of itself.
+/// The header of a patch file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// What is wrong, and what the patch does about it.
+    /// The defect, and what the patch does about it.
     pub what: String,
-    /// The message that people see without it.
+    /// The message that users see without the patch.
     pub error: String,
-    /// The ranges of CPython versions that it is for: it is, when one of them has the version.
+    /// The CPython versions that the patch is for: those inside any of these ranges.
     python: Vec<Specifiers>,
-    /// Upstream's name for the defect, such as `bpo-27987`; empty where upstream has none.
+    /// Upstream's name for the defect, such as `bpo-27987`; empty if there is none.
     pub upstream: String,
-    /// The release from which on CPython itself is mended.
+    /// The first release that contains upstream's fix.
+    #[serde(default, rename = "fixed-in")]
+    pub fixed_in: Option<PythonVersion>,
+    /// The former name of `fixed-in`.
     #[serde(default)]
-    pub mended: Option<PythonVersion>,
-    /// What the host has to be.
+    mended: Option<PythonVersion>,
+    /// The condition that the host has to meet.
     #[serde(default)]
     when: Condition,
-    /// What is added to variables that `configure` is given.
+    /// Words to add to variables of `configure`.
     #[serde(default)]
     pub flags: Flags,
 }
@@ -78,25 +81,28 @@ impl FlagVariable {
     }
 }
 
-/// Why a patch file's header cannot be used.
+/// Why a header cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum HeaderError {
     /// The second fence is missing.
-    #[error("its header has no end: a line `+++` opens it, and none closes it")]
+    #[error("its header has no end: the second line `+++` is missing")]
     Open,
     /// The header is not text.
     #[error("its header is not UTF-8")]
     Encoding(#[source] std::str::Utf8Error),
-    /// The header is not the TOML that it should be.
+    /// The header is not valid TOML, or has a wrong key or value.
     #[error("its header cannot be used")]
     Toml(#[source] Box<toml::de::Error>),
-    /// There is no version that it could ever be for.
+    /// The header has no range of versions.
     #[error("its header names no range of CPython versions: `python` is empty")]
     NoRange,
-    /// A release is mended and wants mending.
-    #[error("its header says that {0} is mended, and that the patch is for it")]
-    MendedInRange(PythonVersion),
-    /// It does nothing.
+    /// A release is inside the range although it contains the fix.
+    #[error("its header contradicts itself: {0} is inside `python` and is also `fixed-in`")]
+    FixedInRange(PythonVersion),
+    /// The header has a key under its old and its new name.
+    #[error("its header has both `fixed-in` and `mended`, the former name of the same key")]
+    BothNames,
+    /// The patch does nothing.
     #[error("it has neither a diff nor flags")]
     Empty,
 }
@@ -115,15 +121,19 @@ impl Header {
     pub fn split(content: &[u8]) -> Result<(Self, &[u8]), HeaderError> {
         let (text, diff) = fenced(content).ok_or(HeaderError::Open)?;
         let text = std::str::from_utf8(text).map_err(HeaderError::Encoding)?;
-        let header: Self =
+        let mut header: Self =
             toml::from_str(text).map_err(|error| HeaderError::Toml(Box::new(error)))?;
         if header.python.is_empty() {
             return Err(HeaderError::NoRange);
         }
-        if let Some(mended) = header.mended
-            && header.range_of(mended).is_some()
+        if header.fixed_in.is_some() && header.mended.is_some() {
+            return Err(HeaderError::BothNames);
+        }
+        header.fixed_in = header.fixed_in.or(header.mended);
+        if let Some(fixed_in) = header.fixed_in
+            && header.range_of(fixed_in).is_some()
         {
-            return Err(HeaderError::MendedInRange(mended));
+            return Err(HeaderError::FixedInRange(fixed_in));
         }
         if diff.trim_ascii().is_empty() && header.flags.values().all(Vec::is_empty) {
             return Err(HeaderError::Empty);
@@ -131,10 +141,16 @@ impl Header {
         Ok((header, diff))
     }
 
-    /// The range that has this version, as it is written.
+    /// Whether the header uses the old name of `fixed-in`, which the next release will not read.
+    #[must_use]
+    pub fn has_old_name(&self) -> bool {
+        self.mended.is_some()
+    }
+
+    /// The range that contains this version, as it is written.
     #[must_use]
     pub fn range_of(&self, python: PythonVersion) -> Option<String> {
-        // A release candidate has the text of the release that it leads to, or all but.
+        // A release candidate has nearly the text of its final release.
         let version = python.final_release().to_pep440();
         let range = self.python.iter().find(|range| range.0.contains(&version));
         range.map(|range| range.0.to_string())
@@ -150,7 +166,7 @@ impl Header {
     }
 }
 
-/// What stands between the fences, and what follows.
+/// The text between the fences, and the text after them.
 fn fenced(content: &[u8]) -> Option<(&[u8], &[u8])> {
     let (opening, text) = first_line(content);
     if opening != FENCE {
@@ -167,7 +183,7 @@ fn fenced(content: &[u8]) -> Option<(&[u8], &[u8])> {
     None
 }
 
-/// The first line without its end, and what follows it.
+/// The first line without its line end, and the rest.
 fn first_line(content: &[u8]) -> (&[u8], &[u8]) {
     let end = content.iter().position(|byte| *byte == b'\n');
     let (line, rest) = match end {
@@ -185,11 +201,11 @@ mod tests {
 
     const FULL: &str = "\
 +++
-what = 'it is mended'
+what = 'a defect'
 error = 'Segmentation fault'
 python = ['>=2.7.9,<2.8', '>=3.4,<3.7.4']
 upstream = 'bpo-1'
-mended = '3.7.4'
+fixed-in = '3.7.4'
 [flags]
 CFLAGS = ['-fwrapv', '-O2']
 +++
@@ -210,6 +226,16 @@ CFLAGS = ['-fwrapv', '-O2']
         assert_eq!(header.flags[&FlagVariable::Cflags], ["-fwrapv", "-O2"]);
         let crlf = FULL.replace('\n', "\r\n");
         assert!(Header::split(crlf.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn the_old_name_of_fixed_in_is_read_and_reported() {
+        let (header, _) = Header::split(FULL.as_bytes()).unwrap();
+        assert!(!header.has_old_name());
+        let old = FULL.replace("fixed-in", "mended");
+        let (header, _) = Header::split(old.as_bytes()).unwrap();
+        assert!(header.has_old_name());
+        assert_eq!(header.fixed_in.unwrap().to_string(), "3.7.4");
     }
 
     #[test]
@@ -244,8 +270,10 @@ CFLAGS = ['-fwrapv', '-O2']
         assert!(broken("CFLAGS", "PATH").contains("unknown variant `PATH`"));
         let no_range = broken("['>=2.7.9,<2.8', '>=3.4,<3.7.4']", "[]");
         assert!(no_range.contains("names no range"), "{no_range}");
-        let both = broken("mended = '3.7.4'", "mended = '3.7.3'");
-        assert!(both.contains("3.7.3 is mended"), "{both}");
+        let inside = broken("fixed-in = '3.7.4'", "fixed-in = '3.7.3'");
+        assert!(inside.contains("3.7.3 is inside `python`"), "{inside}");
+        let both = broken("fixed-in", "mended = '3.7.4'\nfixed-in");
+        assert!(both.contains("both `fixed-in` and `mended`"), "{both}");
         let open = FULL.split("+++\n---").next().unwrap();
         assert!(matches!(
             Header::split(open.as_bytes()),

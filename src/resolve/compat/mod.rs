@@ -1,7 +1,7 @@
-//! Compatibility patches: which of pybuild's own, and of the person's that have a header, apply to a
-//! release on a host, and why.
+//! Compatibility patches: chooses the built-in patches, and the user's patches that have a header, that
+//! apply to a release on a host, and states why.
 //!
-//! Ranges and conditions decide, never a list of exact versions: what mends 3.7.3 mends 3.7.1.
+//! Ranges and conditions decide, never a list of exact versions: a fix for 3.7.3 fixes 3.7.1 too.
 
 mod condition;
 mod embedded;
@@ -19,28 +19,27 @@ use crate::digest::Sha256;
 use crate::error::{ExitStatus, Explain};
 use crate::progress::Reporter;
 
-/// Which of pybuild's own patches may be applied.
+/// The built-in patches that may be applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CompatPolicy {
-    /// Every one that fits.
+    /// Every patch that fits.
     #[default]
     All,
-    /// `--no-compat-patch`: every one that fits but these.
+    /// `--no-compat-patch`: every patch that fits, except these.
     Without(BTreeSet<String>),
     /// `--no-compat-patches`.
     None,
 }
 
 impl CompatPolicy {
-    /// Whether nothing is left out.
+    /// Whether every patch that fits is applied.
     #[must_use]
     pub fn is_all(&self) -> bool {
         *self == Self::All
     }
 
-    /// The names of pybuild's own patches that are for this release and are not left out, whatever
-    /// the host.
+    /// The names of the built-in patches that are for this release and are not left out, on any host.
     #[must_use]
     pub fn patches_for(&self, python: PythonVersion) -> Vec<&'static str> {
         let patches = built_in().unwrap_or_default().into_iter();
@@ -60,7 +59,7 @@ impl CompatPolicy {
     }
 }
 
-/// Why no choice could be made.
+/// Why the patches cannot be chosen.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A patch's header cannot be used.
@@ -71,7 +70,7 @@ pub enum Error {
         /// Why.
         source: HeaderError,
     },
-    /// A patch of the person's cannot be read.
+    /// A patch of the user cannot be read.
     #[error("the patch {} cannot be read", path.display())]
     Unreadable {
         /// The file.
@@ -89,32 +88,32 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Header { .. } => {
-                "README.md, \"Patches of your own\", shows the form; a plain diff without a header is \
-                 always applied"
+                "see \"Patches of your own\" in README.md for the format; a plain diff without a header \
+                 is always applied"
                     .to_owned()
             }
-            Self::Unreadable { path, .. } => format!("see that {} can be read", path.display()),
+            Self::Unreadable { path, .. } => format!("make {} readable", path.display()),
         })
     }
 }
 
-/// One of pybuild's own patches.
+/// A built-in patch.
 #[derive(Debug, Clone)]
 pub struct BuiltIn {
     /// The file's name without its ending.
     pub name: &'static str,
     /// The whole file.
     pub content: &'static [u8],
-    /// What it says of itself.
+    /// Its header.
     pub header: Header,
-    /// Its diff; empty for one that has flags alone.
+    /// Its diff; empty if the patch only adds flags.
     pub diff: &'static [u8],
 }
 
-/// All of pybuild's own patches, by name.
+/// All built-in patches, sorted by name.
 ///
 /// # Errors
-/// [`Error::Header`] for one that this pybuild was built with and that cannot be used.
+/// [`Error::Header`] if a built-in patch has a wrong header, which a test rules out.
 pub fn built_in() -> Result<Vec<BuiltIn>, Error> {
     embedded::FILES
         .iter()
@@ -133,7 +132,7 @@ pub fn built_in() -> Result<Vec<BuiltIn>, Error> {
         .collect()
 }
 
-/// The names of pybuild's own patches.
+/// The names of the built-in patches.
 pub fn names() -> impl Iterator<Item = &'static str> {
     embedded::FILES.iter().map(|(name, _)| *name)
 }
@@ -146,11 +145,11 @@ pub fn built_in_file(name: &str) -> Option<&'static [u8]> {
     Some(content)
 }
 
-/// The patches that a release needs on a host: pybuild's own that fit, by name, then the person's in
-/// their order. Those that do not fit, or are left out, are told.
+/// The patches that a release needs on a host: the built-in ones that fit, by name, then the user's in
+/// their order. Prints which patches are left out and which of the user's do not fit.
 ///
 /// # Errors
-/// [`Error`] for a header that cannot be used, or a patch that cannot be read.
+/// [`Error`] if a header cannot be used, or a patch cannot be read.
 pub fn choose(
     python: PythonVersion,
     host: &HostFacts,
@@ -164,10 +163,7 @@ pub fn choose(
             continue;
         };
         if policy.leaves_out(patch.name) {
-            reporter.note(&format!(
-                "left out as you asked: {} ({because})",
-                patch.name
-            ));
+            reporter.note(&format!("left out by request: {} ({because})", patch.name));
             continue;
         }
         chosen.push(PlannedPatch {
@@ -182,13 +178,13 @@ pub fn choose(
         });
     }
     for patch in given {
-        chosen.extend(of_the_person(patch, python, host, reporter)?);
+        chosen.extend(of_the_user(patch, python, host, reporter)?);
     }
     Ok(chosen)
 }
 
-/// A patch with a header has to fit; one without is always applied.
-fn of_the_person(
+/// A patch with a header has to fit. A patch without a header is always applied.
+fn of_the_user(
     patch: &PatchFile,
     python: PythonVersion,
     host: &HostFacts,
@@ -203,7 +199,7 @@ fn of_the_person(
         name: name.clone(),
         origin: PatchOrigin::File,
         sha256: patch.sha256,
-        because: "it was given with --patch".to_owned(),
+        because: "named with --patch".to_owned(),
         what: None,
         error: None,
         upstream: None,
@@ -216,9 +212,15 @@ fn of_the_person(
                 source,
             })?
             .0;
+        if header.has_old_name() {
+            reporter.warn(&format!(
+                "the header of {name} has the key `mended`, which the next release of pybuild will \
+                 not read: rename it to `fixed-in`"
+            ));
+        }
         let Some(because) = header.applies(python, host) else {
             reporter.note(&format!(
-                "the patch {name} is not for CPython {python} on this host, by its own header"
+                "skipped the patch {name}: its header excludes CPython {python} on this host"
             ));
             return Ok(None);
         };
