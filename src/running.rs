@@ -105,8 +105,11 @@ fn processes_of(interpreter: &Path) -> Vec<Process> {
             let id: u32 = entry.file_name().to_str()?.parse().ok()?;
             let program = std::fs::metadata(entry.path().join("exe")).ok()?;
             let same = (program.dev(), program.ino()) == (file.dev(), file.ino());
-            let counts = same && id != std::process::id() && !is_started_by_pybuild(&entry.path());
-            counts.then(|| Process {
+            if !same || id == std::process::id() {
+                return None;
+            }
+            wait_for_start(&entry.path());
+            (!is_started_by_pybuild(&entry.path())).then(|| Process {
                 id,
                 command: command_line(&entry.path()),
             })
@@ -114,6 +117,18 @@ fn processes_of(interpreter: &Path) -> Vec<Process> {
         .collect();
     found.sort_by_key(|process| process.id);
     found
+}
+
+/// Waits until the process in this folder of `/proc` has a command line and an environment: a process that
+/// has only just begun has neither. One without any environment is given a moment.
+fn wait_for_start(process: &Path) {
+    let is_empty = |name: &str| std::fs::read(process.join(name)).is_ok_and(|text| text.is_empty());
+    for _ in 0..50 {
+        if !is_empty("cmdline") && !is_empty("environ") {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Whether the process in this folder of `/proc` is one that pybuild started. Another user's cannot be
