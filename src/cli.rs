@@ -10,12 +10,13 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::build::jobs::Jobs;
+use crate::compile::jobs::Jobs;
 use crate::digest::Sha256;
+use crate::export::PatchProgram;
 use crate::output::Verbosity;
-use crate::resolve::pins::PinRequest;
-use crate::resolve::proof::Verify;
-use crate::resolve::version::VersionRequest;
+use crate::plan::pin_request::PinRequest;
+use crate::plan::verification::Verify;
+use crate::plan::version::VersionRequest;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -169,15 +170,6 @@ pub struct PatchArguments {
         help_heading = "Patch"
     )]
     pub program: Option<PatchProgram>,
-}
-
-/// What applies a patch that has the wheels in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum PatchProgram {
-    /// `git apply`: the wheels are git's binary hunks, which are text
-    Git,
-    /// GNU patch, and so python-build: it refuses binary hunks, so the wheels' bytes stand as they are
-    Patch,
 }
 
 /// `pybuild hotpatch …`.

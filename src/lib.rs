@@ -10,38 +10,33 @@
 //!
 //! The flow itself is told once, in [`commands::build`].
 
-pub mod address;
-pub mod build;
-pub mod cli;
-pub mod command;
-pub mod commands;
+pub mod archive;
+mod cli;
+mod commands;
+mod compile;
 pub mod digest;
-mod disk;
-mod durable;
-mod entry_name;
-pub mod environment;
-pub mod error;
-pub mod export;
-pub mod fetch;
-pub mod host;
-pub mod hotpatch;
+mod environment;
+mod error;
+mod export;
+mod failpoint;
+mod fetch;
+mod fs;
+mod host;
+mod hotpatch;
 pub mod install;
-mod interrupt;
-mod ledger;
-mod loader;
-mod lock;
+mod net;
 pub mod output;
+pub mod plan;
+mod process;
 pub mod progress;
 mod python;
 pub mod resolve;
-mod room;
-pub mod running;
-mod scratch;
-mod seam;
-pub mod settings;
+mod settings;
 pub mod source;
-pub mod store;
-mod unzip;
+mod store;
+#[cfg(test)]
+mod testing;
+mod transaction;
 
 use std::ffi::OsString;
 
@@ -49,8 +44,9 @@ use clap::Parser as _;
 
 use cli::{Cli, Command};
 use commands::build::Outcome;
+use commands::error::Error;
 use environment::Environment;
-use error::{Error, ExitStatus, Explain as _};
+use error::{ExitStatus, Explain as _};
 use output::Output;
 use progress::TerminalReporter;
 use settings::BuildSettings;
@@ -88,7 +84,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         .is_ok_and(Environment::stderr_is_terminal);
     let output = Output::new(cli.output.verbosity(), terminal);
     let reporter = TerminalReporter::new(output, progress::LONGEST_SILENCE);
-    if let Err(error) = interrupt::watch() {
+    if let Err(error) = process::signals::watch() {
         output.warn(&format!(
             "Ctrl-C will leave the build folder behind: {error}"
         ));
@@ -111,7 +107,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         }
     });
     // What a signal let come to its end (a change to a prefix) is not what the process ends with.
-    interrupt::give_way();
+    process::signals::give_way();
     match done {
         Ok(()) => ExitStatus::Done,
         Err(error) => {

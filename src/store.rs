@@ -24,9 +24,11 @@ use std::time::Duration;
 
 use crate::digest::{Hasher, Sha256};
 use crate::environment::Environment;
-use crate::lock::{self, ScratchFolder};
-use crate::running::end_leftovers;
-use crate::seam::crash_point;
+use crate::failpoint::crash_point;
+use crate::fs::disk::may_not_be_written;
+use crate::fs::lock;
+use crate::fs::lock::ScratchFolder;
+use crate::process::in_use::end_leftovers;
 
 /// Nobody resumes a download that is older than this.
 const LONG_AGO: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -59,7 +61,7 @@ pub struct StoredFile {
 
 /// Why what is in the store under a digest is of no use.
 #[derive(Debug, thiserror::Error)]
-pub enum Spoilt {
+pub enum Corrupt {
     /// Its content is another one.
     #[error("{} in the store is damaged: it no longer has the digest that it is named by", path.display())]
     Damaged {
@@ -135,14 +137,14 @@ impl Store {
     /// The file with this digest, if it is there and still has it.
     ///
     /// # Errors
-    /// [`Spoilt`] when what is there is of no use. [`Store::adopt`] takes its place where it can.
-    pub fn get(&self, sha256: Sha256) -> Result<Option<StoredFile>, Spoilt> {
+    /// [`Corrupt`] when what is there is of no use. [`Store::adopt`] takes its place where it can.
+    pub fn get(&self, sha256: Sha256) -> Result<Option<StoredFile>, Corrupt> {
         let path = self.path_of(sha256);
         match ensure_regular(&path).and_then(|()| Sha256::of_file(&path)) {
             Ok(found) if found == sha256 => Ok(Some(StoredFile { path, sha256 })),
-            Ok(_) => Err(Spoilt::Damaged { path }),
+            Ok(_) => Err(Corrupt::Damaged { path }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(Spoilt::Unreadable { path, source }),
+            Err(source) => Err(Corrupt::Unreadable { path, source }),
         }
     }
 
@@ -296,15 +298,6 @@ fn is_known(name: &str) -> bool {
         || name.starts_with(SIGNATURE)
 }
 
-/// Whether it is the store's owner, or how it is mounted, that keeps this process from writing.
-#[must_use]
-pub fn may_not_be_written(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied
-    )
-}
-
 /// Refuses what is no file: opening a pipe would wait for somebody to write to it.
 ///
 /// # Errors
@@ -336,7 +329,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
     use std::time::{Duration, SystemTime};
 
-    use super::{Spoilt, Store};
+    use super::{Corrupt, Store};
     use crate::digest::Sha256;
 
     #[test]
@@ -387,7 +380,7 @@ mod tests {
 
         fs_err::remove_file(stored.path()).unwrap();
         fs_err::write(stored.path(), "contents").unwrap();
-        assert!(matches!(store.get(digest), Err(Spoilt::Damaged { .. })));
+        assert!(matches!(store.get(digest), Err(Corrupt::Damaged { .. })));
         store.copy_in(&original, &[digest]).unwrap().unwrap();
         assert!(store.get(digest).unwrap().is_some());
 
@@ -400,7 +393,7 @@ mod tests {
             0,
         )
         .unwrap();
-        assert!(matches!(store.get(digest), Err(Spoilt::Unreadable { .. })));
+        assert!(matches!(store.get(digest), Err(Corrupt::Unreadable { .. })));
         store.copy_in(&original, &[digest]).unwrap().unwrap();
         assert!(store.get(digest).unwrap().is_some());
     }

@@ -12,8 +12,8 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use outside::Place;
-use pybuild::fetch::Compression;
-use pybuild::source::unpack_bytes;
+use pybuild::archive::compression::Compression;
+use pybuild::archive::tar::unpack_bytes;
 
 fn with_checksums(data: &[u8]) -> Vec<u8> {
     let mut tar = data.to_vec();
@@ -65,7 +65,7 @@ fuzz_target!(|data: &[u8]| {
     };
     place.assert_nothing_outside_changed();
     assert_is_clean(&place.inside);
-    if let Err(pybuild::source::UnpackError::Write(error)) = done {
+    if let Err(pybuild::archive::tar::Error::Write(error)) = done {
         panic!("what cannot be written should have been refused: {error}");
     }
 });

@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pybuild::source::ensurepip::{Bundled, NamedWheel, Wish, renamed};
+use pybuild::source::ensurepip::{Bundled, NamedWheel, PinChange, renamed};
 
 fn wheel(version: &str, python_tag: &str) -> NamedWheel {
     NamedWheel {
@@ -20,13 +20,13 @@ fuzz_target!(|data: &[u8]| {
     let Ok(before) = Bundled::read(text) else {
         return;
     };
-    assert_eq!(renamed(text, None, Wish::Keep).as_deref(), Ok(text));
+    assert_eq!(renamed(text, None, PinChange::Keep).as_deref(), Ok(text));
     for tag in ["py3", "py2.py3"] {
         let pip = wheel("99.1", tag);
         for setuptools in [
-            Wish::Keep,
-            Wish::Remove,
-            Wish::Replace(wheel("98.2", "py3")),
+            PinChange::Keep,
+            PinChange::Remove,
+            PinChange::Replace(wheel("98.2", "py3")),
         ] {
             let Ok(after) = renamed(text, Some(pip.clone()), setuptools.clone()) else {
                 continue;
@@ -34,9 +34,9 @@ fuzz_target!(|data: &[u8]| {
             let named = Bundled::read(&after).expect("what was written is read again");
             assert_eq!(named.pip, pip);
             let expected = match setuptools {
-                Wish::Keep => before.setuptools.clone(),
-                Wish::Remove => None,
-                Wish::Replace(wheel) => Some(wheel),
+                PinChange::Keep => before.setuptools.clone(),
+                PinChange::Remove => None,
+                PinChange::Replace(wheel) => Some(wheel),
             };
             assert_eq!(named.setuptools, expected);
         }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pybuild::resolve::compat::{Header, HostFacts};
+use pybuild::plan::compat::{Header, HostFacts};
 
 fuzz_target!(|data: &[u8]| {
     let Ok((header, diff)) = Header::split(data) else {

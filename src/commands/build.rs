@@ -3,31 +3,34 @@
 use std::collections::BTreeMap;
 
 use super::preflight::Preflight;
-use super::session::{Session, SourceWish};
-use crate::build::confinement::Confinement;
-use crate::build::environment::{BuildEnvironment, taken_over};
-use crate::build::isolation::Isolation;
-use crate::build::prerequisites::Requirements;
-use crate::build::{self, Site};
+use crate::commands::context::{Context, SourceRequest};
+use crate::commands::error::Error;
+use crate::commands::work_folder::{Scratch, SideFolder};
+use crate::compile;
+use crate::compile::Site;
+use crate::compile::confinement::Confinement;
+use crate::compile::isolation::Isolation;
 use crate::environment::Environment;
-use crate::error::Error;
 use crate::fetch::{VerifiedInputs, VerifiedSource};
+use crate::host::build_environment::{BuildEnvironment, taken_over};
 use crate::host::certificates::WhenNoCertificates;
 use crate::host::distribution::Distribution;
-use crate::host::readiness::{Question, Ready, Remedy};
+use crate::host::loader::Shadowed;
+use crate::host::modules::Requirements;
+use crate::host::prerequisites::{Question, Ready, Remedy};
 use crate::hotpatch;
 use crate::install::record::{InputRecord, Record};
-use crate::install::{self, ExpectedModules, Installation, Papers, prefix, record};
-use crate::ledger::{self, Ledger};
-use crate::loader::Shadowed;
+use crate::install::{self, ExpectedModules, Installation, RecordFiles, prefix, record};
+use crate::plan::compat::HostFacts;
+use crate::plan::version::PythonVersion;
+use crate::plan::{Draft, InstallPrefix, PatchOrigin, Plan, ProgramNames, WheelLocation};
 use crate::progress::Reporter;
 use crate::resolve;
-use crate::resolve::compat::{self, HostFacts};
-use crate::resolve::plan::{Draft, InstallPrefix, PatchOrigin, Plan, ProgramNames, WheelLocation};
-use crate::resolve::version::PythonVersion;
-use crate::scratch::{Scratch, SideFolder};
-use crate::settings::{BuildSettings, Mode, WhenInstalled, WhenMissing};
+use crate::resolve::compat;
+use crate::settings::{self, BuildSettings, Mode, WhenInstalled, WhenMissing};
 use crate::source;
+use crate::transaction::pending;
+use crate::transaction::pending::PendingChanges;
 
 /// What a build came to.
 #[derive(Debug)]
@@ -49,42 +52,42 @@ pub fn run(
     environment: &Environment,
     reporter: &dyn Reporter,
 ) -> Result<Outcome, Error> {
-    let session = Session::new(
+    let context = Context::new(
         settings.index_url.clone(),
         settings.network,
         when_no_certificates(settings),
         environment,
         reporter,
     )?;
-    let session = match settings.mode {
-        Mode::Build => session,
-        Mode::DryRun => session.for_a_dry_run()?,
+    let context = match settings.mode {
+        Mode::Build => context,
+        Mode::DryRun => context.for_a_dry_run()?,
     };
     let request = &settings.request;
-    let wish = SourceWish {
+    let wish = SourceRequest {
         location: request.source.as_ref(),
         sha256: request.sha256,
         mirrors: &settings.mirrors,
         proofs: &request.proofs,
     };
-    let release = session.release(request.python, wish)?;
+    let release = context.release(request.python, wish)?;
     let python = release.version;
     let prefix = prefix_for(settings, python, environment)?;
-    let source = session.source(release, wish);
+    let source = context.source(release, wish);
     let preflight = Preflight {
         settings,
         python,
         prefix: &prefix,
         source: &source,
-        store: &session.store,
+        store: &context.store,
         environment,
     };
     preflight.ensure_usable()?;
     if settings.mode == Mode::Build {
-        ledger::recover(prefix.path(), environment, reporter)?;
-        Ledger::of(&session.store).settle(environment, reporter);
-        session.store.sweep();
-        Scratch::sweep(settings, &session.store);
+        pending::recover(prefix.path(), environment, reporter)?;
+        PendingChanges::of(&context.store).settle(environment, reporter);
+        context.store.sweep();
+        Scratch::sweep(settings, &context.store);
     } else {
         super::tell_pending(prefix.path(), reporter);
     }
@@ -97,7 +100,7 @@ pub fn run(
         )),
         (None, _) => preflight.ensure_ready()?,
     }
-    let pins = session.pins(python, &request.pip, &request.setuptools)?;
+    let pins = context.pins(python, &request.pip, &request.setuptools)?;
     let names = if prefix::default_for(python, environment).as_ref() == Some(&prefix) {
         ProgramNames::AlsoUnversioned
     } else {
@@ -119,9 +122,9 @@ pub fn run(
     }
     match settings.mode {
         Mode::DryRun => {
-            look_only(draft, settings, &session).map(|plan| Outcome::Planned(Box::new(plan)))
+            look_only(draft, settings, &context).map(|plan| Outcome::Planned(Box::new(plan)))
         }
-        Mode::Build => Workshop { settings, session }
+        Mode::Build => Builder { settings, context }
             .build(draft)
             .map(|installation| Outcome::Installed(Box::new(installation))),
     }
@@ -137,23 +140,23 @@ fn when_no_certificates(settings: &BuildSettings) -> WhenNoCertificates {
 
 /// The plan for this host as it is. With `--install-deps`, it may lack patches that depend on what is
 /// not installed yet.
-fn look_only(draft: Draft, settings: &BuildSettings, session: &Session<'_>) -> Result<Plan, Error> {
-    let folder = SideFolder::new(&session.store, "plan")?;
+fn look_only(draft: Draft, settings: &BuildSettings, context: &Context<'_>) -> Result<Plan, Error> {
+    let folder = SideFolder::new(&context.store, "plan")?;
     let scratch = folder.made("probe")?;
-    let environment = BuildEnvironment::new(session.environment, &scratch)
+    let environment = BuildEnvironment::new(context.environment, &scratch)
         .with_assignments(&draft.request.build.configure_args);
     let question = Question {
         requirements: requirements(&draft),
-        distribution: &Distribution::of_this_host(session.environment),
-        caller: session.environment,
+        distribution: &Distribution::of_this_host(context.environment),
+        caller: context.environment,
         environment: &environment,
         scratch: &scratch,
     };
     let host = match settings.missing_prerequisites {
-        WhenMissing::Tell => question.answer(Remedy::Name, session.reporter)?.facts(),
-        WhenMissing::Install => question.foresee(session.reporter)?,
+        WhenMissing::Tell => question.answer(Remedy::Name, context.reporter)?.facts(),
+        WhenMissing::Install => question.foresee(context.reporter)?,
     };
-    with_patches(draft, &host, session.reporter)
+    with_patches(draft, &host, context.reporter)
 }
 
 fn with_patches(draft: Draft, host: &HostFacts, reporter: &dyn Reporter) -> Result<Plan, Error> {
@@ -190,10 +193,14 @@ fn prefix_for(
         .prefix
         .clone()
         .or_else(|| prefix::default_for(version, environment))
-        .ok_or_else(|| Error::Usage {
-            what: "there is no data folder to install into: neither HOME nor XDG_DATA_HOME is set"
-                .to_owned(),
-            hint: "name the folder with --prefix".to_owned(),
+        .ok_or_else(|| {
+            settings::Error::Usage {
+                what:
+                    "there is no data folder to install into: neither HOME nor XDG_DATA_HOME is set"
+                        .to_owned(),
+                hint: "name the folder with --prefix".to_owned(),
+            }
+            .into()
         })
 }
 
@@ -221,45 +228,45 @@ fn already_there(
 }
 
 /// Where a plan is carried out.
-struct Workshop<'a> {
+struct Builder<'a> {
     settings: &'a BuildSettings,
-    session: Session<'a>,
+    context: Context<'a>,
 }
 
-impl Workshop<'_> {
+impl Builder<'_> {
     fn build(&self, draft: Draft) -> Result<Installation, Error> {
-        let mut scratch = Scratch::new(self.settings, &self.session.store, draft.python)?;
+        let mut scratch = Scratch::new(self.settings, &self.context.store, draft.python)?;
         let result = self.build_in(&scratch, draft);
-        scratch.finish(&result, self.session.reporter);
+        scratch.finish(&result, self.context.reporter);
         result
     }
 
     fn build_in(&self, scratch: &Scratch, draft: Draft) -> Result<Installation, Error> {
-        let mut environment = BuildEnvironment::new(self.session.environment, &scratch.home()?)
+        let mut environment = BuildEnvironment::new(self.context.environment, &scratch.home()?)
             .with_assignments(&draft.request.build.configure_args);
         let ready = self.prepare_host(scratch, &draft, &environment)?;
-        let plan = &with_patches(draft, &ready.facts(), self.session.reporter)?;
+        let plan = &with_patches(draft, &ready.facts(), self.context.reporter)?;
         ready.complete(&mut environment);
         for (variable, words) in plan.patches.iter().flat_map(|patch| &patch.flags) {
             environment.append(variable.name(), words.iter().map(String::as_str));
         }
 
-        let inputs = self.session.fetch(plan, scratch.runner())?;
+        let inputs = self.context.fetch(plan, scratch.runner())?;
         let tree = source::unpack(
             inputs.source(),
             plan.python,
             scratch.folder("source"),
-            self.session.reporter,
+            self.context.reporter,
         )
         .map_err(source::Error::from)?;
-        let tree = source::apply_patches(tree, plan, &inputs, self.session.reporter)?;
+        let tree = source::apply_patches(tree, plan, &inputs, self.context.reporter)?;
         let patches = tree.patches().to_vec();
 
         let confinement = self.confinement(scratch, &environment)?;
         let destdir = scratch.made_folder("destdir")?;
         confinement
             .give(scratch.path(), &environment)
-            .map_err(build::Error::from)?;
+            .map_err(compile::Error::from)?;
         let module_link_flags = ready.prerequisites.module_link_flags();
         let site = Site {
             environment: &environment,
@@ -268,19 +275,19 @@ impl Workshop<'_> {
             jobs: self.settings.jobs,
             runner: scratch.runner(),
             module_link_flags: &module_link_flags,
-            reporter: self.session.reporter,
+            reporter: self.context.reporter,
         };
-        let tree = build::configure(tree, plan, &site)?;
-        let tree = build::make(tree, plan, &site)?;
+        let tree = compile::configure(tree, plan, &site)?;
+        let tree = compile::make(tree, plan, &site)?;
         let unbuilt = tree.unbuilt();
         let policy = &plan.request.modules;
         if let Some(warning) = unbuilt.warning(plan.python, &ready.prerequisites, policy) {
-            self.session.reporter.warn(&warning);
+            self.context.reporter.warn(&warning);
         }
         let staged = install::stage(&tree, plan, destdir, &site)?;
         confinement
             .take_back(staged.destdir())
-            .map_err(build::Error::from)?;
+            .map_err(compile::Error::from)?;
         install::arrange_programs(&staged, plan)?;
         let expected = ExpectedModules {
             present: ready.prerequisites.modules(),
@@ -302,19 +309,20 @@ impl Workshop<'_> {
             checks: checked.report().clone(),
             timings: scratch.runner().timings(),
         };
-        let papers = Papers {
+        let papers = RecordFiles {
             record,
             patches,
             log: scratch.runner().log_path().to_owned(),
         };
-        let reporter = self.session.reporter;
-        let noted = Ledger::of(&self.session.store).enter(plan.prefix.path(), reporter);
-        let _turn = hotpatch::Turn::take_if_there(plan.prefix.path(), plan.python, reporter)?;
+        let reporter = self.context.reporter;
+        let noted = PendingChanges::of(&self.context.store).enter(plan.prefix.path(), reporter);
+        let _turn =
+            hotpatch::InterpreterLock::take_if_there(plan.prefix.path(), plan.python, reporter)?;
         let installation = install::commit(&checked, papers, self.settings.in_the_way, reporter)?;
         noted.finish();
         let libraries = plan.prefix.path().join("lib");
         let short = plan.python.short();
-        let shadowed = Shadowed::find(&libraries, &short, self.session.environment);
+        let shadowed = Shadowed::find(&libraries, &short, self.context.environment);
         if let Some(shadowed) = shadowed {
             reporter.warn(&shadowed.to_string());
         }
@@ -329,12 +337,12 @@ impl Workshop<'_> {
     ) -> Result<Confinement, Error> {
         let network = Isolation::find(
             self.settings.build_network,
-            self.session.environment,
+            self.context.environment,
             environment,
             &scratch.made_folder("probe")?,
         );
         if let Isolation::Host { because } = &network {
-            self.session.reporter.detail(&format!(
+            self.context.reporter.detail(&format!(
                 "the build is not kept from the network: {because}"
             ));
         }
@@ -352,8 +360,8 @@ impl Workshop<'_> {
     ) -> Result<Ready, Error> {
         let question = Question {
             requirements: requirements(draft),
-            distribution: &Distribution::of_this_host(self.session.environment),
-            caller: self.session.environment,
+            distribution: &Distribution::of_this_host(self.context.environment),
+            caller: self.context.environment,
             environment,
             scratch: &scratch.made_folder("probe")?,
         };
@@ -361,7 +369,7 @@ impl Workshop<'_> {
             WhenMissing::Tell => Remedy::Name,
             WhenMissing::Install => Remedy::Install(scratch.runner()),
         };
-        Ok(question.answer(remedy, self.session.reporter)?)
+        Ok(question.answer(remedy, self.context.reporter)?)
     }
 }
 

@@ -3,24 +3,26 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::session::Session;
 use crate::cli::HotpatchArguments;
+use crate::commands::context::Context;
+use crate::commands::error::Error;
+use crate::commands::work_folder::SideFolder;
 use crate::environment::Environment;
-use crate::error::{Error, Explain as _};
+use crate::error::Explain as _;
 use crate::host::certificates::WhenNoCertificates;
+use crate::host::loader::Shadowed;
 use crate::hotpatch::{
-    self, Arrangement, Expected, InstalledChange, Kept, KeptRecord, Proof, Target, Turn,
+    self, Change, Expected, InstalledChange, InterpreterLock, Kept, KeptRecord, Proof, Target,
 };
-use crate::ledger::{self, Entry, Ledger};
-use crate::loader::Shadowed;
 use crate::output::Output;
+use crate::plan::{Pin, Pins};
 use crate::progress::{Reporter, Unit};
-use crate::resolve::plan::{Pin, Pins};
-use crate::scratch::SideFolder;
-use crate::settings::hotpatch::{HotpatchSettings, InstalledPackages, Mode, ProofWish, Task};
+use crate::settings::hotpatch::{HotpatchSettings, InstalledPackages, Mode, ResultCheck, Task};
 use crate::source;
 use crate::source::ensurepip::{Bundled, EnsurepipPatch, Repin, Stdlib, repin};
 use crate::store::Store;
+use crate::transaction::pending;
+use crate::transaction::pending::{Entry, PendingChanges};
 
 /// The title of the phases that change something.
 const PHASE: &str = "hotpatch";
@@ -38,9 +40,9 @@ pub fn run(
 ) -> Result<(), Error> {
     let settings = HotpatchSettings::new(arguments, environment)?;
     let store = Store::of(environment);
-    let ledger = Ledger::of(&store);
+    let pending = PendingChanges::of(&store);
     if settings.mode == Mode::Change {
-        ledger.settle(environment, reporter);
+        pending.settle(environment, reporter);
     }
     let targets = find(&settings, environment, reporter)?;
     let hotpatch = Hotpatch {
@@ -48,7 +50,7 @@ pub fn run(
         environment,
         reporter,
         output,
-        ledger,
+        pending,
     };
     match &settings.task {
         Task::Undo => hotpatch.undo(&targets),
@@ -68,7 +70,7 @@ fn find(
         for prefix in Target::prefixes_meant(given, environment) {
             match settings.mode {
                 Mode::DryRun => super::tell_pending(&prefix, reporter),
-                Mode::Change => drop(ledger::recover(&prefix, environment, reporter)?),
+                Mode::Change => drop(pending::recover(&prefix, environment, reporter)?),
             }
         }
         let target = Target::find(given, environment)?;
@@ -91,7 +93,7 @@ struct Hotpatch<'a> {
     environment: &'a Environment,
     reporter: &'a dyn Reporter,
     output: Output,
-    ledger: Ledger<'a>,
+    pending: PendingChanges<'a>,
 }
 
 /// One interpreter, and what is to become of it.
@@ -99,7 +101,7 @@ struct Job {
     target: Target,
     pins: Pins,
     patch: EnsurepipPatch,
-    arrangement: Arrangement,
+    change: Change,
 }
 
 impl Hotpatch<'_> {
@@ -117,14 +119,14 @@ impl Hotpatch<'_> {
         for target in &targets {
             target.ensure_bundles()?;
         }
-        let session = Session::new(
+        let context = Context::new(
             index_url.clone(),
             *network,
             WhenNoCertificates::Name,
             self.environment,
             self.reporter,
         )?;
-        let scratch = SideFolder::new(&session.store, PHASE)?;
+        let scratch = SideFolder::new(&context.store, PHASE)?;
         // Before anything is looked at that another process may be changing.
         let _noted = self.note(&targets);
         let opened = match self.settings.mode {
@@ -137,8 +139,8 @@ impl Hotpatch<'_> {
             if several {
                 self.reporter.note(&format!("{}:", name_of(&target)));
             }
-            let pins = session.pins(target.version(), pip, setuptools)?;
-            let wheels = session.fetch_wheels(&pins, scratch.runner())?;
+            let pins = context.pins(target.version(), pip, setuptools)?;
+            let wheels = context.fetch_wheels(&pins, scratch.runner())?;
             let wish = Repin::of(&pins, |input| {
                 let wheel = wheels.iter().find(|wheel| wheel.input() == input);
                 wheel.map_or(Path::new(""), |wheel| wheel.path())
@@ -146,12 +148,12 @@ impl Hotpatch<'_> {
             .map_err(source::Error::from)?;
             let patch = repin(Stdlib::of_installation(target.stdlib()), &wish)
                 .map_err(source::Error::from)?;
-            let arrangement = Arrangement::of_patch(&patch, &target)?;
+            let change = Change::of_patch(&patch, &target)?;
             jobs.push(Job {
                 target,
                 pins,
                 patch,
-                arrangement,
+                change,
             });
         }
         if self.settings.mode == Mode::DryRun {
@@ -172,7 +174,7 @@ impl Hotpatch<'_> {
             Mode::DryRun => Vec::new(),
             Mode::Change => targets
                 .iter()
-                .map(|target| self.ledger.enter(target.prefix(), self.reporter))
+                .map(|target| self.pending.enter(target.prefix(), self.reporter))
                 .collect(),
         }
     }
@@ -182,13 +184,13 @@ impl Hotpatch<'_> {
         for target in targets {
             self.ensure_changeable(target)?;
         }
-        let turns = Turn::take_each(targets, self.reporter)?;
+        let locks = InterpreterLock::take_each(targets, self.reporter)?;
         for target in targets {
             self.settings.running.judge(target.python())?;
         }
         let mut opened = Vec::new();
-        for (target, turn) in targets.iter().zip(turns) {
-            opened.push(Kept::open(target, turn, self.reporter)?);
+        for (target, lock) in targets.iter().zip(locks) {
+            opened.push(Kept::open(target, lock, self.reporter)?);
         }
         Ok(opened)
     }
@@ -236,7 +238,7 @@ impl Hotpatch<'_> {
 
     /// Changes one interpreter and proves it; puts everything back when that fails.
     fn change(&self, kept: &mut Kept<'_>, job: &Job, scratch: &SideFolder) -> Result<(), Error> {
-        let done = self.change_and_prove(kept, job, scratch);
+        let done = self.change_and_check(kept, job, scratch);
         match done.and_then(|()| Ok(kept.settle()?)) {
             Ok(()) => {
                 let python = job.target.python().display();
@@ -255,7 +257,7 @@ impl Hotpatch<'_> {
         }
     }
 
-    fn change_and_prove(
+    fn change_and_check(
         &self,
         kept: &mut Kept<'_>,
         job: &Job,
@@ -263,11 +265,11 @@ impl Hotpatch<'_> {
     ) -> Result<(), Error> {
         let target = &job.target;
         let phase = self.reporter.begin(PHASE, Unit::Steps, None);
-        if job.arrangement.stands(target.prefix()) {
+        if job.change.stands(target.prefix()) {
             phase.finish(&format!("{}: as it is to be already", name_of(target)));
         } else {
             let before = bundled(target);
-            kept.arrange(&job.arrangement, &job.pins)?;
+            kept.arrange(&job.change, &job.pins)?;
             let outcome = difference(before.as_ref(), bundled(target).as_ref());
             phase.finish(&format!("{}: {outcome}", name_of(target)));
         }
@@ -288,8 +290,8 @@ impl Hotpatch<'_> {
                     .note("the setuptools that is installed already stays: remove it with pip");
             }
         }
-        kept.bring_papers_in_line()?;
-        if self.settings.proof() == ProofWish::Prove {
+        kept.update_manifest()?;
+        if self.settings.proof() == ResultCheck::Prove {
             let phase = self.reporter.begin("check", Unit::Steps, None);
             let expected = Expected::of(&job.pins);
             let proof = Proof {

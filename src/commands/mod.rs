@@ -1,13 +1,15 @@
 //! One thin file per command.
 
 pub mod build;
+pub mod context;
+pub mod error;
 pub mod hotpatch;
 pub mod patch;
 mod preflight;
-pub mod session;
 pub mod uninstall;
+mod work_folder;
 
-use crate::ledger::is_left_half_done;
+use crate::transaction::pending::is_left_half_done;
 
 /// What a command that changes nothing says when it finds what a killed one left.
 fn tell_pending(prefix: &std::path::Path, reporter: &dyn crate::progress::Reporter) {

@@ -2,23 +2,23 @@
 
 use std::path::Path;
 
-use super::session::{Session, SourceWish};
-use crate::command::quoted;
+use crate::commands::context::{Context, SourceRequest};
+use crate::commands::error::Error;
+use crate::commands::work_folder::SideFolder;
 use crate::environment::Environment;
-use crate::error::Error;
 use crate::export::{self, DIFF, Export};
 use crate::fetch::{VerifiedSource, VerifiedWheel};
 use crate::host::certificates::WhenNoCertificates;
-use crate::ledger::Ledger;
 use crate::output::Output;
+use crate::plan::verification::ProofPolicy;
+use crate::plan::version::{PythonVersion, VersionRequest};
+use crate::plan::{Pin, Pins, Source, SourceLocation};
+use crate::process::quoted;
 use crate::progress::{Reporter, Unit};
-use crate::resolve::plan::{Pin, Pins, Source, SourceLocation};
-use crate::resolve::proof::ProofPolicy;
-use crate::resolve::version::{PythonVersion, VersionRequest};
-use crate::scratch::SideFolder;
 use crate::settings::patch::{Destination, PatchSettings, Target, TreeChange};
 use crate::source::ensurepip::{EnsurepipPatch, Repin, Stdlib, repin};
 use crate::source::{self, unpack_part, version_found_in_tree};
+use crate::transaction::pending::PendingChanges;
 
 /// Makes the patch that `settings` ask for, and puts it where they say.
 ///
@@ -30,19 +30,19 @@ pub fn run(
     reporter: &dyn Reporter,
     output: Output,
 ) -> Result<(), Error> {
-    let session = Session::new(
+    let context = Context::new(
         settings.index_url.clone(),
         settings.network,
         WhenNoCertificates::Name,
         environment,
         reporter,
     )?;
-    Ledger::of(&session.store).settle(environment, reporter);
-    let (python, source) = origin(&settings.target, &session)?;
-    let pins = session.pins(python, &settings.pip, &settings.setuptools)?;
-    let folder = SideFolder::new(&session.store, "patch")?;
-    let wheels = session.fetch_wheels(&pins, folder.runner())?;
-    let root = match session.fetch_source(python, &source, folder.runner())? {
+    PendingChanges::of(&context.store).settle(environment, reporter);
+    let (python, source) = origin(&settings.target, &context)?;
+    let pins = context.pins(python, &settings.pip, &settings.setuptools)?;
+    let folder = SideFolder::new(&context.store, "patch")?;
+    let wheels = context.fetch_wheels(&pins, folder.runner())?;
+    let root = match context.fetch_source(python, &source, folder.runner())? {
         // A tree that is there is read where it is; it may have been built in.
         VerifiedSource::Tree(path) => path,
         VerifiedSource::Archive(archive) => {
@@ -88,7 +88,7 @@ fn is_needed(path: &Path) -> bool {
 }
 
 /// The release that the patch is for, and where its text is.
-fn origin(target: &Target, session: &Session<'_>) -> Result<(PythonVersion, Source), Error> {
+fn origin(target: &Target, context: &Context<'_>) -> Result<(PythonVersion, Source), Error> {
     match target {
         Target::Release {
             python,
@@ -97,15 +97,15 @@ fn origin(target: &Target, session: &Session<'_>) -> Result<(PythonVersion, Sour
             mirrors,
             proofs,
         } => {
-            let wish = SourceWish {
+            let wish = SourceRequest {
                 location: source.as_ref(),
                 sha256: *sha256,
                 mirrors,
                 proofs,
             };
-            let release = session.release(*python, wish)?;
+            let release = context.release(*python, wish)?;
             let python = release.version;
-            Ok((python, session.source(release, wish)))
+            Ok((python, context.source(release, wish)))
         }
         Target::Tree { path, python, .. } => {
             let request = match python {
@@ -115,15 +115,15 @@ fn origin(target: &Target, session: &Session<'_>) -> Result<(PythonVersion, Sour
                 }
             };
             let location = SourceLocation::Path(path.clone());
-            let wish = SourceWish {
+            let wish = SourceRequest {
                 location: Some(&location),
                 sha256: None,
                 mirrors: &[],
                 proofs: &ProofPolicy::default(),
             };
-            let release = session.release(request, wish)?;
+            let release = context.release(request, wish)?;
             let python = release.version;
-            Ok((python, session.source(release, wish)))
+            Ok((python, context.source(release, wish)))
         }
     }
 }

@@ -4,19 +4,20 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::build;
-use crate::build::folder_name;
-use crate::build::stdlib;
-use crate::build::toolchain::ToolchainError;
+use crate::commands::error::Error;
+use crate::commands::work_folder;
+use crate::compile;
 use crate::environment::Environment;
-use crate::error::Error;
 use crate::fetch;
+use crate::fs::free_space;
+use crate::fs::free_space::{Amount, Need};
 use crate::host;
+use crate::host::toolchain::ToolchainError;
 use crate::install::{self, prefix};
-use crate::resolve::plan::{DigestProof, InstallPrefix, Origin, Source};
-use crate::resolve::version::PythonVersion;
-use crate::room::{self, Amount, Need};
-use crate::scratch;
+use crate::plan::version::PythonVersion;
+use crate::plan::{DigestProof, InstallPrefix, Origin, Source};
+use crate::settings::folder_name;
+use crate::settings::stdlib;
 use crate::settings::{BuildSettings, configure};
 use crate::source;
 use crate::store::Store;
@@ -49,7 +50,7 @@ impl Preflight<'_> {
         prefix::ensure_usable(self.prefix)?;
         let build = &request.build;
         configure::ensure_consistent(&build.configure_args, build.library, self.prefix)?;
-        stdlib::ensure_modules_exist(&request.modules, self.python)
+        Ok(stdlib::ensure_modules_exist(&request.modules, self.python)?)
     }
 
     /// Checks the source, the build folder, foreign files in the prefix, and the room on disk.
@@ -61,7 +62,7 @@ impl Preflight<'_> {
             source::ensure_clean_tree(path).map_err(source::Error::from)?;
         }
         fetch::ensure_keys(&self.settings.request.proofs.keyrings)?;
-        let folder = scratch::build_folder(self.settings, self.store);
+        let folder = work_folder::build_folder(self.settings, self.store);
         self.ensure_build_folder(&folder)?;
         let build = &self.settings.request.build;
         install::ensure_no_foreign_files(
@@ -98,7 +99,7 @@ impl Preflight<'_> {
         }
         if let Some(user) = &self.settings.build_user {
             user.ensure_reaches(existing, self.environment)
-                .map_err(build::Error::from)?;
+                .map_err(compile::Error::from)?;
         }
         Ok(())
     }
@@ -135,7 +136,7 @@ impl Preflight<'_> {
                 option: "PYBUILD_CACHE_DIR",
             });
         }
-        Ok(room::ensure(&needs)?)
+        Ok(free_space::ensure(&needs)?)
     }
 
     /// The size of the archive, or less; `None` when it is not known, and for a tree.
@@ -145,7 +146,9 @@ impl Preflight<'_> {
         };
         let size = |path: PathBuf| path.metadata().ok().map(|metadata| metadata.len());
         self.archives_here().find_map(size).or(match proof {
-            DigestProof::BuiltInTable | DigestProof::PythonOrg => Some(room::SMALLEST_ARCHIVE),
+            DigestProof::BuiltInTable | DigestProof::PythonOrg => {
+                Some(free_space::SMALLEST_ARCHIVE)
+            }
             DigestProof::CommandLine | DigestProof::Signature => None,
         })
     }

@@ -3,17 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::UninstallArguments;
+use crate::commands::error::Error;
 use crate::environment::Environment;
-use crate::error::Error;
-use crate::hotpatch::Turn;
-use crate::install::{self, Leaving, Recovered, prefix, record};
-use crate::ledger::{self, Ledger};
+use crate::hotpatch::InterpreterLock;
+use crate::install;
+use crate::install::{Leaving, prefix, record};
 use crate::output::Output;
+use crate::plan::version::{PythonVersion, VersionRequest};
+use crate::process::in_use::WhenInUse;
 use crate::progress::{Reporter, Unit};
-use crate::resolve::version::{PythonVersion, VersionRequest};
-use crate::running::WhenRunning;
-use crate::settings::choose;
+use crate::settings::{self, choose};
 use crate::store::Store;
+use crate::transaction::Recovered;
+use crate::transaction::pending;
+use crate::transaction::pending::PendingChanges;
 
 /// What is to be uninstalled.
 struct Wanted {
@@ -58,23 +61,23 @@ pub fn run(
     }
     let mut finished = false;
     for prefix in wanted.prefixes() {
-        if let Recovered::Finished { removed } = ledger::recover(&prefix, environment, reporter)? {
+        if let Recovered::Finished { removed } = pending::recover(&prefix, environment, reporter)? {
             finished |= wanted.is_among(&removed);
         }
     }
     let store = Store::of(environment);
-    let ledger = Ledger::of(&store);
-    ledger.settle(environment, reporter);
+    let pending = PendingChanges::of(&store);
+    pending.settle(environment, reporter);
     let (prefix, version) = match wanted.find() {
         // The run that was killed had done it.
         Err(Error::Install(install::Error::NotInstalled { .. })) if finished => return Ok(()),
         found => found?,
     };
-    let noted = ledger.enter(&prefix, reporter);
-    let _turn = Turn::take_if_there(&prefix, version, reporter)?;
+    let noted = pending.enter(&prefix, reporter);
+    let _turn = InterpreterLock::take_if_there(&prefix, version, reporter)?;
     if let Some(record) = record::read_in(&prefix, version) {
         let flag = arguments.even_if_running;
-        choose(flag, WhenRunning::Ignore, WhenRunning::Refuse).judge(&record.python())?;
+        choose(flag, WhenInUse::Ignore, WhenInUse::Refuse).judge(&record.python())?;
     }
     let phase = reporter.begin("uninstall", Unit::Steps, None);
     let leaving = install::uninstall(&prefix, version, reporter)?;
@@ -97,18 +100,21 @@ impl Wanted {
         let place = match (&arguments.prefix, request) {
             (Some(prefix), Some(_)) => Place::Prefix(environment.absolute(prefix)),
             (Some(_), None) => {
-                return Err(Error::Usage {
+                return Err(settings::Error::Usage {
                     what: format!("`{typed}` is not a CPython version"),
                     hint: "with --prefix, name the version that is to leave it".to_owned(),
-                });
+                }
+                .into());
             }
-            (None, Some(_)) => Place::Default(prefix::default_folder(environment).ok_or_else(
-                || Error::Usage {
-                    what:
-                        "there is no data folder: neither HOME nor XDG_DATA_HOME is set".to_owned(),
-                    hint: "name the folder with --prefix".to_owned(),
-                },
-            )?),
+            (None, Some(_)) => {
+                Place::Default(prefix::default_folder(environment).ok_or_else(|| {
+                    settings::Error::Usage {
+                        what: "there is no data folder: neither HOME nor XDG_DATA_HOME is set"
+                            .to_owned(),
+                        hint: "name the folder with --prefix".to_owned(),
+                    }
+                })?)
+            }
             (None, None) => Place::Prefix(environment.absolute(&arguments.what)),
         };
         Ok(Self {
@@ -189,7 +195,7 @@ impl Wanted {
                     .iter()
                     .map(|(_, version)| version.to_string())
                     .collect();
-                Err(Error::Usage {
+                Err(settings::Error::Usage {
                     what: format!(
                         "{} can mean any of several installations: {}",
                         self.typed,
@@ -203,7 +209,8 @@ impl Wanted {
                         ),
                         Place::Default(_) => format!("name one: `pybuild uninstall {}`", names[0]),
                     },
-                })
+                }
+                .into())
             }
             (None, _) => Err(install::Error::NotInstalled {
                 what: match self.request {

@@ -11,15 +11,25 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-pub use folder::{DIFF, Placed, write_folder};
+pub use folder::{DIFF, write_folder};
 pub use write::write_file;
 
-use crate::cli::PatchProgram;
+use clap::ValueEnum;
+
 use crate::digest::Sha256;
-use crate::disk;
 use crate::error::{ExitStatus, Explain};
+use crate::fs::disk;
 use crate::source::change::FileChange;
 use crate::source::ensurepip::{AddedWheel, EnsurepipPatch};
+
+/// What applies a patch that has the wheels in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PatchProgram {
+    /// `git apply`: the wheels are git's binary hunks, which are text
+    Git,
+    /// GNU patch, and so python-build: it refuses binary hunks, so the wheels' bytes stand as they are
+    Patch,
+}
 
 /// Why a patch is not handed out.
 #[derive(Debug, thiserror::Error)]

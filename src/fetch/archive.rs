@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 
 use super::attempt::{Attempt, Miss};
 use super::download::{Download, DownloadError, Wanted};
-use super::http::HttpError;
 use super::signature::{Beside, ENDING, Keyring, signature_beside};
-use super::verified::{Compression, VerifiedArchive};
-use super::{Error, FetchContext, Network, PHASE, host_packages};
-use crate::address::Address;
+use super::verified::VerifiedArchive;
+use super::{Error, FetchContext, PHASE, host_packages};
+use crate::archive::compression::Compression;
 use crate::digest::Sha256;
+use crate::net::address::Address;
+use crate::net::http::HttpError;
+use crate::net::network::Network;
+use crate::plan::verification::{GoodSignature, Proof, Verify};
+use crate::plan::version::PythonVersion;
+use crate::plan::{DigestProof, Origin, ReleaseFile};
 use crate::progress::{Phase, Unit};
-use crate::resolve::plan::{DigestProof, Origin, ReleaseFile};
-use crate::resolve::proof::{GoodSignature, Proof, Verify};
 use crate::resolve::python_org::archive_names;
-use crate::resolve::version::PythonVersion;
 use crate::store::StoredFile;
 
 /// Looks for one release.
@@ -150,7 +152,7 @@ impl Search<'_> {
             path: path.to_owned(),
             source,
         };
-        super::prove_readable(path).map_err(unreadable)?;
+        super::ensure_readable(path).map_err(unreadable)?;
         if self.accepted.is_empty() {
             let origin = Origin::File(path.to_owned());
             return Ok(self
@@ -206,7 +208,7 @@ impl Search<'_> {
         let mut answers = Vec::new();
         for name in self.names() {
             for path in self.paths_in(folder, &name) {
-                match super::prove_readable(&path) {
+                match super::ensure_readable(&path) {
                     Ok(()) => {}
                     Err(error) if is_absence(&error) => continue,
                     Err(error) => {

@@ -6,9 +6,9 @@ use std::io;
 
 use super::download::DownloadError;
 use super::host_packages;
-use super::http::HttpError;
 use crate::digest::Sha256;
 use crate::error::ExitStatus;
+use crate::net::http::HttpError;
 
 /// An origin that was asked, and what it answered.
 #[derive(Debug)]

@@ -8,13 +8,13 @@ use reqwest::StatusCode;
 use reqwest::blocking::Response;
 use reqwest::header;
 
-use super::Network;
-use super::http::{Http, HttpError};
 use super::partial::Partial;
-use super::retry::{Passing, Retries};
 use super::signature::SignatureError;
-use crate::address::Address;
 use crate::digest::{Digest, Sha256};
+use crate::net::address::Address;
+use crate::net::http::{Http, HttpError};
+use crate::net::network::Network;
+use crate::net::retry::{Passing, Retries};
 use crate::progress::{Phase, Reporter};
 use crate::store::{Store, StoredFile};
 

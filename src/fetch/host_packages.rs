@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use super::FetchContext;
 use super::apt_sources::SourceLists;
 use super::signature::{ENDING, read_small, signature_beside};
-use crate::command::{Command, CommandError};
 use crate::digest::Sha256;
-use crate::lock::{LockFile, ScratchFolder};
+use crate::fs::lock::{LockFile, ScratchFolder};
+use crate::plan::version::PythonVersion;
+use crate::process::{Command, CommandError};
 use crate::progress::Phase;
-use crate::resolve::version::PythonVersion;
 use crate::store::StoredFile;
 
 /// Why the host's package manager did not give the release.

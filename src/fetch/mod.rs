@@ -5,12 +5,8 @@ mod archive;
 mod attempt;
 pub mod download;
 pub mod host_packages;
-pub mod http;
 mod partial;
-pub mod retry;
 pub mod signature;
-#[cfg(test)]
-pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod verified;
@@ -19,41 +15,31 @@ mod wheels;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::net::http::Http;
+use crate::net::retry::Retries;
 pub use attempt::{Attempt, Miss};
 use download::{DownloadError, Downloads};
-use http::Http;
-use retry::Retries;
 use signature::Keyring;
 pub use signature::signature_beside;
-pub use verified::{
-    Compression, VerifiedArchive, VerifiedInputs, VerifiedPatch, VerifiedSource, VerifiedWheel,
-};
+pub use verified::{VerifiedArchive, VerifiedInputs, VerifiedPatch, VerifiedSource, VerifiedWheel};
 pub use wheels::{fetch_listed, fetch_wheels};
 
-use crate::address::Address;
-use crate::command::Runner;
 use crate::digest::Sha256;
-use crate::disk;
 use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain};
-use crate::lock::LockError;
+use crate::fs::disk;
+use crate::fs::lock::LockError;
+use crate::net::address::Address;
+use crate::net::network::Network;
+use crate::plan::verification::KeyringFile;
+use crate::plan::version::PythonVersion;
+use crate::plan::{PatchFile, Plan, Source};
+use crate::process::Runner;
 use crate::progress::Reporter;
-use crate::resolve::plan::{PatchFile, Plan, Source};
-use crate::resolve::proof::KeyringFile;
-use crate::resolve::version::PythonVersion;
 use crate::store::{Store, StoredFile};
 
 /// The title of this step's phases.
 const PHASE: &str = "fetch";
-
-/// Whether other hosts may be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Network {
-    /// They may.
-    Online,
-    /// `--offline`: the store, local mirrors and earlier index answers only.
-    Offline,
-}
 
 /// What fetching works with.
 #[derive(Clone, Copy)]
@@ -310,7 +296,7 @@ pub fn ensure_keys(files: &[KeyringFile]) -> Result<(), Error> {
     Ok(())
 }
 
-fn prove_readable(path: &Path) -> io::Result<()> {
+fn ensure_readable(path: &Path) -> io::Result<()> {
     use io::Read as _;
     let mut beginning = [0];
     std::fs::File::open(path)?.read(&mut beginning).map(drop)
@@ -353,7 +339,7 @@ impl<'a> FetchContext<'a> {
 
     /// A file that the plan names with its digest.
     fn copy_named_file(&self, path: &Path, expected: Sha256) -> Result<StoredFile, Error> {
-        if let Err(source) = prove_readable(path) {
+        if let Err(source) = ensure_readable(path) {
             return Err(Error::Unreadable {
                 path: path.to_owned(),
                 source,

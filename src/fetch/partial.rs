@@ -4,9 +4,9 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Hasher, Sha256};
-use crate::lock;
+use crate::failpoint::crash_point;
+use crate::fs::lock;
 use crate::progress::Reporter;
-use crate::seam::crash_point;
 use crate::store::{Store, StoredFile};
 
 /// The beginning of a file, locked, with the hash of it so far.

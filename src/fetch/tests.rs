@@ -5,22 +5,23 @@ mod origins;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::http::Http;
-use super::retry::Retries;
-use super::testing::{Reply, Said, Server, client};
-use super::{Error, FetchContext, Network, VerifiedInputs, fetch};
-use crate::command::Runner;
+use super::{Error, FetchContext, VerifiedInputs, fetch};
 use crate::digest::Sha256;
 use crate::environment::Environment;
-use crate::resolve::compat::CompatPolicy;
-use crate::resolve::pins::PinRequest;
-use crate::resolve::plan::{
+use crate::net::http::Http;
+use crate::net::network::Network;
+use crate::net::retry::Retries;
+use crate::plan::compat::CompatPolicy;
+use crate::plan::pin_request::PinRequest;
+use crate::plan::verification::ProofPolicy;
+use crate::plan::{
     BuildOptions, DigestProof, FORMAT, InstallPrefix, Library, ModulePolicy, Optimization, Origin,
     PatchFile, Pin, Pins, Plan, ProgramNames, ReleaseFile, Request, Source, WheelInput,
     WheelLocation,
 };
-use crate::resolve::proof::ProofPolicy;
+use crate::process::Runner;
 use crate::store::Store;
+use crate::testing::{Reply, Said, Server, client};
 
 /// A cache folder of its own, and everything else that fetching needs.
 struct World {

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::archive::compression::Compression;
 use crate::digest::Sha256;
-use crate::resolve::plan::WheelInput;
-use crate::resolve::proof::Proof;
+use crate::plan::WheelInput;
+use crate::plan::verification::Proof;
 use crate::store::StoredFile;
 
 /// Every input of a plan, with the digest that the plan asks for. Only [`super::fetch`] makes it.
@@ -89,37 +90,6 @@ impl VerifiedArchive {
     #[must_use]
     pub fn proofs(&self) -> &[Proof] {
         &self.proofs
-    }
-}
-
-/// How a tar archive is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    /// `.tgz`, `.tar.gz` (RFC 1952).
-    Gzip,
-    /// `.tar.xz`.
-    Xz,
-}
-
-impl Compression {
-    /// What a file that begins like this is compressed with; `None` for anything else.
-    pub(super) fn of(beginning: &[u8]) -> Option<Self> {
-        if beginning.starts_with(&[0x1f, 0x8b]) {
-            Some(Self::Gzip)
-        } else if beginning.starts_with(&[0xfd, b'7', b'z', b'X', b'Z', 0]) {
-            Some(Self::Xz)
-        } else {
-            None
-        }
-    }
-
-    /// Whether a file of this name is expected to be compressed like this.
-    pub(super) fn fits(self, name: &str) -> bool {
-        // Release files are named by python.org, always in lower case.
-        match self {
-            Self::Gzip => name.ends_with("gz"),
-            Self::Xz => name.ends_with("xz"),
-        }
     }
 }
 

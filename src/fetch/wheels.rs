@@ -5,13 +5,14 @@ use std::slice;
 use super::archive::host_of;
 use super::download::{Download, Downloads, Wanted};
 use super::verified::VerifiedWheel;
-use super::{Error, FetchContext, Network, PHASE};
-use crate::address::Address;
+use super::{Error, FetchContext, PHASE};
 use crate::digest::Digest;
+use crate::net::address::Address;
+use crate::net::network::Network;
+use crate::plan::{Pins, WheelInput, WheelLocation};
 use crate::progress::Unit;
 use crate::resolve::index::IndexWheel;
 use crate::resolve::pins::WheelFile;
-use crate::resolve::plan::{Pins, WheelInput, WheelLocation};
 use crate::store::{Store, StoredFile};
 
 /// Gets the wheels of these pins, in their order, and proves their digests.

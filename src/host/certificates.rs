@@ -3,9 +3,9 @@
 use super::distribution::Distribution;
 use super::install::InstallCommand;
 use super::packages::Capability;
-use crate::command::Runner;
 use crate::environment::Environment;
 use crate::error::{self, Explain as _};
+use crate::process::Runner;
 use crate::progress::Reporter;
 
 /// What a command does about a host without root certificates.

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::Error;
 use super::packages::{Capability, PackageManager};
-use crate::command::{Command, CommandError, Runner};
 use crate::environment::Environment;
+use crate::process::{Command, CommandError, Runner};
 use crate::progress::{Phase, Reporter, Unit};
 
 /// What package managers and sudo need of the caller's environment: where programs are, and how the
@@ -285,5 +285,4 @@ fn fraction(line: &str) -> Option<(u64, u64)> {
 }
 
 #[cfg(test)]
-#[path = "install_tests.rs"]
 mod tests;

@@ -1,18 +1,24 @@
 //! The host: what it is, what it lacks for a build, and the one command that installs that.
 
+pub mod build_environment;
 pub mod certificates;
+mod compile_probe;
 pub mod distribution;
 pub mod install;
+pub mod loader;
+pub mod module_probes;
+pub mod modules;
 pub mod packages;
-pub mod readiness;
+pub mod prerequisites;
+pub mod toolchain;
 
 use std::path::PathBuf;
 
-use crate::build::prerequisites::MissingModule;
-use crate::build::toolchain::ToolchainError;
-use crate::command::CommandError;
 use crate::error::{ExitStatus, Explain};
+use crate::host::modules::MissingModule;
 use crate::host::packages::Capability;
+use crate::host::toolchain::ToolchainError;
+use crate::process::CommandError;
 
 /// Why this host cannot build what is asked.
 #[derive(Debug, thiserror::Error)]
@@ -222,8 +228,8 @@ impl Explain for Error {
 #[cfg(test)]
 mod tests {
     use super::{Error, Missing};
-    use crate::build::prerequisites::{MissingModule, Standing};
     use crate::error::{ExitStatus, Explain as _};
+    use crate::host::modules::{MissingModule, Need};
     use crate::host::packages::Capability;
 
     fn ssl(unsuitable: bool) -> MissingModule {
@@ -235,7 +241,7 @@ mod tests {
             capability: Capability::OpenSsl,
             unsuitable,
             at_run_time: None,
-            standing: Standing::Required,
+            need: Need::Required,
         }
     }
 

@@ -3,12 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::command::CommandError;
-use crate::disk;
 use crate::error::{ExitStatus, Explain};
+use crate::fs::disk;
+use crate::fs::lock;
+use crate::fs::lock::LockError;
 use crate::install;
-use crate::lock::{self, LockError};
-use crate::resolve::version::PythonVersion;
+use crate::plan::version::PythonVersion;
+use crate::process::CommandError;
 
 /// Why an installed interpreter was not changed, or not put back.
 #[derive(Debug, thiserror::Error)]

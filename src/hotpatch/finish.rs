@@ -3,14 +3,14 @@
 use std::io;
 
 use super::Error;
-use super::arrangement::Arrangement;
 use super::kept::{BEFORE, Kept, ORIGINALS, OUT, Part};
 use super::kept_record::{KeptRecord, RECORD};
-use super::shelf::Shelf;
 use super::stage::{BEGAN, FORGOTTEN, Stage, UNDER_WAY, UNDOING};
-use crate::durable::{remove_if_there, sync_folder};
+use crate::failpoint::crash_point;
+use crate::fs::durable::{remove_if_there, sync_folder};
+use crate::hotpatch::change::Change;
+use crate::hotpatch::originals::Originals;
 use crate::install::record;
-use crate::seam::crash_point;
 
 impl Kept<'_> {
     /// Brings to an end what a killed process was at.
@@ -29,7 +29,7 @@ impl Kept<'_> {
             Stage::Changing(under_way) => {
                 for (part, items) in under_way.before {
                     let folder = self.folder().join(part.before());
-                    self.before.push((part, Shelf::new(folder, items)));
+                    self.before.push((part, Originals::new(folder, items)));
                 }
                 self.was_hotpatched = under_way.was_hotpatched;
                 self.folders = under_way.folders;
@@ -83,11 +83,11 @@ impl Kept<'_> {
     /// # Errors
     /// When something cannot be written; then the next command can.
     pub fn roll_back(&mut self) -> Result<(), Error> {
-        for (part, shelf) in std::mem::take(&mut self.before).into_iter().rev() {
+        for (part, originals) in std::mem::take(&mut self.before).into_iter().rev() {
             match part {
-                Part::Installed => self.put_installed_back(&shelf)?,
+                Part::Installed => self.put_installed_back(&originals)?,
                 Part::Ensurepip => {
-                    Arrangement::of_shelf(&shelf).bring_about(self.target().prefix())?;
+                    Change::of_originals(&originals).bring_about(self.target().prefix())?;
                 }
             }
         }
@@ -114,12 +114,13 @@ impl Kept<'_> {
     }
 
     fn put_originals_back(&mut self) -> Result<(), Error> {
-        let installed = self.shelf(Part::Installed);
+        let installed = self.originals(Part::Installed);
         self.put_installed_back(&installed)?;
-        let originals = Arrangement::of_shelf(&self.shelf(Part::Ensurepip));
+        let originals = Change::of_originals(&self.originals(Part::Ensurepip));
         originals.bring_about(self.target().prefix())?;
         for part in [Part::Installed, Part::Ensurepip] {
-            self.shelf(part).ensure_restored(self.target().prefix())?;
+            self.originals(part)
+                .ensure_restored(self.target().prefix())?;
         }
         self.forget()
     }
@@ -144,7 +145,7 @@ impl Kept<'_> {
             let _ = fs_err::remove_dir_all(self.folder().join(litter));
         }
         for part in [Part::Ensurepip, Part::Installed] {
-            self.shelf(part).sweep();
+            self.originals(part).sweep();
         }
         let _ = remove_if_there(&self.folder().join(BEGAN));
     }

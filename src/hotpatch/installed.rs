@@ -10,20 +10,21 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::arrangement::{is_compiled, take_after};
 use super::kept::{Kept, OUT, Part};
 use super::projects::{claims, files_below, files_of, is_loose, projects_on, unclaimed};
-use super::shelf::{Item, Shelf, ensure_folders};
 use super::{Error, Target};
-use crate::command::Runner;
 use crate::digest::Sha256;
-use crate::durable::remove_if_there;
 use crate::environment::Environment;
-use crate::install::{Transaction, dead_script};
+use crate::fs::durable::remove_if_there;
+use crate::hotpatch::change::{is_compiled, take_after};
+use crate::hotpatch::originals::{Item, Originals, ensure_folders};
+use crate::install::dead_script;
+use crate::plan::Pins;
+use crate::process::Runner;
 use crate::progress::Reporter;
 use crate::python::Program;
-use crate::resolve::plan::Pins;
 use crate::source::ensurepip::Bundled;
+use crate::transaction::Transaction;
 
 /// What is to happen in site-packages.
 #[derive(Debug, Clone, Default)]
@@ -182,10 +183,10 @@ impl InstalledChange {
         Ok(())
     }
 
-    /// What puts back what is on the shelf, and removes the other files of the projects that are there
+    /// What puts back what is on the originals, and removes the other files of the projects that are there
     /// now; `out` is a new folder in the prefix.
     fn back_to(
-        shelf: &Shelf,
+        originals: &Originals,
         now: BTreeSet<PathBuf>,
         prefix: &Path,
         out: &Path,
@@ -194,7 +195,7 @@ impl InstalledChange {
             old: now,
             ..Self::default()
         };
-        for (number, (path, item)) in shelf.items().iter().enumerate() {
+        for (number, (path, item)) in originals.items().iter().enumerate() {
             if *item != Item::Absent {
                 change.old.remove(path);
             }
@@ -205,7 +206,7 @@ impl InstalledChange {
             match item {
                 Item::Absent => continue,
                 Item::File(file) => file
-                    .restore(&shelf.copy_of(file), &from)
+                    .restore(&originals.copy_of(file), &from)
                     .map_err(Error::file(&from))?,
                 Item::Link { to } => {
                     std::os::unix::fs::symlink(to, &from).map_err(Error::file(&from))?;
@@ -218,8 +219,8 @@ impl InstalledChange {
 }
 
 impl Kept<'_> {
-    /// Puts back what site-packages held when this shelf was filled.
-    pub(super) fn put_installed_back(&mut self, stood: &Shelf) -> Result<(), Error> {
+    /// Puts back what site-packages held when this originals was filled.
+    pub(super) fn put_installed_back(&mut self, stood: &Originals) -> Result<(), Error> {
         if stood.items().is_empty() {
             return Ok(());
         }
@@ -236,10 +237,10 @@ impl Kept<'_> {
         Ok(())
     }
 
-    /// The files of the projects on this shelf that are there now, whoever brought them. A file outside
+    /// The files of the projects on this originals that are there now, whoever brought them. A file outside
     /// the projects' folders that neither a hotpatch nor pip wrote as it is now belongs to the user: it
     /// stays and is reported, unless an original belongs there.
-    fn brought_since(&self, stood: &Shelf) -> Result<BTreeSet<PathBuf>, Error> {
+    fn brought_since(&self, stood: &Originals) -> Result<BTreeSet<PathBuf>, Error> {
         let target = self.target();
         let mut now = files_of(target, &projects_on(stood))?;
         let absent = stood.items().iter();
@@ -284,7 +285,10 @@ impl Kept<'_> {
     /// The files of the projects whose originals are kept that are there now. Those of them that are not
     /// kept came later: they are no originals.
     pub(super) fn came_later(&self) -> Result<BTreeSet<PathBuf>, Error> {
-        files_of(self.target(), &projects_on(&self.shelf(Part::Installed)))
+        files_of(
+            self.target(),
+            &projects_on(&self.originals(Part::Installed)),
+        )
     }
 }
 

@@ -11,19 +11,19 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::arrangement::{Arrangement, is_compiled, sweep};
 use super::installed::InstalledChange;
-use super::kept_record::{KeptRecord, RECORD, folder};
+use super::kept_record::{KeptRecord, RECORD};
 use super::projects::files_below;
-use super::shelf::{Item, Shelf, copy, link_or_copy};
 use super::stage::{BEGAN, UNDER_WAY, UnderWay};
-use super::{Error, Target, Turn};
+use super::{Error, InterpreterLock, Target};
 use crate::digest::Sha256;
-use crate::durable::{remove_if_there, sync_folder};
+use crate::failpoint::crash_point;
+use crate::fs::durable::{remove_if_there, sync_folder};
+use crate::hotpatch::change::{Change, is_compiled, sweep};
+use crate::hotpatch::originals::{Item, Originals, copy, link_or_copy};
 use crate::install::{Manifest, record};
+use crate::plan::Pins;
 use crate::progress::Reporter;
-use crate::resolve::plan::Pins;
-use crate::seam::crash_point;
 
 pub(super) const ORIGINALS: &str = "originals";
 /// What stood there when the run began that is under way.
@@ -71,7 +71,7 @@ struct Planned<'a> {
 }
 
 impl Planned<'_> {
-    fn keep(&self, prefix: &Path, on: &mut Shelf) -> Result<(), Error> {
+    fn keep(&self, prefix: &Path, on: &mut Originals) -> Result<(), Error> {
         for path in &self.changed {
             on.keep(prefix, path, link_or_copy)?;
         }
@@ -92,19 +92,23 @@ pub struct Kept<'r> {
     /// Whether there was a record when this run began.
     pub(super) was_hotpatched: bool,
     /// What stood there when this run began to change it.
-    pub(super) before: Vec<(Part, Shelf)>,
-    _turn: Turn,
+    pub(super) before: Vec<(Part, Originals)>,
+    _lock: InterpreterLock,
 }
 
 impl<'r> Kept<'r> {
-    /// What is kept of this interpreter, whose `turn` it is, after clearing away what a killed process
+    /// What is kept of this interpreter, whose `lock` it is, after clearing away what a killed process
     /// left half done.
     ///
     /// # Errors
     /// When the record is not understood or not of this interpreter.
-    pub fn open(target: &Target, turn: Turn, reporter: &'r dyn Reporter) -> Result<Self, Error> {
+    pub fn open(
+        target: &Target,
+        lock: InterpreterLock,
+        reporter: &'r dyn Reporter,
+    ) -> Result<Self, Error> {
         let ensurepip = target.stdlib().join("ensurepip");
-        crate::install::recover(target.prefix(), reporter)?;
+        crate::transaction::recover(target.prefix(), reporter)?;
         let record = KeptRecord::of(target)?;
         let venv = target.stdlib().join("venv");
         let mut swept = vec![
@@ -124,7 +128,7 @@ impl<'r> Kept<'r> {
             record,
             folders: folders.unwrap_or_default(),
             before: Vec::new(),
-            _turn: turn,
+            _lock: lock,
         };
         kept.finish()?;
         kept.was_hotpatched = kept.record.is_some();
@@ -138,7 +142,9 @@ impl<'r> Kept<'r> {
     }
 
     pub(super) fn folder(&self) -> PathBuf {
-        self.target.prefix().join(folder(self.target.version()))
+        self.target
+            .prefix()
+            .join(record::hotpatch_folder(self.target.version()))
     }
 
     /// A folder beside the originals for what is needed for moments.
@@ -175,11 +181,11 @@ impl<'r> Kept<'r> {
     /// When something cannot be read or kept.
     fn keep(&mut self, part: Part, planned: &Planned<'_>, pins: &Pins) -> Result<(), Error> {
         let prefix = self.target.prefix().to_owned();
-        let mut before = Shelf::new(self.made_folder(part.before())?, BTreeMap::new());
+        let mut before = Originals::new(self.made_folder(part.before())?, BTreeMap::new());
         planned.keep(&prefix, &mut before)?;
         self.before.push((part, before));
         self.made_folder(part.originals())?;
-        let mut originals = self.shelf(part);
+        let mut originals = self.originals(part);
         for path in &planned.came_later {
             originals.note_absent(path);
         }
@@ -215,7 +221,7 @@ impl<'r> Kept<'r> {
         let before = self.before.iter();
         let under_way = UnderWay {
             before: before
-                .map(|(part, shelf)| (*part, shelf.items().clone()))
+                .map(|(part, originals)| (*part, originals.items().clone()))
                 .collect(),
             was_hotpatched: self.was_hotpatched,
             folders: self.folders.clone(),
@@ -224,22 +230,22 @@ impl<'r> Kept<'r> {
     }
 
     /// What was kept of one part the first time.
-    pub(super) fn shelf(&self, part: Part) -> Shelf {
+    pub(super) fn originals(&self, part: Part) -> Originals {
         let record = self.record.as_ref();
         let items = match part {
             Part::Ensurepip => record.map(|record| record.ensurepip.clone()),
             Part::Installed => record.map(|record| record.installed.clone()),
         };
         let folder = self.folder().join(part.originals());
-        Shelf::new(folder, items.unwrap_or_default())
+        Originals::new(folder, items.unwrap_or_default())
     }
 
     /// Makes the change of `ensurepip`, with what stands there kept first. The installation's own
-    /// record is kept too: [`Kept::bring_papers_in_line`] changes it.
+    /// record is kept too: [`Kept::update_manifest`] changes it.
     ///
     /// # Errors
     /// When something cannot be kept or written.
-    pub fn arrange(&mut self, arrangement: &Arrangement, pins: &Pins) -> Result<(), Error> {
+    pub fn arrange(&mut self, change: &Change, pins: &Pins) -> Result<(), Error> {
         let papers = self.manifest_path();
         let manifest = self.target.prefix().join(&papers).exists();
         let papers = manifest.then_some(papers.as_path());
@@ -251,12 +257,12 @@ impl<'r> Kept<'r> {
             .collect();
         let whole = whole.iter().map(PathBuf::as_path);
         let planned = Planned {
-            changed: arrangement.paths().chain(papers).chain(whole).collect(),
-            written: arrangement.texts(),
+            changed: change.paths().chain(papers).chain(whole).collect(),
+            written: change.texts(),
             ..Planned::default()
         };
         self.keep(Part::Ensurepip, &planned, pins)?;
-        arrangement.bring_about(self.target.prefix())
+        change.bring_about(self.target.prefix())
     }
 
     /// Makes the change of site-packages, with what stands there kept first.
@@ -279,7 +285,7 @@ impl<'r> Kept<'r> {
     ///
     /// # Errors
     /// When the list cannot be read or written.
-    pub fn bring_papers_in_line(&self) -> Result<(), Error> {
+    pub fn update_manifest(&self) -> Result<(), Error> {
         let prefix = self.target.prefix();
         let path = self.manifest_path();
         let file = prefix.join(&path);
@@ -311,7 +317,7 @@ impl<'r> Kept<'r> {
         if after.as_bytes() == text {
             return Ok(());
         }
-        Arrangement::of_text(path, after).bring_about(prefix)
+        Change::of_text(path, after).bring_about(prefix)
     }
 
     /// The list of files of an installation that pybuild made, below the prefix.
@@ -361,8 +367,8 @@ impl<'r> Kept<'r> {
         let prefix = self.target.prefix();
         let own = self.target.below_prefix(self.target.purelib());
         for part in [Part::Ensurepip, Part::Installed] {
-            self.shelf(part).verify()?;
-            self.shelf(part).ensure_free(prefix, &own)?;
+            self.originals(part).verify()?;
+            self.originals(part).ensure_free(prefix, &own)?;
         }
         let Some(record) = &self.record else {
             return Ok(());

@@ -7,32 +7,22 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::shelf::Item;
 use super::{Error, Target};
 use crate::digest::Sha256;
+use crate::hotpatch::originals::Item;
 use crate::install::record;
-use crate::resolve::plan::Pins;
-use crate::resolve::version::PythonVersion;
+use crate::plan::Pins;
+use crate::plan::version::PythonVersion;
 
 /// The format of the record; raised when an older pybuild could not undo what a new one did.
 const FORMAT: u32 = 1;
 
-/// The folder of all that was kept, among the records of installations.
-const HOTPATCH: &str = "hotpatch";
-
 /// The record's name.
 pub(super) const RECORD: &str = "hotpatch.json";
 
-/// The folder of what was kept, relative to the prefix. It is the series' own: two interpreters of
-/// different series can share a prefix.
-#[must_use]
-pub fn folder(version: PythonVersion) -> PathBuf {
-    record::records().join(HOTPATCH).join(version.short())
-}
-
 /// The folders of what was kept of any interpreter in a prefix, sorted.
 pub(super) fn folders(prefix: &Path) -> Vec<PathBuf> {
-    let all = prefix.join(record::records()).join(HOTPATCH);
+    let all = prefix.join(record::hotpatches());
     let entries = std::fs::read_dir(all).into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     folders.sort();
@@ -42,7 +32,10 @@ pub(super) fn folders(prefix: &Path) -> Vec<PathBuf> {
 /// Whether the interpreter of that series in a prefix was hotpatched.
 #[must_use]
 pub fn is_hotpatched(prefix: &Path, version: PythonVersion) -> bool {
-    prefix.join(folder(version)).join(RECORD).exists()
+    prefix
+        .join(record::hotpatch_folder(version))
+        .join(RECORD)
+        .exists()
 }
 
 /// What was done to an interpreter, as `hotpatch.json` tells it.
@@ -89,7 +82,10 @@ impl KeptRecord {
     /// # Errors
     /// When there is one that is not understood, or of another release.
     pub fn of(target: &Target) -> Result<Option<Self>, Error> {
-        let path = target.prefix().join(folder(target.version())).join(RECORD);
+        let path = target
+            .prefix()
+            .join(record::hotpatch_folder(target.version()))
+            .join(RECORD);
         let Some(record) = Self::read(&path)? else {
             return Ok(None);
         };

@@ -1,7 +1,7 @@
 //! Interpreters that are installed already: their `ensurepip` changed in place, and put back.
 //!
 //! ```text
-//! path → Target (asked, refused or taken) → Arrangement (what is to stand where) → Shelf (what
+//! path → Target (asked, refused or taken) → Change (what is to stand where) → Originals (what
 //! stands there now, kept) → bring_about → proof → record
 //! ```
 //!
@@ -9,28 +9,26 @@
 //! names them, old ones go after it. So a process that is killed anywhere leaves an interpreter that
 //! can make a venv, with the old pip or the new one, and the next run finishes what this one began.
 
-mod arrangement;
+mod change;
+mod check;
 mod error;
 mod finish;
 mod installed;
+mod interpreter_lock;
 mod kept;
 mod kept_record;
+mod originals;
 mod projects;
-mod prove;
 mod recover;
-mod shelf;
 mod stage;
 mod target;
-mod turn;
 
-pub use arrangement::{Arrangement, Piece};
+pub use change::Change;
+pub use check::{Expected, Proof};
 pub use error::Error;
 pub use installed::InstalledChange;
+pub use interpreter_lock::InterpreterLock;
 pub use kept::Kept;
-pub use kept_record::{KeptRecord, folder, is_hotpatched};
-pub(crate) use projects::recorded_path;
-pub use prove::{Expected, Proof};
+pub use kept_record::{KeptRecord, is_hotpatched};
 pub use recover::{is_under_way, recover};
-pub use shelf::{Item, Shelf};
 pub use target::Target;
-pub use turn::Turn;

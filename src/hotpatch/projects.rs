@@ -5,9 +5,10 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::shelf::Shelf;
 use super::{Error, Target};
-use crate::resolve::wheel_name::normalised;
+use crate::hotpatch::originals::Originals;
+use crate::plan::wheel_name::normalised;
+use crate::plan::wheel_record::recorded_path;
 
 /// The files in the prefix that belong to these installed projects, below the prefix:
 /// what their `RECORD` names, and whatever else lies in their folders.
@@ -50,9 +51,9 @@ pub(super) fn files_of(
         .collect())
 }
 
-/// The projects whose files, old or new, are on a shelf.
-pub(super) fn projects_on(shelf: &Shelf) -> BTreeSet<String> {
-    let folders = shelf.items().keys().flat_map(|path| path.iter());
+/// The projects whose files, old or new, are on a originals.
+pub(super) fn projects_on(originals: &Originals) -> BTreeSet<String> {
+    let folders = originals.items().keys().flat_map(|path| path.iter());
     folders.filter_map(project_of).collect()
 }
 
@@ -81,22 +82,6 @@ pub(super) fn dist_infos(site_packages: &Path, project: &str) -> io::Result<Vec<
     }
     found.sort();
     Ok(found)
-}
-
-/// The path that a line of `RECORD` names (PEP 376): relative to site-packages, or absolute.
-pub(crate) fn recorded_path(line: &str, purelib: &Path) -> Option<PathBuf> {
-    let path = line.rsplitn(3, ',').nth(2)?.trim_matches('"');
-    let mut clean = PathBuf::new();
-    for part in purelib.join(path).components() {
-        match part {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir => {
-                clean.pop();
-            }
-            other => clean.push(other),
-        }
-    }
-    Some(clean)
 }
 
 pub(super) fn files_below(folder: &Path) -> Vec<PathBuf> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::kept_record::folders;
 use super::stage::Stage;
-use super::{Error, Kept, Target, Turn};
+use super::{Error, InterpreterLock, Kept, Target};
 use crate::environment::Environment;
 use crate::progress::Reporter;
 
@@ -40,9 +40,9 @@ pub fn recover(
             continue;
         }
         let target = Target::find(&interpreter, environment)?;
-        let turns = Turn::take_each(std::slice::from_ref(&target), reporter)?;
-        for turn in turns {
-            Kept::open(&target, turn, reporter)?;
+        let locks = InterpreterLock::take_each(std::slice::from_ref(&target), reporter)?;
+        for lock in locks {
+            Kept::open(&target, lock, reporter)?;
         }
     }
     Ok(())

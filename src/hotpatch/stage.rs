@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::kept::{BEFORE, OUT, Part};
 use super::kept_record::RECORD;
-use super::shelf::Item;
+use crate::hotpatch::originals::Item;
 
 /// See [`UnderWay`].
 pub(super) const UNDER_WAY: &str = "under-way.json";

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::Error;
-use super::arrangement::ensure_folder;
-use crate::command::Command;
 use crate::environment::Environment;
-use crate::loader::Shadowed;
+use crate::host::loader::Shadowed;
+use crate::hotpatch::change::ensure_folder;
+use crate::plan::version::PythonVersion;
+use crate::process::Command;
+use crate::process::in_use::STARTED_BY_PYBUILD;
 use crate::python::Program;
-use crate::resolve::version::PythonVersion;
-use crate::running::STARTED_BY_PYBUILD;
 
 /// What stands before the answer, so that what a `sitecustomize` prints is not taken for it.
 const MARK: &str = "pybuild-answer ";
@@ -187,7 +187,9 @@ impl Target {
     /// [`Error::ReadOnly`].
     pub fn ensure_writable(&self) -> Result<(), Error> {
         let ensurepip = self.stdlib.join("ensurepip");
-        let records = self.prefix.join(super::folder(self.version));
+        let records = self
+            .prefix
+            .join(crate::install::record::hotpatch_folder(self.version));
         let existing = records.ancestors().find(|folder| folder.exists());
         let folders = [ensurepip.join("_bundled"), ensurepip];
         let folders = folders.iter().map(PathBuf::as_path);

@@ -8,15 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use super::scripts::{DeadScript, dead_script};
 use super::stage::StagedInstall;
-use crate::build::Site;
-use crate::build::unbuilt::Unbuilt;
-use crate::command::{Answer, Command, CommandError, Excerpt, excerpt};
-use crate::disk::{self, Refusal};
+use crate::compile::Site;
+use crate::compile::unbuilt::Unbuilt;
 use crate::error::{ExitStatus, Explain};
+use crate::fs::disk;
+use crate::fs::disk::Refusal;
+use crate::plan::version::PythonVersion;
+use crate::plan::{Pin, Plan};
+use crate::process::{Answer, Command, CommandError, Excerpt, excerpt};
 use crate::progress::Unit;
 use crate::python::Program;
-use crate::resolve::plan::{Pin, Plan};
-use crate::resolve::version::PythonVersion;
 
 /// A staged installation that has passed its checks; the only kind that can be committed.
 #[derive(Debug)]

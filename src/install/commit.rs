@@ -9,13 +9,13 @@ use super::check::CheckedInstall;
 use super::leftovers::{other_bundled_wheels, recorded_files, stale_libraries};
 use super::manifest::Manifest;
 use super::record::{self, Record};
-use super::transaction::{Transaction, beside, coming_name};
 use super::{Error, FilesInTheWay};
-use crate::durable::{bring, sync_file_system};
-use crate::interrupt::HeldFolder;
-use crate::lock::ScratchFolder;
+use crate::failpoint::crash_point;
+use crate::fs::durable::{bring, sync_file_system};
+use crate::fs::lock::ScratchFolder;
+use crate::process::signals::HeldFolder;
 use crate::progress::{Reporter, Unit};
-use crate::seam::crash_point;
+use crate::transaction::{Transaction, beside, coming_name};
 
 /// An interpreter that is in its prefix, with its record.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Installation {
 
 /// What goes into the record's folder beside the record itself.
 #[derive(Debug)]
-pub struct Papers {
+pub struct RecordFiles {
     /// The record.
     pub record: Record,
     /// The patches that the record names: file name and content.
@@ -60,14 +60,14 @@ pub struct Papers {
 /// [`Error::Prefix`] and [`Error::Staging`]. The prefix is as it was then.
 pub fn commit(
     checked: &CheckedInstall,
-    papers: Papers,
+    papers: RecordFiles,
     in_the_way: FilesInTheWay,
     reporter: &dyn Reporter,
 ) -> Result<Installation, Error> {
     let staged = checked.staged();
     let mut phase = reporter.begin("commit", Unit::Steps, None);
     let manifest = Manifest::of_tree(staged.root()).map_err(Error::Staging)?;
-    write_papers(staged.root(), &papers, &manifest).map_err(Error::Staging)?;
+    write_record_files(staged.root(), &papers, &manifest).map_err(Error::Staging)?;
     let prefix = staged.prefix();
     phase.set_current(&prefix.to_string());
     let mut made = folders_of(staged.root()).map_err(Error::Staging)?;
@@ -97,7 +97,7 @@ pub fn commit(
     })
 }
 
-fn write_papers(root: &Path, papers: &Papers, manifest: &Manifest) -> io::Result<()> {
+fn write_record_files(root: &Path, papers: &RecordFiles, manifest: &Manifest) -> io::Result<()> {
     let folder = root.join(record::folder(papers.record.plan.python));
     fs_err::create_dir_all(&folder)?;
     for (name, content) in &papers.patches {
@@ -231,7 +231,7 @@ impl Merge<'_> {
             }
         }
         let record_folder = record::folder(record.plan.python);
-        let hotpatch = crate::hotpatch::folder(record.plan.python);
+        let hotpatch = crate::install::record::hotpatch_folder(record.plan.python);
         let mut outdated = outdated(record, manifest, &earlier, &packages);
         outdated.extend(replaced.into_iter().filter(|path| {
             !manifest.contains(path) && prefix.join(path).symlink_metadata().is_ok()
@@ -321,7 +321,7 @@ fn outdated(
     let mut outdated = BTreeSet::new();
     for (name, files) in earlier {
         let same_series = name
-            .parse::<crate::resolve::version::PythonVersion>()
+            .parse::<crate::plan::version::PythonVersion>()
             .is_ok_and(|other| other.series() == version.series());
         if same_series {
             outdated.extend(files.paths().map(Path::to_owned));
@@ -333,7 +333,10 @@ fn outdated(
         outdated.extend(files_below(prefix, folder));
     }
     // What was kept of an earlier interpreter must not be put back into this one.
-    outdated.extend(files_below(prefix, &crate::hotpatch::folder(version)));
+    outdated.extend(files_below(
+        prefix,
+        &crate::install::record::hotpatch_folder(version),
+    ));
     outdated.retain(|path| {
         let replaced = manifest.contains(path) || path.starts_with(record::folder(version));
         !replaced

@@ -6,8 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Error, FilesInTheWay, record};
-use crate::resolve::plan::{InstallPrefix, Library};
-use crate::resolve::version::PythonVersion;
+use crate::plan::version::PythonVersion;
+use crate::plan::{InstallPrefix, Library};
 
 /// The files that every installation of the release has, relative to the prefix.
 fn files(python: PythonVersion, library: Library) -> Vec<PathBuf> {

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::manifest::{Manifest, is_below};
+use super::manifest::Manifest;
 use crate::digest::Sha256;
-use crate::resolve::version::PythonVersion;
-use crate::resolve::wheel_name::WheelName;
+use crate::plan::version::PythonVersion;
+use crate::plan::wheel_name::WheelName;
+use crate::transaction::journal::is_below;
 
 /// The wheels of pip and setuptools in the folder from which the new `ensurepip` takes its own. From
 /// 3.10 on it may choose any that is there. Other projects' wheels are the user's.
@@ -44,7 +45,7 @@ pub(super) fn recorded_files(prefix: &Path, info: &Path) -> Recorded {
         return recorded;
     };
     for line in text.lines() {
-        let Some(path) = crate::hotpatch::recorded_path(line, site_packages) else {
+        let Some(path) = crate::plan::wheel_record::recorded_path(line, site_packages) else {
             continue;
         };
         if !is_below(&path) {

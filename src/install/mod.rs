@@ -3,7 +3,6 @@
 mod check;
 mod commit;
 mod foreign;
-mod journal;
 mod leftovers;
 mod manifest;
 pub mod prefix;
@@ -11,27 +10,27 @@ pub mod record;
 mod replaced;
 mod scripts;
 mod stage;
-mod transaction;
 mod uninstall;
 
 use std::path::PathBuf;
 
 pub use check::{CheckError, CheckReport, CheckedInstall, ExpectedModules, check};
-pub use commit::{Installation, Papers, commit};
+pub use commit::{Installation, RecordFiles, commit};
 pub use foreign::ensure_none as ensure_no_foreign_files;
 pub use manifest::{Item, Manifest};
 pub use replaced::describe as describe_replaced;
 pub use scripts::DeadScript;
 pub(crate) use scripts::dead_script;
 pub use stage::{StagedInstall, arrange_programs, stage};
-pub use transaction::{Recovered, Transaction, is_pending, recover};
 pub use uninstall::{Leaving, uninstall};
 
-use crate::command::CommandError;
-use crate::disk::{self, Refusal};
 use crate::error::{ExitStatus, Explain};
-use crate::lock::{self, LockError};
-use crate::resolve::plan::InstallPrefix;
+use crate::fs::disk;
+use crate::fs::disk::Refusal;
+use crate::fs::lock;
+use crate::fs::lock::LockError;
+use crate::plan::InstallPrefix;
+use crate::process::CommandError;
 
 /// What to do about files of somebody else that stand where ours would go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,7 +162,7 @@ impl Explain for Error {
         Some(match self {
             Self::Check(error) => return error.hint(),
             Self::Prefix { source, .. } if LockError::is(source) => lock::HINT.to_owned(),
-            Self::Prefix { source, .. } if journal::OtherFormat::is(source) => {
+            Self::Prefix { source, .. } if crate::transaction::journal::OtherFormat::is(source) => {
                 "nothing was changed; run the pybuild that was at work there once more: it finishes or undoes what it began".to_owned()
             }
             Self::Prefix { .. } | Self::Unusable { .. } if Refusal::behind(self).is_some() => {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use crate::environment::Environment;
-use crate::resolve::plan::InstallPrefix;
-use crate::resolve::version::PythonVersion;
+use crate::plan::InstallPrefix;
+use crate::plan::version::PythonVersion;
 
 /// `pybuild/versions/VERSION` in the data folder: `XDG_DATA_HOME`, else `~/.local/share`, on macOS
 /// too, where the platform's own one has a space in its name and CPython's Makefile cannot have that.
@@ -72,7 +72,7 @@ pub fn nearest_existing(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::ensure_usable;
-    use crate::resolve::plan::InstallPrefix;
+    use crate::plan::InstallPrefix;
 
     #[test]
     fn what_cannot_be_a_prefix_is_told_before_anything_is_built() {

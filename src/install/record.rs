@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use super::check::CheckReport;
 use super::manifest::Manifest;
-use crate::build::isolation::Isolation;
-use crate::build::toolchain::Toolchain;
-use crate::command::Timing;
+use crate::compile::isolation::Isolation;
 use crate::digest::Sha256;
-use crate::resolve::plan::{self, InstallPrefix, Plan};
-use crate::resolve::proof::Proof;
-use crate::resolve::version::PythonVersion;
+use crate::host::toolchain::Toolchain;
+use crate::plan;
+use crate::plan::verification::Proof;
+use crate::plan::version::PythonVersion;
+use crate::plan::{InstallPrefix, Plan};
+use crate::process::Timing;
 
 /// The record of one installation, kept in `PREFIX/share/pybuild/VERSION/`.
 ///
@@ -226,4 +227,17 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let mut text = serde_json::to_vec_pretty(value)?;
     text.push(b'\n');
     fs_err::write(path, text)
+}
+
+/// The folder of the originals of all hotpatched interpreters, relative to the prefix.
+#[must_use]
+pub fn hotpatches() -> PathBuf {
+    records().join("hotpatch")
+}
+
+/// The folder of what was kept, relative to the prefix. It is the series' own: two interpreters of
+/// different series can share a prefix.
+#[must_use]
+pub fn hotpatch_folder(version: PythonVersion) -> PathBuf {
+    hotpatches().join(version.short())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::record::{self, Record};
-use crate::resolve::plan::{Draft, are_recorded_alike};
+use crate::plan::{Draft, are_recorded_alike};
 
 /// What the build of `draft` replaces, a line for each installation; empty when there is none.
 #[must_use]

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use super::scripts::shorten_first_lines;
-use crate::build::{BuiltTree, Site, count_files};
+use crate::compile::{BuiltTree, Site, count_files};
+use crate::failpoint::crash_point;
+use crate::plan::{InstallPrefix, Plan, ProgramNames};
 use crate::progress::Unit;
 use crate::python::Program;
-use crate::resolve::plan::{InstallPrefix, Plan, ProgramNames};
-use crate::seam::crash_point;
 
 /// A whole installation under a scratch DESTDIR, configured for its prefix; the prefix itself is
 /// untouched.

@@ -5,11 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use super::manifest::{Item, Manifest, is_below};
+use super::manifest::{Item, Manifest};
 use super::record::{self, Record};
-use super::transaction::Transaction;
+use crate::plan::version::PythonVersion;
 use crate::progress::Reporter;
-use crate::resolve::version::PythonVersion;
+use crate::transaction::Transaction;
+use crate::transaction::journal::is_below;
 
 /// What becomes of each file when an installation leaves its prefix. All paths are below the prefix.
 #[derive(Debug, Default)]
@@ -71,7 +72,7 @@ impl Leaving {
             .map_err(unreadable)?;
         leaving.add_compiled(prefix, version).map_err(unreadable)?;
         leaving.add_package_folders();
-        leaving.add_papers(prefix, &record);
+        leaving.add_record_files(prefix, &record);
         Ok(leaving)
     }
 
@@ -166,7 +167,7 @@ impl Leaving {
     }
 
     /// The record, and what was kept of the interpreter for undoing a hotpatch.
-    fn add_papers(&mut self, prefix: &Path, record: &Record) {
+    fn add_record_files(&mut self, prefix: &Path, record: &Record) {
         let folder = record::folder(record.plan.python);
         let names = [record::FILES, record::FOLDERS, record::LOG, record::RECORD];
         let patches = record.patches.iter().map(String::as_str);
@@ -177,7 +178,7 @@ impl Leaving {
             }
         }
         self.folders.insert(folder);
-        let kept = crate::hotpatch::folder(record.plan.python);
+        let kept = crate::install::record::hotpatch_folder(record.plan.python);
         for entry in walkdir::WalkDir::new(prefix.join(&kept))
             .into_iter()
             .flatten()
@@ -303,7 +304,7 @@ impl LaterPackages {
                 found.names.push(project.replacen('-', " ", 1));
                 let record = fs_err::read_to_string(prefix.join(&metadata).join("RECORD"));
                 for line in record.unwrap_or_default().lines() {
-                    let path = crate::hotpatch::recorded_path(line, &folder);
+                    let path = crate::plan::wheel_record::recorded_path(line, &folder);
                     found.files.extend(path.filter(|path| is_below(path)));
                 }
             }

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use crate::command::Command;
+use crate::process::Command;
 
 /// A program, passed to the interpreter with `-c`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,17 +3,11 @@
 pub mod compat;
 pub mod index;
 pub mod pins;
-pub mod plan;
-pub mod proof;
 pub mod python_org;
 pub mod releases;
-pub mod requires_python;
-pub mod version;
-pub mod wheel_metadata;
-pub mod wheel_name;
 
 use crate::error::{ExitStatus, Explain};
-use crate::fetch::http::HttpError;
+use crate::net::http::HttpError;
 
 /// Why a request has no plan.
 #[derive(Debug, thiserror::Error)]

@@ -8,13 +8,13 @@ use std::io::Read as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::plan::ReleaseFile;
-use super::version::PythonVersion;
-use crate::address::{Address, InvalidAddress};
 use crate::digest::Sha256;
 use crate::environment::Environment;
-use crate::fetch::http::{Http, HttpError};
-use crate::fetch::retry::Retries;
+use crate::net::address::{Address, InvalidAddress};
+use crate::net::http::{Http, HttpError};
+use crate::net::retry::Retries;
+use crate::plan::ReleaseFile;
+use crate::plan::version::PythonVersion;
 use crate::progress::Reporter;
 
 /// Where CPython is released.

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use super::plan::{DigestProof, ReleaseFile};
 use super::python_org::{self, PythonOrg, archive_names};
-use super::version::{PythonVersion, VersionRequest};
 use crate::digest::Sha256;
 use crate::error::{ExitStatus, Explain};
-use crate::fetch::Network;
-use crate::fetch::http::{Http, HttpError};
+use crate::net::http::{Http, HttpError};
+use crate::net::network::Network;
+use crate::plan::version::{PythonVersion, VersionRequest};
+use crate::plan::{DigestProof, ReleaseFile};
 use crate::progress::Reporter;
 
 /// Version, digest of the `.tgz`, digest of the `.tar.xz`; `-` where there is none.

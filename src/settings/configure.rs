@@ -3,9 +3,9 @@
 use std::path::{Component, Path};
 
 use super::usage;
-use crate::error::Error;
-use crate::resolve::pins::PinRequest;
-use crate::resolve::plan::{InstallPrefix, Library};
+use crate::plan::pin_request::PinRequest;
+use crate::plan::{InstallPrefix, Library};
+use crate::settings::error::Error;
 
 /// Options that pybuild decides itself, or that keep it from building at all, each with what to do.
 const REFUSED: [(&[&str], &str, &str); 9] = [
@@ -275,9 +275,10 @@ fn below_prefix(value: &str, prefix: &InstallPrefix) -> Option<std::path::PathBu
 #[cfg(test)]
 mod tests {
     use super::{ensure_consistent, ensure_pins_count, options};
-    use crate::error::{Error, Explain as _};
-    use crate::resolve::pins::PinRequest;
-    use crate::resolve::plan::{InstallPrefix, Library};
+    use crate::error::Explain as _;
+    use crate::plan::pin_request::PinRequest;
+    use crate::plan::{InstallPrefix, Library};
+    use crate::settings::error::Error;
 
     fn of(library: Library, argument: &str) -> Result<(Library, Vec<String>), Error> {
         options(library, true, vec![argument.to_owned()])

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use super::path::index_url;
 use super::{absolute_pin, choose, usage};
-use crate::address::Address;
 use crate::cli::HotpatchArguments;
 use crate::environment::Environment;
-use crate::error::Error;
-use crate::fetch::Network;
-use crate::resolve::pins::PinRequest;
-use crate::running::WhenRunning;
+use crate::net::address::Address;
+use crate::net::network::Network;
+use crate::plan::pin_request::PinRequest;
+use crate::process::in_use::WhenInUse;
+use crate::settings::error::Error;
 
 /// What is to be done to which interpreters.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct HotpatchSettings {
     /// What is to be done to them.
     pub task: Task,
     /// What to do about processes that run them.
-    pub running: WhenRunning,
+    pub running: WhenInUse,
     /// Whether anything is done at all.
     pub mode: Mode,
 }
@@ -43,7 +43,7 @@ pub enum Task {
         /// What becomes of the pip and setuptools that the interpreter has itself.
         installed: InstalledPackages,
         /// Whether it is proved in the end.
-        proof: ProofWish,
+        proof: ResultCheck,
     },
 }
 
@@ -58,7 +58,7 @@ pub enum InstalledPackages {
 
 /// Whether the changed interpreter is proved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProofWish {
+pub enum ResultCheck {
     /// It is.
     Prove,
     /// `--no-check`.
@@ -99,7 +99,7 @@ impl HotpatchSettings {
                     InstalledPackages::Upgrade,
                     InstalledPackages::Keep,
                 ),
-                proof: choose(arguments.no_check, ProofWish::Skip, ProofWish::Prove),
+                proof: choose(arguments.no_check, ResultCheck::Skip, ResultCheck::Prove),
             }
         };
         Ok(Self {
@@ -107,8 +107,8 @@ impl HotpatchSettings {
             task,
             running: choose(
                 arguments.even_if_running,
-                WhenRunning::Ignore,
-                WhenRunning::Refuse,
+                WhenInUse::Ignore,
+                WhenInUse::Refuse,
             ),
             mode: choose(arguments.dry_run, Mode::DryRun, Mode::Change),
         })
@@ -125,10 +125,10 @@ impl HotpatchSettings {
 
     /// Whether the change is proved.
     #[must_use]
-    pub fn proof(&self) -> ProofWish {
+    pub fn proof(&self) -> ResultCheck {
         match self.task {
             Task::Pin { proof, .. } => proof,
-            Task::Undo => ProofWish::Skip,
+            Task::Undo => ResultCheck::Skip,
         }
     }
 }

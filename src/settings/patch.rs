@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 
 use super::path::{absolute, index_url, mirrors, named_source};
 use super::{absolute_pin, choose, proofs, usage};
-use crate::address::Address;
-use crate::cli::{PatchArguments, PatchProgram};
+use crate::cli::PatchArguments;
 use crate::digest::Sha256;
 use crate::environment::Environment;
-use crate::error::Error;
-use crate::fetch::Network;
-use crate::resolve::pins::PinRequest;
-use crate::resolve::plan::{Origin, SourceLocation};
-use crate::resolve::proof::ProofPolicy;
-use crate::resolve::version::VersionRequest;
+use crate::export::PatchProgram;
+use crate::net::address::Address;
+use crate::net::network::Network;
+use crate::plan::pin_request::PinRequest;
+use crate::plan::verification::ProofPolicy;
+use crate::plan::version::VersionRequest;
+use crate::plan::{Origin, SourceLocation};
+use crate::settings::error::Error;
 
 /// Which patch is made, and what becomes of it.
 #[derive(Debug)]

@@ -6,12 +6,12 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use super::usage;
-use crate::address::Address;
 use crate::cli::{PinArguments, SourceArguments};
 use crate::digest::Sha256;
 use crate::environment::Environment;
-use crate::error::Error;
-use crate::resolve::plan::{Origin, SourceLocation};
+use crate::net::address::Address;
+use crate::plan::{Origin, SourceLocation};
+use crate::settings::error::Error;
 
 /// The path that an option or variable names, made absolute.
 ///

@@ -1,6 +1,5 @@
 //! Steps 3 and 4: from a verified archive to a tree in which everything is as it will be compiled.
 
-mod archive;
 pub mod change;
 pub mod ensurepip;
 pub mod patch;
@@ -9,7 +8,6 @@ pub mod sbom;
 mod unpack;
 pub mod wheel;
 
-pub use archive::unpack_bytes;
 pub use patched::{PatchedTree, apply_patches};
 pub use unpack::{
     SourceTree, UnpackError, ensure_clean_tree, unpack, unpack_part, version_found_in_tree,

@@ -7,9 +7,9 @@ use super::ensurepip::{Repin, Stdlib, repin};
 use super::patch::{self, Patch};
 use super::unpack::SourceTree;
 use crate::fetch::VerifiedInputs;
+use crate::plan::compat::{self, Header};
+use crate::plan::{PatchOrigin, Pin, Plan, PlannedPatch};
 use crate::progress::{Reporter, Unit};
-use crate::resolve::compat::{self, Header};
-use crate::resolve::plan::{PatchOrigin, Pin, Plan, PlannedPatch};
 
 /// The file name of the pin in the record.
 const ENSUREPIP_DIFF: &str = "ensurepip.diff";

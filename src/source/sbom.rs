@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::ensurepip::Edits;
 use crate::digest::Sha256;
-use crate::resolve::wheel_name::normalised;
+use crate::plan::wheel_name::normalised;
 
 /// Why the list cannot be brought in line.
 #[derive(Debug, thiserror::Error)]

@@ -5,13 +5,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::archive::unpack_archive;
-use crate::disk;
+use crate::archive::tar;
 use crate::error::{ExitStatus, Explain};
+use crate::failpoint::crash_point;
 use crate::fetch::{VerifiedArchive, VerifiedSource};
+use crate::fs::disk;
+use crate::plan::version::{PythonVersion, VersionRequest};
 use crate::progress::{Reporter, Unit};
-use crate::resolve::version::{PythonVersion, VersionRequest};
-use crate::seam::crash_point;
 
 /// An unpacked CPython source tree of the version that was asked for.
 #[derive(Debug)]
@@ -30,26 +30,9 @@ impl SourceTree {
 /// Why there is no source tree.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
-    /// The archive cannot be read to its end.
-    #[error("{} cannot be unpacked{}", archive.display(), place(after.as_deref()))]
-    Archive {
-        /// The archive.
-        archive: PathBuf,
-        /// The last entry whose name was read.
-        after: Option<String>,
-        /// What reading gave.
-        source: io::Error,
-    },
-    /// The archive holds something that a release does not.
-    #[error("{} is refused: its entry `{entry}` {what}", archive.display())]
-    Entry {
-        /// The archive.
-        archive: PathBuf,
-        /// The entry's name.
-        entry: String,
-        /// What is wrong with it.
-        what: &'static str,
-    },
+    /// See [`tar::Error`].
+    #[error(transparent)]
+    Archive(#[from] tar::Error),
     /// A file of the scratch tree cannot be written.
     #[error("the source tree cannot be written")]
     Write(#[source] io::Error),
@@ -89,13 +72,10 @@ pub enum UnpackError {
     },
 }
 
-fn place(after: Option<&str>) -> String {
-    after.map_or_else(String::new, |entry| format!(" from its entry `{entry}` on"))
-}
-
 impl Explain for UnpackError {
     fn exit_status(&self) -> ExitStatus {
         match self {
+            Self::Archive(error) => error.exit_status(),
             Self::Write(_) => ExitStatus::Failed,
             _ => ExitStatus::Input,
         }
@@ -103,9 +83,7 @@ impl Explain for UnpackError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Archive { .. } | Self::Entry { .. } => {
-                "the file had the digest that was asked for, so the digest is of a bad file: look at where it came from".to_owned()
-            }
+            Self::Archive(error) => return error.hint(),
             Self::Write(_) => disk::hint(self, "name another build folder with --build-dir").unwrap_or_else(|| {
                 "see that the build folder has some 600 MB free, or name another with --build-dir".to_owned()
             }),
@@ -134,7 +112,13 @@ pub fn unpack(
 ) -> Result<SourceTree, UnpackError> {
     let (newest, origin) = match source {
         VerifiedSource::Archive(archive) => {
-            let newest = unpack_archive(archive, |_| true, &into, reporter)?;
+            let newest = tar::unpack(
+                archive.path(),
+                archive.compression(),
+                |_| true,
+                &into,
+                reporter,
+            )?;
             (newest, archive.path())
         }
         VerifiedSource::Tree(path) => (copy_tree(path, &into, reporter)?, path.as_path()),
@@ -160,7 +144,13 @@ pub fn unpack_part(
     into: &Path,
     reporter: &dyn Reporter,
 ) -> Result<(), UnpackError> {
-    unpack_archive(archive, needed, into, reporter)?;
+    tar::unpack(
+        archive.path(),
+        archive.compression(),
+        needed,
+        into,
+        reporter,
+    )?;
     let version = read_version(into, archive.path())?;
     check_version(&version, VersionRequest::Exact(wanted), archive.path())?;
     Ok(())
@@ -311,7 +301,7 @@ mod tests {
 
     use super::{UnpackError, unpack};
     use crate::fetch::VerifiedSource;
-    use crate::fetch::testing::Said;
+    use crate::testing::Said;
 
     /// A folder with a checkout in it.
     fn checkout() -> tempfile::TempDir {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use pybuild::resolve::compat;
+use pybuild::plan::compat;
 use pybuild::source::patch::{Patch, apply};
 
 use crate::context::snapshot;

@@ -117,7 +117,7 @@ fn killed_at_any_named_point_of_a_build_the_next_run_makes_it_whole() {
         // The same request, and with it the new state.
         let outcome = trial.build(NEW_PIP, None).success();
         assert_eq!(trial.whole(&what).as_deref(), Some(NEW_PIP), "{outcome}");
-        trial.no_litter(&what);
+        trial.no_leftovers(&what);
         let changing = ["commit.journal", "commit.placed", "commit.renamed"];
         if changing.contains(point) {
             outcome.says(["an earlier pybuild was ended", "put in order"]);
@@ -159,7 +159,7 @@ fn killed_in_the_midst_of_a_commit_the_request_of_before_finds_the_old_state_or_
 fn a_command_about_something_else_puts_in_order_what_was_left_anywhere() {
     // Before the point nothing was changed, at it the prefix is neither, and after it there is litter.
     let points = [
-        "ledger.noted",
+        "pending.noted",
         "commit.begun",
         "commit.placed",
         "commit.renamed",
@@ -197,7 +197,7 @@ fn a_command_about_something_else_puts_in_order_what_was_left_anywhere() {
                 OLD_PIP
             };
             assert_eq!(trial.whole(point).as_deref(), Some(pip), "{outcome}");
-            trial.no_litter_at_prefix(point);
+            trial.no_leftovers_at_prefix(point);
             assert!(!ours.exists());
         },
     );
@@ -288,7 +288,7 @@ fn killed_at_any_named_point_of_an_uninstall_the_next_run_finishes_it() {
         assert_eq!(outcome.code, Some(code), "{what}: {outcome}");
         assert_eq!(trial.whole(&what), None);
         assert_eq!(trial.prefix().exists(), kind == Kind::Shared, "{what}");
-        trial.no_litter(&what);
+        trial.no_leftovers(&what);
     });
 }
 
@@ -355,7 +355,7 @@ fn killed_while_a_release_is_copied_into_the_store_the_next_run_makes_it_whole()
         assert_eq!(outcome.code, None, "{point} was not passed: {outcome}");
         trial.scene.context.run(&arguments).success();
         assert!(trial.whole(point).is_some());
-        trial.no_litter(point);
+        trial.no_leftovers(point);
     });
 }
 
@@ -392,7 +392,7 @@ fn killed_while_a_build_comes_over_from_another_file_system_the_next_run_makes_i
         assert_eq!(outcome.code, None, "{point} was not passed: {outcome}");
         trial.build(NEW_PIP, None).success();
         assert_eq!(trial.whole(point).as_deref(), Some(NEW_PIP));
-        trial.no_litter(point);
+        trial.no_leftovers(point);
         let left = fs_err::read_dir(elsewhere.path()).unwrap().count();
         assert_eq!(left, 0, "{point}");
     }
@@ -417,7 +417,7 @@ fn killed_at_a_hundred_random_moments_of_a_run_the_prefix_is_old_or_new() {
         let what = format!("{kind:?} after {share} µs");
         trial.build(NEW_PIP, None).success();
         assert_eq!(trial.whole(&what).as_deref(), Some(NEW_PIP));
-        trial.no_litter(&what);
+        trial.no_leftovers(&what);
     });
     let kills = kills.into_inner();
     assert!(kills > 30, "only {kills} of {} runs were killed", all.len());

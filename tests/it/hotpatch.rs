@@ -397,7 +397,7 @@ fn the_record_of_an_installation_of_pybuilds_own_follows() {
 /// Every point that a hotpatch passes, and whether the change holds when it is killed there. A number
 /// asks for a later passing.
 pub const POINTS: [(&str, bool); 13] = [
-    ("ledger.noted", false),
+    ("pending.noted", false),
     ("hotpatch.recorded", false),
     ("hotpatch.recorded:2", false),
     ("hotpatch.written", false),
@@ -415,7 +415,7 @@ pub const POINTS: [(&str, bool); 13] = [
 
 /// Those of an undo; from the second on it is done.
 pub const UNDO_POINTS: [(&str, bool); 8] = [
-    ("ledger.noted", false),
+    ("pending.noted", false),
     ("hotpatch.renamed", true),
     ("commit.placed", true),
     ("hotpatch.wheels", true),

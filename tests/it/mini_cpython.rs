@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use diffy::Line;
 use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use pybuild::digest::Sha256;
-use pybuild::resolve::compat;
-use pybuild::resolve::version::PythonVersion;
+use pybuild::plan::compat;
+use pybuild::plan::version::PythonVersion;
 use rand::{RngCore as _, SeedableRng as _};
 
 use crate::wheels::Wheel;

@@ -154,7 +154,7 @@ fn a_signal_in_the_midst_of_a_commit_waits_for_its_end_and_a_second_one_does_not
             assert_eq!(trial.whole(&what).as_deref(), Some(NEW_PIP));
             trial.build(OLD_PIP, None).success();
             assert_eq!(trial.whole(&what).as_deref(), Some(OLD_PIP));
-            trial.no_litter(&what);
+            trial.no_leftovers(&what);
         }
         for (signal, point) in [
             (Signal::INT, "commit.placed:9"),
@@ -176,7 +176,7 @@ fn a_signal_in_the_midst_of_a_commit_waits_for_its_end_and_a_second_one_does_not
             assert!(!run.has_ended());
             run.release().exits(128 + signal.as_raw());
             assert_eq!(trial.whole(point).as_deref(), Some(NEW_PIP));
-            trial.no_litter(point);
+            trial.no_leftovers(point);
         }
     }
 }
@@ -198,7 +198,7 @@ fn two_signals_while_a_commit_is_undone_leave_it_to_the_next_run() {
         run.signal_until_ended(Signal::TERM).exits(143);
         trial.build(NEW_PIP, None).success();
         assert_eq!(trial.whole(point).as_deref(), Some(NEW_PIP));
-        trial.no_litter(point);
+        trial.no_leftovers(point);
     }
 }
 
@@ -220,7 +220,7 @@ fn two_signals_while_something_is_uninstalled_leave_it_whole_or_gone() {
         assert!(matches!(again.code, Some(0 | 3)), "{what}: {again}");
         assert_eq!(trial.whole(&what), None);
         assert_eq!(trial.prefix().exists(), kind == Kind::Shared, "{what}");
-        trial.no_litter(&what);
+        trial.no_leftovers(&what);
     }
 }
 
@@ -247,7 +247,7 @@ fn two_signals_while_an_interpreter_is_hotpatched_leave_it_as_it_was_or_as_it_is
         assert_eq!(trial.scene.venv_pip(&trial.prefix()), NEW_PIP, "{point}");
         trial.scene.context.run(&undo).success();
         assert_eq!(trial.whole(point).as_deref(), Some(OLD_PIP));
-        trial.no_litter(point);
+        trial.no_leftovers(point);
     }
 }
 
@@ -264,7 +264,7 @@ fn two_signals_while_something_is_downloaded_or_cleared_away_are_no_obstacle_to_
         end_twice(&trial.scene, &trial.arguments(NEW_PIP), point);
         trial.build(NEW_PIP, None).success();
         assert_eq!(trial.whole(point).as_deref(), Some(NEW_PIP));
-        trial.no_litter(point);
+        trial.no_leftovers(point);
     }
 }
 

@@ -180,14 +180,14 @@ impl Trial {
 
     /// Asserts that nothing but what is meant to be there is in the cache, the prefix or beside it.
     #[track_caller]
-    pub fn no_litter(&self, what: &str) {
-        self.no_litter_at_prefix(what);
+    pub fn no_leftovers(&self, what: &str) {
+        self.no_leftovers_at_prefix(what);
         self.scene.assert_nothing_is_left_behind();
     }
 
     /// The same, but for the cache.
     #[track_caller]
-    pub fn no_litter_at_prefix(&self, what: &str) {
+    pub fn no_leftovers_at_prefix(&self, what: &str) {
         let top = self.scene.context.path("");
         let beside = walkdir::WalkDir::new(&top).max_depth(2).into_iter();
         let left: Vec<_> = beside

@@ -10,8 +10,8 @@ use pgp::crypto::hash::HashAlgorithm;
 use crate::digest::Sha256;
 use crate::error::{ExitStatus, Explain};
 use crate::fetch::Attempt;
-use crate::resolve::proof::Fingerprint;
-use crate::resolve::version::PythonVersion;
+use crate::plan::verification::Fingerprint;
+use crate::plan::version::PythonVersion;
 
 /// A key that is known, as an error shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use pgp::types::KeyDetails as _;
 use super::error::Error;
 use super::managers::RELEASE_MANAGERS;
 use crate::digest::Sha256;
-use crate::resolve::proof::{Fingerprint, KeyringFile};
-use crate::resolve::version::PythonVersion;
+use crate::plan::verification::{Fingerprint, KeyringFile};
+use crate::plan::version::PythonVersion;
 
 const BEGIN: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 

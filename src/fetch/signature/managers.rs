@@ -59,8 +59,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::RELEASE_MANAGERS;
+    use crate::fetch::signature::key_validity::KeyValidity;
     use crate::fetch::signature::keyring::read_keys;
-    use crate::fetch::signature::standing::Standing;
     use pgp::types::KeyDetails as _;
 
     #[test]
@@ -72,7 +72,7 @@ mod tests {
             };
             assert_eq!(format!("{:X}", key.fingerprint()), manager.fingerprint);
             key.verify_bindings().unwrap();
-            Standing::of(key).unwrap();
+            KeyValidity::of(key).unwrap();
             assert_eq!(key.details.users.len(), 1, "{}", manager.name);
             assert_eq!(key.details.users[0].signatures.len(), 1, "{}", manager.name);
             assert!(key.details.user_attributes.is_empty());

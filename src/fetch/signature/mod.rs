@@ -2,20 +2,20 @@
 //!
 //! OpenPGP, up to 3.13. What replaces it (Sigstore, PEP 761) would be a reader and a judge beside
 //! `file` and `verify`, another ending in `search`, and one more
-//! [`Proof`](crate::resolve::proof::Proof).
+//! [`Proof`](crate::plan::verification::Proof).
 
+mod cache;
 mod error;
 mod file;
+mod key_validity;
 mod keyring;
 mod managers;
-mod memory;
 mod search;
-mod standing;
 #[cfg(test)]
 mod tests;
 mod verify;
 
-pub use error::{Error, SignatureError, Signer};
+pub use error::{Error, SignatureError};
 pub(in crate::fetch) use keyring::Keyring;
 pub use search::signature_beside;
 pub(in crate::fetch) use search::{Beside, ENDING};

@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::file::{LARGEST, SignatureFile};
-use super::memory::Memory;
 use super::{Error, SignatureError, read_small};
-use crate::address::Address;
 use crate::digest::Sha256;
+use crate::fetch;
 use crate::fetch::archive::{Candidate, Search, is_absent, label, miss, needs_network};
 use crate::fetch::download::{Download, DownloadError, Wanted};
-use crate::fetch::http::HttpError;
-use crate::fetch::{self, Attempt, Miss, Network};
+use crate::fetch::signature::cache::SignatureCache;
+use crate::fetch::{Attempt, Miss};
+use crate::net::address::Address;
+use crate::net::http::HttpError;
+use crate::net::network::Network;
+use crate::plan::Origin;
+use crate::plan::verification::{GoodSignature, Verify};
 use crate::progress::Phase;
-use crate::resolve::plan::Origin;
-use crate::resolve::proof::{GoodSignature, Verify};
 
 /// What the name of an archive's signature ends in.
 pub(in crate::fetch) const ENDING: &str = ".asc";
@@ -98,7 +100,7 @@ impl Search<'_> {
     /// The first signature that is found decides.
     fn demand(&self, candidate: &Candidate, name: &str) -> Outcome<GoodSignature> {
         let mut attempts = Vec::new();
-        let memory = Memory::new(self.context.store, name);
+        let cache = SignatureCache::new(self.context.store, name);
         let sha256 = candidate.file.sha256();
         let take = |statement: Statement| {
             let good = self
@@ -129,13 +131,13 @@ impl Search<'_> {
             },
             Beside::Store | Beside::Packaged(None) => {}
         }
-        let kept = memory.of(sha256, self.context.reporter);
+        let kept = cache.of(sha256, self.context.reporter);
         if let Some(bytes) = kept {
             let from = "in the store".to_owned();
             match self.judge(&Statement { bytes, from }, candidate.file.path()) {
                 Ok(good) => return Ok(good),
                 // It was good once; the disk or the keys have changed.
-                Err(_) => memory.forget(sha256),
+                Err(_) => cache.forget(sha256),
             }
         }
         for origin in self.origins {
@@ -188,16 +190,16 @@ impl Search<'_> {
             return Ok(file.map(|file| candidate(file, None)));
         }
         for name in self.names() {
-            let memory = Memory::new(self.context.store, &name);
-            for sha256 in memory.digests().map_err(|error| self.store(error))? {
-                let kept = memory.of(sha256, self.context.reporter);
+            let cache = SignatureCache::new(self.context.store, &name);
+            for sha256 in cache.digests().map_err(|error| self.store(error))? {
+                let kept = cache.of(sha256, self.context.reporter);
                 let (Some(bytes), Some(file)) = (kept, self.context.look_up(&[sha256])) else {
                     continue;
                 };
                 let from = "in the store".to_owned();
                 match self.judge(&Statement { bytes, from }, file.path()) {
                     Ok(good) => return Ok(Some(candidate(file, Some(good)))),
-                    Err(_) => memory.forget(sha256),
+                    Err(_) => cache.forget(sha256),
                 }
             }
         }
@@ -302,7 +304,7 @@ impl Search<'_> {
     }
 
     fn keep(&self, name: &str, sha256: Sha256, statement: &Statement) -> Outcome<()> {
-        Memory::new(self.context.store, name)
+        SignatureCache::new(self.context.store, name)
             .keep(sha256, &statement.bytes)
             .map_err(|error| self.store(error))
     }

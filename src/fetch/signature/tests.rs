@@ -11,7 +11,7 @@ use pgp::packet::{RevocationCode, SubpacketData};
 use super::file::SignatureFile;
 use super::{Keyring, SignatureError};
 use crate::digest::Sha256;
-use crate::resolve::proof::{GoodSignature, KeyringFile};
+use crate::plan::verification::{GoodSignature, KeyringFile};
 use signer::{At, Key};
 
 const ARCHIVE: &[u8] = b"the bytes of a release";

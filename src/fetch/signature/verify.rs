@@ -12,9 +12,9 @@ use pgp::types::KeyDetails;
 use super::error::{SignatureError, Signer};
 use super::file::SignatureFile;
 use super::keyring::{Keyring, TrustedKey};
-use super::standing::{Fault, Standing};
-use crate::resolve::proof::GoodSignature;
-use crate::resolve::version::PythonVersion;
+use crate::fetch::signature::key_validity::{Fault, KeyValidity};
+use crate::plan::verification::GoodSignature;
+use crate::plan::version::PythonVersion;
 
 /// A signature, and the key that says it made it.
 struct Claim<'a> {
@@ -198,15 +198,15 @@ impl Claim<'_> {
     }
 
     fn counted_when_it_was_made(&self) -> Result<(), SignatureError> {
-        let primary = Standing::of(&self.key.key).ok_or(Fault::NotForSigning);
+        let primary = KeyValidity::of(&self.key.key).ok_or(Fault::NotForSigning);
         let counted = match self.part {
             Part::Primary => primary.and_then(|it| it.signs_at(self.made)),
             Part::Subkey(subkey) => {
                 primary
                     .and_then(|it| it.is_good_at(self.made))
                     .and_then(|()| {
-                        let standing = Standing::of_subkey(&self.key.key, subkey);
-                        standing.ok_or(Fault::NotForSigning)?.signs_at(self.made)
+                        let validity = KeyValidity::of_subkey(&self.key.key, subkey);
+                        validity.ok_or(Fault::NotForSigning)?.signs_at(self.made)
                     })
             }
         };

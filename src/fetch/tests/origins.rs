@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{World, archive, xz_archive};
+use crate::archive::compression::Compression;
 use crate::digest::Sha256;
 use crate::error::{ExitStatus, Explain as _};
-use crate::fetch::testing::{Reply, Server, nobody};
-use crate::fetch::{Compression, Error, VerifiedInputs, VerifiedSource};
-use crate::resolve::plan::Origin;
+use crate::fetch::{Error, VerifiedInputs, VerifiedSource};
+use crate::plan::Origin;
+use crate::testing::{Reply, Server, nobody};
 
 fn mirror(server: &Server) -> Origin {
     Origin::MirrorUrl(server.address.clone())

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::page::ProjectPage;
-use crate::address::Address;
 use crate::digest::Sha256;
+use crate::net::address::Address;
 use crate::store::{self, Store};
 
 /// Another format gets another folder, so that older and newer pybuilds do not read each other's answers
@@ -60,7 +60,7 @@ pub(super) fn save(
 
 /// An answer that is kept and of no use.
 #[derive(Debug)]
-pub(super) struct Spoilt {
+pub(super) struct Corrupt {
     /// The file.
     pub path: PathBuf,
     /// What is wrong with it.
@@ -72,12 +72,12 @@ pub(super) fn load(
     store: &Store,
     address: &Address,
     project: &str,
-) -> Result<Option<Kept>, Spoilt> {
+) -> Result<Option<Kept>, Corrupt> {
     let path = store.root().join(FOLDER).join(name(address, project));
     match read(&path, address) {
         Ok(kept) => Ok(Some(kept)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(Spoilt { path, source }),
+        Err(source) => Err(Corrupt { path, source }),
     }
 }
 

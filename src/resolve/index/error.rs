@@ -5,9 +5,9 @@ use std::io;
 use reqwest::StatusCode;
 
 use super::{LARGEST_PAGE, Refusal};
-use crate::address::Address;
 use crate::error::{ExitStatus, Explain};
-use crate::fetch::http::HttpError;
+use crate::net::address::Address;
+use crate::net::http::HttpError;
 
 /// Why an index did not say which wheels of a project there are.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +75,7 @@ pub enum IndexError {
         "the package index may not be asked about {project} (--offline), and its earlier answer {} cannot be used",
         path.display()
     )]
-    Spoilt {
+    Corrupt {
         /// The project.
         project: String,
         /// The file in the store.
@@ -146,7 +146,7 @@ impl Explain for IndexError {
                 "give the path of a {project} wheel that you verified, or leave that setting out for \
                  this run"
             ),
-            Self::NotKept { project, .. } | Self::Spoilt { project, .. } => {
+            Self::NotKept { project, .. } | Self::Corrupt { project, .. } => {
                 format!("run once without --offline, or give the path of a {project} wheel")
             }
         })

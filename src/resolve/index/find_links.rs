@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::page::{ListedFile, PageBuilder, ProjectPage};
 use super::pip_config::PipConfig;
 use super::{IndexError, Unread, read_page};
-use crate::address::Address;
 use crate::environment::Environment;
+use crate::net::address::Address;
 
 /// A place that wheels are looked for in, whatever their project.
 #[derive(Debug, Clone, PartialEq, Eq)]

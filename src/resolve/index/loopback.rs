@@ -1,10 +1,10 @@
 //! For tests: an index on this machine, which answers what it is told to and keeps what it was asked.
 
 use super::{Index, IndexSettings};
-use crate::fetch::Network;
-use crate::fetch::http::{ClientSettings, Http};
-use crate::fetch::testing::{Reply, Server};
+use crate::net::http::{ClientSettings, Http};
+use crate::net::network::Network;
 use crate::store::Store;
+use crate::testing::{Reply, Server};
 
 /// A success with this body, of this type.
 pub(crate) fn page(content_type: &str, body: &str) -> Reply {

@@ -25,10 +25,10 @@ pub use restrictions::{Limit, Refusal, Restrictions};
 pub use settings::{IndexSettings, IndexSettingsError};
 
 use self::page::PageBuilder;
-use super::wheel_name::normalised;
-use crate::address::Address;
-use crate::fetch::Network;
-use crate::fetch::http::{Http, HttpError};
+use crate::net::address::Address;
+use crate::net::http::{Http, HttpError};
+use crate::net::network::Network;
+use crate::plan::wheel_name::normalised;
 use crate::progress::Reporter;
 use crate::store::Store;
 
@@ -165,8 +165,8 @@ impl<'a> Index<'a> {
                         address: address.clone(),
                     });
                 }
-                Err(cache::Spoilt { path, source }) => {
-                    return Err(IndexError::Spoilt {
+                Err(cache::Corrupt { path, source }) => {
+                    return Err(IndexError::Corrupt {
                         project,
                         path,
                         source,

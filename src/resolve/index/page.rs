@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::address::Address;
 use crate::digest::Digest;
-use crate::resolve::wheel_name::{WheelName, normalised};
+use crate::net::address::Address;
+use crate::plan::wheel_name::{WheelName, normalised};
 
 /// The wheels of one project that an index has, and the versions that it has without a wheel.
 ///

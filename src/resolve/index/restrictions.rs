@@ -7,7 +7,7 @@ use pep440_rs::VersionSpecifiers;
 
 use super::pip_config::{ConfigValue, InvalidPipConfig, PipConfig};
 use crate::environment::Environment;
-use crate::resolve::wheel_name::normalised;
+use crate::plan::wheel_name::normalised;
 
 /// What pip's configuration rules out.
 #[derive(Debug, Clone, Default)]

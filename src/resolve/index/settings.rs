@@ -3,10 +3,10 @@
 use super::find_links::{self, FindLinks};
 use super::pip_config::{InvalidPipConfig, PipConfig, SystemRoot, named_file};
 use super::restrictions::Restrictions;
-use crate::address::{Address, InvalidAddress};
 use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain};
-use crate::fetch::http::{ClientSettings, NamedProxy};
+use crate::net::address::{Address, InvalidAddress};
+use crate::net::http::{ClientSettings, NamedProxy};
 
 /// PyPI's Simple API.
 const PYPI: &str = "https://pypi.org/simple/";

@@ -4,9 +4,9 @@ use super::loopback::{self, Bench, Loopback};
 use super::{IndexError, ProjectPage};
 use crate::digest::Digest;
 use crate::error::{ExitStatus, Explain as _};
-use crate::fetch::Network;
-use crate::fetch::testing::Reply;
+use crate::net::network::Network;
 use crate::progress::SilentReporter;
+use crate::testing::Reply;
 
 const DIGEST: &str = "ba0d021a166865d2265246961bec0152ff124de910c5cc39f1156ce3fa7c69dc";
 
@@ -259,7 +259,7 @@ fn offline_the_last_answer_counts() {
     for spoilt in [&whole[..whole.len() / 2], &whole[..10], b"", &garbled] {
         fs_err::write(&file, spoilt).unwrap();
         let error = page(Network::Offline).unwrap_err();
-        assert!(matches!(error, IndexError::Spoilt { .. }), "{error:?}");
+        assert!(matches!(error, IndexError::Corrupt { .. }), "{error:?}");
         assert!(said(&error).contains("without --offline"));
     }
     page(Network::Online).unwrap();

@@ -6,12 +6,13 @@ use pep440_rs::Version;
 
 use super::error::{Newest, PinError, verified_by_hand};
 use super::select::{Place, Reason, Rules, Selected, Selection, printable, select};
-use super::{PinRequest, Project, WheelFile, WheelFiles, wheel_file};
+use super::{Project, WheelFile, WheelFiles, wheel_file};
 use crate::environment::Environment;
+use crate::plan::pin_request::PinRequest;
+use crate::plan::version::PythonVersion;
+use crate::plan::{Pin, Pins, WheelInput, WheelLocation};
 use crate::progress::Reporter;
 use crate::resolve::index::{Index, ProjectPage};
-use crate::resolve::plan::{Pin, Pins, WheelInput, WheelLocation};
-use crate::resolve::version::PythonVersion;
 
 /// What pins are chosen with.
 pub struct Chooser<'a, F> {

@@ -8,9 +8,9 @@ use super::Project;
 use super::select::Reason;
 use crate::digest::Digest;
 use crate::error::{ExitStatus, Explain};
+use crate::plan::version::PythonVersion;
+use crate::plan::wheel_name::InvalidWheelName;
 use crate::resolve::index::IndexError;
-use crate::resolve::version::PythonVersion;
-use crate::resolve::wheel_name::InvalidWheelName;
 
 /// Why a project has no pin.
 #[derive(Debug, thiserror::Error)]
@@ -138,7 +138,7 @@ pub enum WheelProblem {
     Io(#[from] std::io::Error),
     /// It is no zip file, a broken one, or one that can be read in more than one way.
     #[error("it cannot be read as a zip file")]
-    Zip(#[from] crate::unzip::Error),
+    Zip(#[from] crate::archive::zip::Error),
     /// It has no readable `METADATA`, or one without name and version.
     #[error("it has no {0}")]
     Without(&'static str),

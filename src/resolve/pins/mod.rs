@@ -2,13 +2,11 @@
 
 mod choose;
 mod error;
-mod request;
 mod select;
 mod wheel_file;
 
 pub use choose::{Choice, Chooser};
 pub use error::PinError;
-pub use request::{InvalidPin, PinRequest};
 pub use select::Reason;
 
 use std::fmt;

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
 
 use crate::digest::Digest;
+use crate::plan::requires_python::RequiresPython;
+use crate::plan::version::PythonVersion;
 use crate::resolve::index::{IndexWheel, ProjectPage, Restrictions};
-use crate::resolve::requires_python::RequiresPython;
-use crate::resolve::version::PythonVersion;
 
 /// Why a version is not the one. Reads on from a version: `26.3 needs Python 3.10 or later`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use super::error::{PinError, WheelProblem};
 use super::select::{Reason, printable};
 use super::{Project, WheelFile};
+use crate::archive::zip::Zip;
 use crate::digest::{Digest, Sha256};
-use crate::resolve::plan::{WheelInput, WheelLocation};
-use crate::resolve::requires_python::RequiresPython;
-use crate::resolve::version::PythonVersion;
-use crate::resolve::wheel_metadata::Metadata;
-use crate::resolve::wheel_name::{WheelName, normalised};
-use crate::unzip::Zip;
+use crate::plan::requires_python::RequiresPython;
+use crate::plan::version::PythonVersion;
+use crate::plan::wheel_metadata::Metadata;
+use crate::plan::wheel_name::{WheelName, normalised};
+use crate::plan::{WheelInput, WheelLocation};
 
 /// Looks into the wheel at `path`, an absolute path that was named on the command line.
 ///
@@ -153,7 +153,7 @@ mod tests {
 
     use super::{PinError, Project, look_into};
     use crate::digest::Sha256;
-    use crate::resolve::plan::{WheelInput, WheelLocation};
+    use crate::plan::{WheelInput, WheelLocation};
 
     struct Folder(tempfile::TempDir);
 

@@ -5,10 +5,10 @@ use super::{Error, KNOWN, Release, ReleaseSources, TABLE, UnknownDigest, resolve
 use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::error::{Explain as _, chain};
-use crate::fetch::Network;
-use crate::fetch::testing::{Reply, Said, Server, client, nobody};
-use crate::resolve::plan::DigestProof;
+use crate::net::network::Network;
+use crate::plan::DigestProof;
 use crate::resolve::python_org::PythonOrg;
+use crate::testing::{Reply, Said, Server, client, nobody};
 
 fn ask(
     request: &str,

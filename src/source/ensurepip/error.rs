@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::super::change::ChangeError;
 use super::super::{sbom, wheel};
 use crate::digest::Sha256;
-use crate::disk;
 use crate::error::{ExitStatus, Explain};
+use crate::fs::disk;
 
 /// Why an `ensurepip` cannot be made to bundle the planned wheels.
 #[derive(Debug, thiserror::Error)]

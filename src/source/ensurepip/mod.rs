@@ -3,23 +3,23 @@
 mod error;
 mod form;
 mod python;
+pub mod request;
 mod run_pip;
 #[cfg(test)]
 mod tests;
 mod text;
 mod venv;
-mod wish;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use error::{Error, NotUnderstood};
 pub(in crate::source) use python::Edits;
+pub use request::{NewWheel, PinChange, Repin};
 pub use text::{Bundled, NamedWheel};
-pub use wish::{NewWheel, Repin, Wish};
 
 use self::run_pip::EntryPoints;
-use self::text::TextWish;
+use self::text::TextRequest;
 use super::change::{FileChange, write_file};
 use super::sbom::{self, ListedWheel};
 use crate::digest::Sha256;
@@ -149,7 +149,7 @@ impl EnsurepipPatch {
 ///
 /// # Errors
 /// When a text is not understood, or something that is to stay is not there.
-pub fn repin(stdlib: Stdlib<'_>, wish: &Repin) -> Result<EnsurepipPatch, Error> {
+pub fn repin(stdlib: Stdlib<'_>, change: &Repin) -> Result<EnsurepipPatch, Error> {
     let root = stdlib.root;
     let init = stdlib.file("ensurepip/__init__.py");
     let folder = stdlib.file("ensurepip/_bundled");
@@ -164,14 +164,14 @@ pub fn repin(stdlib: Stdlib<'_>, wish: &Repin) -> Result<EnsurepipPatch, Error> 
         |source| Error::Text { path, source }
     };
     let bundled = Bundled::read(&before).map_err(understood(&init))?;
-    if bundled.setuptools.is_none() && wish.setuptools.wheel().is_some() {
+    if bundled.setuptools.is_none() && change.setuptools.wheel().is_some() {
         return Err(Error::NoSetuptools { path: init });
     }
-    let after = text::repin(&before, &text_wish(wish)?).map_err(understood(&init))?;
+    let after = text::repin(&before, &text_request(change)?).map_err(understood(&init))?;
     let mut changes: Vec<FileChange> = FileChange::between(&init, &before, &after)
         .into_iter()
         .collect();
-    if wish.setuptools == Wish::Remove {
+    if change.setuptools == PinChange::Remove {
         let path = stdlib.file("venv/__init__.py");
         // CPython 2.7 has no venv.
         if root.join(&path).exists() {
@@ -180,11 +180,11 @@ pub fn repin(stdlib: Stdlib<'_>, wish: &Repin) -> Result<EnsurepipPatch, Error> 
             changes.extend(FileChange::between(&path, &before, &after));
         }
     }
-    changes.extend(sbom_change(root, wish)?);
+    changes.extend(sbom_change(root, change)?);
 
     let named = Bundled::read(&after).map_err(understood(&init))?;
     let present = wheels_in(root, &folder)?;
-    let added: Vec<AddedWheel> = wish
+    let added: Vec<AddedWheel> = change
         .new_wheels()
         .map(|wheel| AddedWheel {
             path: folder.join(wheel.wheel.name().to_string()),
@@ -204,7 +204,7 @@ pub fn repin(stdlib: Stdlib<'_>, wish: &Repin) -> Result<EnsurepipPatch, Error> 
     }
     let removed = present
         .into_iter()
-        .filter(|file_name| is_replaced(file_name, wish))
+        .filter(|file_name| is_replaced(file_name, change))
         .map(|file_name| folder.join(file_name))
         .filter(|path| added.iter().all(|wheel| wheel.path != *path))
         .collect();
@@ -223,54 +223,54 @@ pub fn repin(stdlib: Stdlib<'_>, wish: &Repin) -> Result<EnsurepipPatch, Error> 
 pub fn renamed(
     text: &str,
     pip: Option<NamedWheel>,
-    setuptools: Wish<NamedWheel>,
+    setuptools: PinChange<NamedWheel>,
 ) -> Result<String, NotUnderstood> {
-    let wish = TextWish {
+    let change = TextRequest {
         pip,
         setuptools,
         entry_points: None,
     };
-    text::repin(text, &wish)
+    text::repin(text, &change)
 }
 
-fn text_wish(wish: &Repin) -> Result<TextWish, Error> {
-    let entry_points = match &wish.pip {
+fn text_request(change: &Repin) -> Result<TextRequest, Error> {
+    let entry_points = match &change.pip {
         Some(pip) => Some(EntryPoints::find(|file| pip.wheel.text(file))?),
         None => None,
     };
-    Ok(TextWish {
-        pip: wish.pip.as_ref().map(NewWheel::named),
-        setuptools: match &wish.setuptools {
-            Wish::Keep => Wish::Keep,
-            Wish::Remove => Wish::Remove,
-            Wish::Replace(wheel) => Wish::Replace(wheel.named()),
+    Ok(TextRequest {
+        pip: change.pip.as_ref().map(NewWheel::named),
+        setuptools: match &change.setuptools {
+            PinChange::Keep => PinChange::Keep,
+            PinChange::Remove => PinChange::Remove,
+            PinChange::Replace(wheel) => PinChange::Replace(wheel.named()),
         },
         entry_points,
     })
 }
 
 /// Whether a wheel in `_bundled` is of a project that gets another one or goes.
-fn is_replaced(file_name: &str, wish: &Repin) -> bool {
+fn is_replaced(file_name: &str, change: &Repin) -> bool {
     match file_name.split('-').next() {
-        Some("pip") => wish.pip.is_some(),
-        Some("setuptools") => wish.setuptools != Wish::Keep,
+        Some("pip") => change.pip.is_some(),
+        Some("setuptools") => change.setuptools != PinChange::Keep,
         _ => false,
     }
 }
 
-fn sbom_change(root: &Path, wish: &Repin) -> Result<Option<FileChange>, Error> {
+fn sbom_change(root: &Path, change: &Repin) -> Result<Option<FileChange>, Error> {
     let path = PathBuf::from("Misc/sbom.spdx.json");
     if !root.join(&path).exists() {
         return Ok(None);
     }
     let before = read(root, &path)?;
-    let wheels: Vec<ListedWheel> = wish
+    let wheels: Vec<ListedWheel> = change
         .new_wheels()
         .map(NewWheel::listed)
         .collect::<Result<_, _>>()?;
-    let removed: &[&str] = match wish.setuptools {
-        Wish::Remove => &["setuptools"],
-        Wish::Keep | Wish::Replace(_) => &[],
+    let removed: &[&str] = match change.setuptools {
+        PinChange::Remove => &["setuptools"],
+        PinChange::Keep | PinChange::Replace(_) => &[],
     };
     let after = sbom::bring_in_line(&before, &wheels, removed).map_err(|source| Error::Sbom {
         path: path.clone(),

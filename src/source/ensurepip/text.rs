@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::form::{Entry, Form, Project};
 use super::python::{Assignment, Edits, Python};
 use super::run_pip::EntryPoints;
-use super::{NotUnderstood, Wish};
+use super::{NotUnderstood, PinChange};
 
 /// A wheel as `ensurepip` names it: version, and tag of the Pythons it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,57 +71,58 @@ impl Bundled {
 
 /// What is to be written: the wheels as they are to be named, and how the new pip can be run.
 #[derive(Debug, Clone, Default)]
-pub(super) struct TextWish {
+pub(super) struct TextRequest {
     pub(super) pip: Option<NamedWheel>,
-    pub(super) setuptools: Wish<NamedWheel>,
+    pub(super) setuptools: PinChange<NamedWheel>,
     /// `None` when pip is kept, and so is the way it is run.
     pub(super) entry_points: Option<EntryPoints>,
 }
 
 /// The text with these wheels.
-pub(super) fn repin(text: &str, wish: &TextWish) -> Result<String, NotUnderstood> {
+pub(super) fn repin(text: &str, change: &TextRequest) -> Result<String, NotUnderstood> {
     let form = Form::read(text)?;
     let before = Bundled::of(&form);
     let mut edits = Edits::default();
 
-    set_version(&form, &form.pip, wish.pip.as_ref(), &mut edits);
+    set_version(&form, &form.pip, change.pip.as_ref(), &mut edits);
     let mut wanted = vec![(
         &form.pip,
-        wish.pip
+        change
+            .pip
             .as_ref()
             .map_or(form.tag(&form.pip), |wheel| &wheel.python_tag)
             .to_owned(),
     )];
-    match (&form.setuptools, &wish.setuptools) {
-        // What is not there need not be taken out: a wish may be fulfilled twice.
-        (None, Wish::Keep | Wish::Remove) => {}
-        (None, Wish::Replace(_)) => {
+    match (&form.setuptools, &change.setuptools) {
+        // What is not there need not be taken out: a change may be fulfilled twice.
+        (None, PinChange::Keep | PinChange::Remove) => {}
+        (None, PinChange::Replace(_)) => {
             return Err(NotUnderstood::missing("`_SETUPTOOLS_VERSION = \"…\"` line"));
         }
-        (Some(setuptools), Wish::Remove) => remove_setuptools(&form, setuptools, &mut edits)?,
-        (Some(setuptools), wish @ (Wish::Keep | Wish::Replace(_))) => {
-            set_version(&form, setuptools, wish.wheel(), &mut edits);
-            let tag = wish.tag().unwrap_or(form.tag(setuptools)).to_owned();
+        (Some(setuptools), PinChange::Remove) => remove_setuptools(&form, setuptools, &mut edits)?,
+        (Some(setuptools), change @ (PinChange::Keep | PinChange::Replace(_))) => {
+            set_version(&form, setuptools, change.wheel(), &mut edits);
+            let tag = change.tag().unwrap_or(form.tag(setuptools)).to_owned();
             wanted.push((setuptools, tag));
         }
     }
     set_tags(&form, &wanted, &mut edits)?;
-    if let Some(entry_points) = &wish.entry_points {
+    if let Some(entry_points) = &change.entry_points {
         form.run_pip.adapt(entry_points, &mut edits)?;
     }
     let new = edits.apply(text);
-    check(&new, &before, wish)?;
+    check(&new, &before, change)?;
     Ok(new)
 }
 
 /// Reads the new text as if it were upstream's: what was made must say what was wished.
-fn check(new: &str, before: &Bundled, wish: &TextWish) -> Result<(), NotUnderstood> {
+fn check(new: &str, before: &Bundled, change: &TextRequest) -> Result<(), NotUnderstood> {
     let expected = Bundled {
-        pip: wish.pip.as_ref().unwrap_or(&before.pip).clone(),
-        setuptools: match &wish.setuptools {
-            Wish::Keep => before.setuptools.clone(),
-            Wish::Remove => None,
-            Wish::Replace(wheel) => Some(wheel.clone()),
+        pip: change.pip.as_ref().unwrap_or(&before.pip).clone(),
+        setuptools: match &change.setuptools {
+            PinChange::Keep => before.setuptools.clone(),
+            PinChange::Remove => None,
+            PinChange::Replace(wheel) => Some(wheel.clone()),
         },
     };
     if Bundled::read(new)? == expected {

@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use super::Label;
-use crate::disk;
 use crate::error::{ExitStatus, Explain};
+use crate::fs::disk;
 
 /// Why a patch was not applied. Nothing was written, but for [`Error::Write`].
 #[derive(Debug, thiserror::Error)]

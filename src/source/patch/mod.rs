@@ -4,9 +4,9 @@
 //! What comes of all of them is worked out first, so that either all apply or nothing is written.
 
 mod error;
+mod history;
 #[cfg(test)]
 mod tests;
-mod trace;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -20,8 +20,8 @@ use diffy::patch_set::{FileMode, FileOperation, FilePatch, ParseOptions, PatchKi
 pub use error::Error;
 
 use super::change::write_file;
-use crate::entry_name::EntryName;
-use trace::Trace;
+use crate::archive::entry_name::EntryName;
+use history::History;
 
 /// A patch, read and not yet applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +90,7 @@ struct Overlay<'a> {
     root: &'a Path,
     files: BTreeMap<PathBuf, Option<Content>>,
     /// What the patches so far did to files, in order.
-    traces: Vec<Trace>,
+    traces: Vec<History>,
 }
 
 /// What a file will hold, and its permissions.
@@ -211,7 +211,7 @@ impl Overlay<'_> {
             });
         }
         self.traces
-            .push(Trace::new(name.clone(), path, before.bytes, hunks));
+            .push(History::new(name.clone(), path, before.bytes, hunks));
         if let Some(from) = from
             && !matches!(operation, FileOperation::Copy { .. })
         {

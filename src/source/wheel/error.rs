@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::archive::zip::Error as UnzipError;
 use crate::error::{ExitStatus, Explain};
-use crate::resolve::wheel_name::InvalidWheelName;
-use crate::unzip::Error as UnzipError;
+use crate::plan::wheel_name::InvalidWheelName;
 
 /// Why a file is not a wheel that can be used.
 #[derive(Debug, thiserror::Error)]

@@ -16,10 +16,10 @@ use pep440_rs::Version;
 pub use error::Error;
 
 use self::formats::RecordEntry;
+use crate::archive::zip::Zip;
 use crate::digest::Sha256;
-use crate::resolve::wheel_metadata::{Headers, Metadata};
-use crate::resolve::wheel_name::{WheelName, normalised};
-use crate::unzip::Zip;
+use crate::plan::wheel_metadata::{Headers, Metadata};
+use crate::plan::wheel_name::{WheelName, normalised};
 
 /// Files of `*.dist-info` that `RECORD` cannot or need not vouch for (PEP 427, "Signed wheel files").
 const UNRECORDED: [&str; 3] = ["RECORD", "RECORD.jws", "RECORD.p7s"];

@@ -7,12 +7,12 @@ use super::{Chooser, Pin, PinError, Pins};
 use crate::digest::{Digest, Sha256};
 use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain as _};
-use crate::fetch::Network;
+use crate::net::network::Network;
+use crate::plan::WheelLocation;
 use crate::progress::{Phase, Reporter, SilentReporter, Unit};
 use crate::resolve::index::IndexWheel;
 use crate::resolve::index::loopback::{self, Bench, Loopback};
 use crate::resolve::pins::{WheelFile, WheelFiles};
-use crate::resolve::plan::WheelLocation;
 
 /// Keeps what was said.
 #[derive(Default)]

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::super::super::change::FileChange;
 use super::super::super::wheel::tests::Draft;
-use super::super::{Bundled, Error, NewWheel, Repin, Stdlib, Wish, repin};
+use super::super::{Bundled, Error, NewWheel, PinChange, Repin, Stdlib, repin};
 use super::forms::form;
 use crate::digest::Sha256;
-use crate::resolve::plan::{Pin, Pins, WheelInput, WheelLocation};
+use crate::plan::{Pin, Pins, WheelInput, WheelLocation};
 
 /// A tree with the given text, venv and bundled wheels.
 fn tree(init: &str, venv: Option<&str>) -> tempfile::TempDir {
@@ -43,7 +43,7 @@ fn new_pip(dir: &Path) -> WheelInput {
     input(&draft, "pip", "24.0", &path)
 }
 
-fn wish(pip: &WheelInput, setuptools: Pin) -> Repin {
+fn change(pip: &WheelInput, setuptools: Pin) -> Repin {
     let pins = Pins {
         pip: Pin::Wheel(pip.clone()),
         setuptools,
@@ -81,7 +81,7 @@ fn a_patch_says_first_what_it_does_and_then_does_it() {
     )
     .unwrap();
 
-    let patch = repin(Stdlib::of_source(root.path()), &wish(&pip, Pin::Removed)).unwrap();
+    let patch = repin(Stdlib::of_source(root.path()), &change(&pip, Pin::Removed)).unwrap();
     let paths: Vec<&Path> = patch.changes().iter().map(FileChange::path).collect();
     assert_eq!(
         paths,
@@ -109,8 +109,8 @@ fn a_patch_says_first_what_it_does_and_then_does_it() {
     let venv = std::fs::read_to_string(root.path().join("Lib/venv/__init__.py")).unwrap();
     assert_eq!(venv, "CORE_VENV_DEPS = ('pip',)\n");
     assert!(std::fs::read_to_string(sbom).unwrap().contains("24.0"));
-    // Done is done: the same wish changes no text any more.
-    let again = repin(Stdlib::of_source(root.path()), &wish(&pip, Pin::Removed)).unwrap();
+    // Done is done: the same change changes no text any more.
+    let again = repin(Stdlib::of_source(root.path()), &change(&pip, Pin::Removed)).unwrap();
     assert_eq!((again.changes().len(), again.removed().len()), (0, 0));
 }
 
@@ -120,7 +120,7 @@ fn a_tree_that_changed_meanwhile_is_left_alone() {
     let pip = new_pip(wheels.path());
     let before = form("3.13 and later");
     let root = tree(&before, None);
-    let patch = repin(Stdlib::of_source(root.path()), &wish(&pip, Pin::Bundled)).unwrap();
+    let patch = repin(Stdlib::of_source(root.path()), &change(&pip, Pin::Bundled)).unwrap();
     let init = root.path().join("Lib/ensurepip/__init__.py");
     let other = before.replace("2.0", "2.1");
     std::fs::write(&init, &other).unwrap();
@@ -137,7 +137,7 @@ fn a_wheel_that_changed_meanwhile_does_not_get_in() {
     let wheels = tempfile::tempdir().unwrap();
     let pip = new_pip(wheels.path());
     let root = tree(&form("3.13 and later"), None);
-    let patch = repin(Stdlib::of_source(root.path()), &wish(&pip, Pin::Bundled)).unwrap();
+    let patch = repin(Stdlib::of_source(root.path()), &change(&pip, Pin::Bundled)).unwrap();
     std::fs::write(wheels.path().join(&pip.file_name), "other").unwrap();
     let error = patch.apply(root.path()).unwrap_err();
     assert!(matches!(error, Error::WheelChanged { .. }), "{error}");
@@ -152,14 +152,14 @@ fn what_is_missing_is_named() {
     let wheels = tempfile::tempdir().unwrap();
     let pip = new_pip(wheels.path());
     let failing = |root: &Path, setuptools: Pin| {
-        repin(Stdlib::of_source(root), &wish(&pip, setuptools)).unwrap_err()
+        repin(Stdlib::of_source(root), &change(&pip, setuptools)).unwrap_err()
     };
     let root = tree(&form("3.12"), None);
     let draft = Draft::new("setuptools", "84.0", "py3");
     let path = draft.write(wheels.path());
     let setuptools = Repin {
         pip: None,
-        setuptools: Wish::Replace(
+        setuptools: PinChange::Replace(
             NewWheel::open(&input(&draft, "setuptools", "84.0", &path), &path).unwrap(),
         ),
     };

@@ -1,8 +1,8 @@
 //! From text to text.
 
 use super::super::run_pip::EntryPoints;
-use super::super::text::{self, TextWish};
-use super::super::{Bundled, NamedWheel, Wish};
+use super::super::text::{self, TextRequest};
+use super::super::{Bundled, NamedWheel, PinChange};
 use super::forms::{form, forms};
 
 const OLD: &str = "3.6.6 to 3.7.7";
@@ -118,18 +118,18 @@ fn named(version: &str, tag: &str) -> NamedWheel {
     }
 }
 
-fn pip(tag: &str) -> TextWish {
+fn pip(tag: &str) -> TextRequest {
     let everywhere = |_: &str| Ok::<_, ()>(Some("def main(args):\n".to_owned()));
-    TextWish {
+    TextRequest {
         pip: Some(named("24.0", tag)),
         entry_points: Some(EntryPoints::find(everywhere).unwrap()),
-        ..TextWish::default()
+        ..TextRequest::default()
     }
 }
 
 /// The lines that differ, as a diff shows them.
-fn changed(before: &str, wish: &TextWish) -> String {
-    let after = text::repin(before, wish).unwrap();
+fn changed(before: &str, change: &TextRequest) -> String {
+    let after = text::repin(before, change).unwrap();
     diffy::create_patch(before, &after)
         .to_string()
         .split_inclusive('\n')
@@ -143,30 +143,30 @@ fn every_form_takes_every_tag() {
     for (releases, before) in forms() {
         let bundled = Bundled::read(&before).unwrap();
         for pip_tag in ["py3", "py2.py3"] {
-            let mut setuptools = vec![Wish::Keep];
+            let mut setuptools = vec![PinChange::Keep];
             if bundled.setuptools.is_some() {
                 setuptools.extend([
-                    Wish::Replace(named("65.5.0", "py3")),
-                    Wish::Replace(named("44.1.1", "py2.py3")),
-                    Wish::Remove,
+                    PinChange::Replace(named("65.5.0", "py3")),
+                    PinChange::Replace(named("44.1.1", "py2.py3")),
+                    PinChange::Remove,
                 ]);
             }
             for setuptools in setuptools {
                 let expected = match &setuptools {
-                    Wish::Keep => bundled.setuptools.clone(),
-                    Wish::Remove => None,
-                    Wish::Replace(wheel) => Some(wheel.clone()),
+                    PinChange::Keep => bundled.setuptools.clone(),
+                    PinChange::Remove => None,
+                    PinChange::Replace(wheel) => Some(wheel.clone()),
                 };
-                let wish = TextWish {
+                let change = TextRequest {
                     setuptools,
                     ..pip(pip_tag)
                 };
-                let after = text::repin(&before, &wish).unwrap();
+                let after = text::repin(&before, &change).unwrap();
                 let found = Bundled::read(&after).unwrap();
                 assert_eq!(found.pip, named("24.0", pip_tag), "{releases}");
                 assert_eq!(found.setuptools, expected, "{releases}");
                 // What is as wished needs no further change.
-                assert_eq!(text::repin(&after, &wish).unwrap(), after);
+                assert_eq!(text::repin(&after, &change).unwrap(), after);
             }
         }
     }
@@ -174,8 +174,8 @@ fn every_form_takes_every_tag() {
 
 #[test]
 fn one_tag_for_all_is_written_where_the_old_one_stood() {
-    let wish = TextWish {
-        setuptools: Wish::Replace(named("65.5.0", "py3")),
+    let change = TextRequest {
+        setuptools: PinChange::Replace(named("65.5.0", "py3")),
         ..pip("py3")
     };
     let expected = r#"-_SETUPTOOLS_VERSION = "1.0"
@@ -185,7 +185,7 @@ fn one_tag_for_all_is_written_where_the_old_one_stood() {
 -        name = "{}-{}-py2.py3-none-any.whl".format(project, version)
 +        name = "{}-{}-py3-none-any.whl".format(project, version)
 "#;
-    assert_eq!(changed(&form("3.6.6 to 3.7.7"), &wish), expected);
+    assert_eq!(changed(&form("3.6.6 to 3.7.7"), &change), expected);
     let expected = r"-_PIP_VERSION = '2.0'  # keep this
 +_PIP_VERSION = '24.0'  # keep this
 ";
@@ -222,8 +222,8 @@ fn two_tags_are_written_per_project() {
 
 #[test]
 fn setuptools_goes_without_a_trace() {
-    let wish = TextWish {
-        setuptools: Wish::Remove,
+    let change = TextRequest {
+        setuptools: PinChange::Remove,
         ..pip("py2.py3")
     };
     let expected = r#"-_SETUPTOOLS_VERSION = "1.0"
@@ -232,7 +232,7 @@ fn setuptools_goes_without_a_trace() {
 +_PIP_VERSION = "24.0"
 -    ("setuptools", _SETUPTOOLS_VERSION),
 "#;
-    assert_eq!(changed(&form("2.7.9 to 3.6.5"), &wish), expected);
+    assert_eq!(changed(&form("2.7.9 to 3.6.5"), &change), expected);
     let expected = r#"-_PACKAGE_NAMES = ('setuptools', 'pip')
 -_SETUPTOOLS_VERSION = "1.0"
 -_PIP_VERSION = "2.0"
@@ -242,12 +242,12 @@ fn setuptools_goes_without_a_trace() {
 -    ("pip", _PIP_VERSION, "py3"),
 +    ("pip", _PIP_VERSION, "py2.py3"),
 "#;
-    assert_eq!(changed(&form("3.10 and 3.11"), &wish), expected);
+    assert_eq!(changed(&form("3.10 and 3.11"), &change), expected);
 }
 
 #[test]
 fn a_pip_that_is_called_otherwise_is_called_so() {
-    let has = |home: &'static str| TextWish {
+    let has = |home: &'static str| TextRequest {
         entry_points: Some(
             EntryPoints::find(|file| {
                 Ok::<_, ()>((file == home).then(|| "def main(args):\n".to_owned()))
@@ -288,11 +288,11 @@ fn a_text_that_is_not_understood_says_what_was_looked_for() {
             ),
         }
     }
-    let wish = TextWish {
-        setuptools: Wish::Remove,
-        ..TextWish::default()
+    let change = TextRequest {
+        setuptools: PinChange::Remove,
+        ..TextRequest::default()
     };
     let used = form(OLD).replace("copy(name)", "copy(_SETUPTOOLS_VERSION)");
-    let error = text::repin(&used, &wish).unwrap_err();
+    let error = text::repin(&used, &change).unwrap_err();
     assert!(error.to_string().contains("used behind `(`"), "{error}");
 }

@@ -1,0 +1,313 @@
+//! Tests of the probes: real ones on this host, and made-up compilers for what it has.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::{
+    Need, Prerequisites, Prober, Requirements, all_capabilities, canonical_name, hex, in_parallel,
+    release_flags,
+};
+use crate::environment::Environment;
+use crate::host::build_environment::BuildEnvironment;
+use crate::host::compile_probe::CompileProbe;
+use crate::host::module_probes::{PROBES, Probe};
+use crate::host::packages::Capability;
+use crate::host::toolchain::Toolchain;
+use crate::plan::ModulePolicy;
+use crate::plan::compat::CompatPolicy;
+
+fn policy(required: &[&str], may_be_missing: &[&str]) -> ModulePolicy {
+    let set = |names: &[&str]| {
+        names
+            .iter()
+            .map(ToString::to_string)
+            .collect::<BTreeSet<_>>()
+    };
+    ModulePolicy {
+        required: set(required),
+        may_be_missing: set(may_be_missing),
+    }
+}
+
+fn requirements<'a>(python: &str, modules: &'a ModulePolicy) -> Requirements<'a> {
+    Requirements {
+        python: python.parse().unwrap(),
+        modules,
+        configure_args: &[],
+        compat: &CompatPolicy::All,
+    }
+}
+
+fn host(extra: &[(&str, &str)]) -> (tempfile::TempDir, Environment, BuildEnvironment) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let variables = [("PATH", path.as_str())]
+        .into_iter()
+        .chain(extra.iter().copied());
+    let caller = Environment::with_variables(dir.path(), variables);
+    let environment = BuildEnvironment::new(&caller, dir.path());
+    (dir, caller, environment)
+}
+
+const BOGUS: Probe = Probe {
+    names: &["bogus"],
+    series: ((0, 0), (9, 0)),
+    capability: Capability::Zlib,
+    feature: "nothing",
+    includes: "#include <pybuild-has-no-such-header.h>",
+    symbols: &["main"],
+    version: "\"\"",
+    runtime_version: "",
+    flags: &[""],
+    pkg_config: "",
+    pkg_config_first: (0, 0),
+};
+
+const STANDARD: Probe = Probe {
+    names: &["standard"],
+    includes: "#include <math.h>",
+    symbols: &["atan2"],
+    flags: &["-lm"],
+    ..BOGUS
+};
+
+#[test]
+fn what_is_there_is_told_from_what_is_not() {
+    let (dir, caller, environment) = host(&[]);
+    let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
+    let modules = policy(&[], &[]);
+    let prober = Prober {
+        requirements: requirements("3.11.2", &modules),
+        release_flags: release_flags(requirements("3.11.2", &modules)),
+        pkg_config: None,
+        probe: CompileProbe {
+            compiler: &toolchain.compiler.words,
+            environment: &environment,
+            folder: dir.path(),
+        },
+    };
+    let present = Probe {
+        version: "\"1.2\"",
+        ..STANDARD
+    };
+    let found = prober.look_for(&present).unwrap().unwrap();
+    assert_eq!(found.library.as_deref(), Some("1.2"));
+    let missing = prober.look_for(&BOGUS).unwrap().unwrap_err();
+    assert_eq!(missing.why, "no pybuild-has-no-such-header.h");
+    let no_library = Probe {
+        flags: &["-lpybuild-has-no-such-library"],
+        ..STANDARD
+    };
+    let missing = prober.look_for(&no_library).unwrap().unwrap_err();
+    assert_eq!(missing.why, "no library -lpybuild-has-no-such-library");
+    let no_symbol = Probe {
+        includes: "#include <math.h>\nextern int no_such_symbol(void);",
+        symbols: &["no_such_symbol"],
+        ..STANDARD
+    };
+    let missing = prober.look_for(&no_symbol).unwrap().unwrap_err();
+    assert!(missing.why.contains("lacks"), "{missing:?}");
+    assert!(missing.detail.contains("no_such_symbol"), "{missing:?}");
+    let too_old = Probe {
+        includes: "#include <math.h>\n#if PYTHON_HEX == 0x030B02\n#error \"too old\"\n#endif",
+        ..present
+    };
+    let missing = prober.look_for(&too_old).unwrap().unwrap_err();
+    assert_eq!(
+        (missing.why.as_str(), missing.unsuitable),
+        ("too old", true)
+    );
+    let ssl = PROBES.iter().find(|probe| probe.name() == "ssl").unwrap();
+    let args = ["--with-openssl=/no/such/folder".to_owned()];
+    let elsewhere = Prober {
+        requirements: Requirements {
+            configure_args: &args,
+            ..prober.requirements
+        },
+        ..prober
+    };
+    let missing = elsewhere.look_for(ssl).unwrap().unwrap_err();
+    assert_eq!(missing.why, "no /no/such/folder/include/openssl/ssl.h");
+    assert!(
+        missing.unsuitable,
+        "no package fixes what configure is told"
+    );
+}
+
+#[test]
+fn every_probe_is_a_program_that_compiles_where_its_library_is() {
+    let (dir, caller, environment) = host(&[]);
+    let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
+    let modules = policy(&[], &[]);
+    let mut probed = BTreeSet::new();
+    for python in ["2.7.18", "3.14.0"] {
+        let requirements = requirements(python, &modules);
+        let found = Prerequisites::probe(requirements, &toolchain, &environment, dir.path());
+        let Prerequisites { present, missing } = found.unwrap();
+        // What this host has is not known here; but what is missing is a header, a library or of
+        // another version, never a program that no compiler would take.
+        for missing in &missing {
+            let why = &missing.why;
+            assert!(
+                why.starts_with("no ") || why.contains(" needs "),
+                "{missing:?}"
+            );
+        }
+        probed.extend(present.into_iter().map(|module| module.module));
+        probed.extend(missing.iter().map(|module| module.module.to_owned()));
+    }
+    let all: BTreeSet<String> = PROBES.iter().map(|probe| probe.name().to_owned()).collect();
+    assert_eq!(probed, all);
+}
+
+#[test]
+fn flags_of_the_environment_are_used_and_passed_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let include = folder.path().join("include");
+    fs_err::create_dir(&include).unwrap();
+    fs_err::write(
+        include.join("elsewhere.h"),
+        "#define ELSEWHERE \"4.5\"\n#include <math.h>\n",
+    )
+    .unwrap();
+    let probe = Probe {
+        includes: "#include <elsewhere.h>",
+        version: "ELSEWHERE",
+        pkg_config: "elsewhere",
+        pkg_config_first: (3, 12),
+        ..STANDARD
+    };
+    let modules = policy(&[], &[]);
+    let flag = format!("-I{}", include.display());
+    let look = |variables: &[(&str, &str)], python: &str, pkg_config: Option<&Path>| {
+        let (dir, caller, environment) = host(variables);
+        let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
+        let prober = Prober {
+            requirements: requirements(python, &modules),
+            release_flags: release_flags(requirements(python, &modules)),
+            pkg_config,
+            probe: CompileProbe {
+                compiler: &toolchain.compiler.words,
+                environment: &environment,
+                folder: dir.path(),
+            },
+        };
+        prober.look_for(&probe).unwrap()
+    };
+    assert!(look(&[], "3.11.2", None).is_err());
+    let found = look(&[("CPPFLAGS", &flag)], "3.11.2", None).unwrap();
+    assert_eq!(found.library.as_deref(), Some("4.5"));
+    assert!(found.flags.is_empty());
+    // A stand-in for pkg-config, written by another process: a file that this one has open for
+    // writing in one thread cannot be executed in another.
+    let script = folder.path().join("pkg-config");
+    let written = std::process::Command::new("sh")
+        .arg("-c")
+        .arg("printf '#!/bin/sh\\necho %s -lm\\n' \"$2\" > \"$1\" && chmod 755 \"$1\"")
+        .arg("sh")
+        .args([script.as_os_str(), flag.as_ref()])
+        .status();
+    assert!(written.unwrap().success());
+    // configure asks pkg-config by itself from the series on that the probe names; before, the
+    // build has to be told.
+    assert!(look(&[], "3.12.1", Some(&script)).unwrap().flags.is_empty());
+    assert_eq!(
+        look(&[], "3.11.2", Some(&script)).unwrap().flags,
+        std::slice::from_ref(&flag)
+    );
+}
+
+#[test]
+fn the_release_decides_which_modules_are_looked_for() {
+    let modules = policy(&[], &["tkinter"]);
+    let needs = |python: &str| all_capabilities(requirements(python, &modules));
+    assert!(needs("3.12.0").contains(&Capability::Crypt));
+    assert!(!needs("3.13.0").contains(&Capability::Crypt));
+    assert!(!needs("3.6.15").contains(&Capability::Libffi));
+    assert!(needs("3.7.1").contains(&Capability::Libffi));
+    assert!(!needs("2.7.18").contains(&Capability::Lzma));
+    assert!(!needs("3.13.0").contains(&Capability::Zstd));
+    assert!(needs("3.14.0").contains(&Capability::Zstd));
+    assert!(!needs("3.14.0").contains(&Capability::Tk), "waived");
+    let args = [
+        "--with-system-ffi".to_owned(),
+        "--without-readline".to_owned(),
+    ];
+    let needs = all_capabilities(Requirements {
+        configure_args: &args,
+        ..requirements("2.7.18", &modules)
+    });
+    assert!(needs.contains(&Capability::Libffi) && !needs.contains(&Capability::Readline));
+}
+
+#[test]
+fn with_openssl_is_made_flags_of_where_configure_does_not_know_it() {
+    let (dir, caller, environment) = host(&[]);
+    let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
+    let modules = ModulePolicy::default();
+    let args = ["--with-openssl=/usr".to_owned()];
+    let told = |python: &str| {
+        let requirements = Requirements {
+            configure_args: &args,
+            ..requirements(python, &modules)
+        };
+        let found = Prerequisites::probe(requirements, &toolchain, &environment, dir.path());
+        let present = found.unwrap().present;
+        let ssl = present.into_iter().find(|module| module.module == "ssl");
+        ssl.expect("OpenSSL's headers, which every test of a build needs")
+            .flags
+    };
+    assert_eq!(
+        told("3.6.12"),
+        ["-Wl,-rpath,/usr/lib", "-I/usr/include", "-L/usr/lib"]
+    );
+    assert_eq!(told("3.9.2"), ["-Wl,-rpath,/usr/lib"]);
+    assert!(told("3.11.2").is_empty());
+}
+
+#[test]
+fn an_openssl_that_only_a_patch_makes_usable_is_refused_when_the_patch_is_left_out() {
+    let (dir, caller, environment) = host(&[]);
+    let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
+    let modules = ModulePolicy::default();
+    let missing = |compat: &CompatPolicy| {
+        let requirements = Requirements {
+            compat,
+            ..requirements("3.4.10", &modules)
+        };
+        let found = Prerequisites::probe(requirements, &toolchain, &environment, dir.path());
+        let missing = found.unwrap().missing;
+        missing.into_iter().find(|module| module.module == "ssl")
+    };
+    assert!(missing(&CompatPolicy::All).is_none());
+    let refused = missing(&CompatPolicy::None).expect("OpenSSL is 1.1 or later");
+    assert!(refused.unsuitable && refused.why.contains("or the patch ssl-openssl-1.1"));
+}
+
+#[test]
+fn modules_are_known_by_all_their_names() {
+    let probe = |name: &str| PROBES.iter().find(|probe| probe.name() == name).unwrap();
+    let need = |module: &str, required: &[&str], may_be_missing: &[&str]| {
+        super::need(probe(module), &policy(required, may_be_missing))
+    };
+    assert_eq!(need("ssl", &[], &[]), Need::Required);
+    assert_eq!(need("ctypes", &[], &["_ctypes"]), Need::Waived);
+    assert_eq!(need("sqlite3", &["_sqlite3"], &[]), Need::Required);
+    assert_eq!(need("sqlite3", &[], &[]), Need::Wanted);
+    assert_eq!(need("dbm.gnu", &["_gdbm"], &["dbm.gnu"]), Need::Required);
+    assert_eq!(canonical_name("_lzma"), "lzma");
+    assert_eq!(canonical_name("json"), "json");
+    let mut names: Vec<_> = PROBES.iter().flat_map(|probe| probe.names).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all, "a name means one module");
+}
+
+#[test]
+fn work_in_parallel_keeps_its_order() {
+    let items: Vec<u32> = (0..100).collect();
+    assert_eq!(in_parallel(&items, |item| item * 2)[99], 198);
+    assert!(in_parallel(&[], |item: &u32| *item).is_empty());
+    assert_eq!(hex("3.11.2".parse().unwrap()), "0x030B02");
+}
