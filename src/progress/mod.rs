@@ -20,10 +20,37 @@ pub enum Unit {
     Steps,
 }
 
+/// The importance of an [`Event`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// The user should look at it.
+    Warning,
+    /// Worth knowing.
+    Note,
+    /// Printed with `-v` only.
+    Detail,
+}
+
+/// Something that a step reports beside its result. Its `Display` text is the message for people.
+pub trait Event: std::fmt::Display {
+    /// Its importance.
+    fn level(&self) -> Level;
+}
+
 /// Where the steps report to. A phase is one bar on a terminal and one line elsewhere.
 pub trait Reporter: Send + Sync {
     /// Begins a phase. `total` is what there is to do, as far as it is known.
     fn begin(&self, title: &str, unit: Unit, total: Option<u64>) -> Box<dyn Phase>;
+
+    /// Reports an event.
+    fn report(&self, event: &dyn Event) {
+        let text = event.to_string();
+        match event.level() {
+            Level::Warning => self.warn(&text),
+            Level::Note => self.note(&text),
+            Level::Detail => self.detail(&text),
+        }
+    }
 
     /// Says something worth knowing that is neither a warning nor an error.
     fn note(&self, text: &str);
