@@ -1,94 +1,80 @@
-//! What a patch did to a file, kept so that a later patch that touches the same lines is told from
-//! one that fits no longer for another reason.
+//! The changes that patches made to files. They tell a patch that conflicts with an earlier one from a
+//! patch that does not apply for another reason.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use diffy::Line;
 
-use crate::source::patch::Label;
+use super::label::Label;
 
 /// One patch's change of one file.
 pub(super) struct History {
-    label: Label,
-    path: PathBuf,
+    pub(super) label: Label,
+    pub(super) path: PathBuf,
     before: Vec<u8>,
-    marks: Vec<Vec<u8>>,
+    /// The lines of each changed place afterwards.
+    places: Vec<Vec<u8>>,
 }
 
 impl History {
-    /// Of hunks that were applied to `before`.
     pub(super) fn new(
         label: Label,
         path: PathBuf,
         before: Vec<u8>,
         hunks: &diffy::Patch<'_, [u8]>,
     ) -> Self {
-        let marks = hunks.hunks().iter().flat_map(|hunk| marks(hunk.lines()));
+        let places = hunks.hunks().iter().flat_map(|hunk| places(hunk.lines()));
         Self {
             label,
             path,
             before,
-            marks: marks.collect(),
+            places: places.collect(),
         }
     }
 
-    /// The patch.
-    pub(super) fn label(&self) -> &Label {
-        &self.label
-    }
-
-    /// Whether it is the change of this file.
-    pub(super) fn is_of(&self, path: &Path) -> bool {
-        self.path == path
-    }
-
-    /// Whether `hunks` apply to the file as it was before.
-    pub(super) fn would_have_fitted(&self, hunks: &diffy::Patch<'_, [u8]>) -> bool {
+    /// Whether `hunks` would have applied before this change.
+    pub(super) fn blocks(&self, hunks: &diffy::Patch<'_, [u8]>) -> bool {
         diffy::apply_bytes(&self.before, hunks).is_ok()
     }
 
-    /// Whether all that the patch made is in `content`.
-    pub(super) fn still_holds_in(&self, content: &[u8]) -> bool {
-        self.marks.iter().all(|mark| contains(content, mark))
+    /// Whether `content` still has all of the change.
+    pub(super) fn is_kept_in(&self, content: &[u8]) -> bool {
+        // Whole lines: a place begins at the beginning of a line.
+        self.places.iter().all(|lines| {
+            let mut windows = content.windows(lines.len() + 1);
+            content.starts_with(lines)
+                || windows.any(|window| window[0] == b'\n' && &window[1..] == lines)
+        })
     }
 }
 
-/// What each run of changed lines came to: the lines that were put in, and where lines were only
-/// taken out, the two lines that met.
-fn marks(lines: &[Line<'_, [u8]>]) -> Vec<Vec<u8>> {
-    let mut marks = Vec::new();
+/// The inserted lines of each run of changes. For a run that only deletes lines: the two lines around it.
+fn places(lines: &[Line<'_, [u8]>]) -> Vec<Vec<u8>> {
+    let mut places = Vec::new();
     let mut before: &[u8] = b"";
-    let mut put_in: Vec<u8> = Vec::new();
+    let mut inserted: Vec<u8> = Vec::new();
     let mut changed = false;
     for line in lines {
         match line {
             Line::Insert(text) => {
-                put_in.extend_from_slice(text);
+                inserted.extend_from_slice(text);
                 changed = true;
             }
             Line::Delete(_) => changed = true,
             Line::Context(text) => {
-                if changed && put_in.is_empty() {
-                    put_in = [before, text].concat();
+                if changed && inserted.is_empty() {
+                    inserted = [before, text].concat();
                 }
                 if changed {
-                    marks.push(std::mem::take(&mut put_in));
+                    places.push(std::mem::take(&mut inserted));
                 }
                 changed = false;
                 before = text;
             }
         }
     }
-    if !put_in.is_empty() {
-        marks.push(put_in);
+    if !inserted.is_empty() {
+        places.push(inserted);
     }
-    marks
-}
-
-fn contains(content: &[u8], mark: &[u8]) -> bool {
-    // Whole lines: a mark begins where a line begins.
-    content.starts_with(mark)
-        || content
-            .windows(mark.len() + 1)
-            .any(|window| window[0] == b'\n' && &window[1..] == mark)
+    places
 }

@@ -1,4 +1,4 @@
-//! Patches of every form, on a small tree; what must fail must leave it as it was.
+//! Patches of every form on a small tree. A patch that fails must leave the tree unchanged.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -164,7 +164,7 @@ fn a_patch_does_not_lead_out_of_the_tree() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said() {
+fn changes_that_are_not_possible_are_errors() {
     let new = "--- /dev/null\n+++ b/Lib/x.py\n@@ -0,0 +1 @@\n+x\n";
     assert!(matches!(refused(&[new]), Error::Exists { .. }));
     let gone = "--- a/Lib/y.py\n+++ b/Lib/y.py\n@@ -1 +1 @@\n-x\n+y\n";
@@ -182,7 +182,7 @@ fn what_cannot_be_done_is_said() {
 }
 
 #[test]
-fn a_hunk_that_would_be_skipped_is_an_error() {
+fn a_hunk_that_the_parser_would_skip_is_an_error() {
     let plain = "--- a/Lib/old.py\n+++ b/Lib/old.py\n@@ -1 +1 @@\n-old\n+OLD\n";
     let mixed = format!("{plain}{GIT}");
     assert!(matches!(
@@ -198,10 +198,7 @@ const FIRST: &str = "--- a/Lib/x.py\n+++ b/Lib/x.py\n@@ -1,3 +1,3 @@\n a\n-b\n+B
 fn clash(second: &str) -> Option<String> {
     let root = tree();
     let before = state(root.path());
-    let patches = [
-        Patch::built_in("mend", FIRST),
-        Patch::new("my.diff", second),
-    ];
+    let patches = [Patch::built_in("fix", FIRST), Patch::new("my.diff", second)];
     let error = apply(root.path(), &patches).err()?;
     assert_eq!(state(root.path()), before, "{error}");
     let hint = crate::error::Explain::hint(&error).unwrap_or_default();
@@ -213,10 +210,10 @@ fn two_patches_of_the_same_lines_are_both_named() {
     let same = FIRST.replace("+B", "+D");
     assert_eq!(
         clash(&same).unwrap(),
-        "the patches mend (built in) and my.diff change the same lines of Lib/x.py\n\
-         leave pybuild's own out with `--no-compat-patch mend`, or my.diff"
+        "the patches fix (built in) and my.diff change the same lines of Lib/x.py\n\
+         leave out pybuild's patch with `--no-compat-patch fix`, or leave out my.diff"
     );
-    // One that fits neither before nor after is not for this tree at all.
+    // A patch that applies neither before nor after the first one is for another tree.
     let other = clash(&FIRST.replace(" c\n", " C\n")).unwrap();
     assert!(
         other.starts_with("the patch my.diff does not apply to Lib/x.py\n"),
@@ -231,17 +228,17 @@ fn a_patch_that_undoes_a_built_in_one_is_refused_with_both_names() {
     for second in [back, gone] {
         assert_eq!(
             clash(second).unwrap(),
-            "the patch my.diff undoes what the patch mend (built in) changed in Lib/x.py\n\
-             leave pybuild's own out with `--no-compat-patch mend`, or my.diff"
+            "the patch my.diff undoes what the patch fix (built in) changed in Lib/x.py\n\
+             leave out pybuild's patch with `--no-compat-patch fix`, or leave out my.diff"
         );
     }
-    // The lines around it are anybody's.
+    // Other patches may change the lines around it.
     let near = "--- a/Lib/x.py\n+++ b/Lib/x.py\n@@ -1,3 +1,4 @@\n-a\n+A\n B\n+and\n c\n";
     assert_eq!(clash(near), None);
 }
 
 #[test]
-fn what_only_took_lines_out_can_be_undone_too() {
+fn a_patch_that_only_deletes_lines_can_be_undone_too() {
     let root = tree();
     let out = "--- a/Lib/x.py\n+++ b/Lib/x.py\n@@ -1,3 +1,2 @@\n a\n-b\n c\n";
     let back = "--- a/Lib/x.py\n+++ b/Lib/x.py\n@@ -1,2 +1,3 @@\n a\n+b\n c\n";
@@ -273,7 +270,7 @@ fn a_file_below_a_file_or_in_place_of_a_folder_is_refused_before_anything_is_wri
 
 #[test]
 fn a_file_is_not_given_a_folders_name() {
-    // What fuzzing found: folders were made for it before it could not be written.
+    // Found by fuzzing: folders were made for it before the file could not be written.
     for name in ["Lib/new/to.py/", "Lib/new/to.py/."] {
         let rename = GIT.replace("rename to Lib/to.py", &format!("rename to {name}"));
         assert!(
