@@ -1,13 +1,13 @@
-//! Any text for `Lib/ensurepip/__init__.py`: where it is understood, what is made of it must name the
-//! wheels that were wished, and nothing else may have changed about that.
+//! Any text for `Lib/ensurepip/__init__.py`: where it can be parsed, the changed text must name the new
+//! wheels and keep the others.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pybuild::source::ensurepip::{Bundled, NamedWheel, PinChange, renamed};
+use pybuild::source::ensurepip::{Bundled, BundledWheel, PinChange, PinChanges, with_wheels};
 
-fn wheel(version: &str, python_tag: &str) -> NamedWheel {
-    NamedWheel {
+fn wheel(version: &str, python_tag: &str) -> BundledWheel {
+    BundledWheel {
         version: version.to_owned(),
         python_tag: python_tag.to_owned(),
     }
@@ -20,7 +20,11 @@ fuzz_target!(|data: &[u8]| {
     let Ok(before) = Bundled::read(text) else {
         return;
     };
-    assert_eq!(renamed(text, None, PinChange::Keep).as_deref(), Ok(text));
+    let nothing = PinChanges {
+        pip: None,
+        setuptools: PinChange::Keep,
+    };
+    assert_eq!(with_wheels(text, &nothing).as_deref(), Ok(text));
     for tag in ["py3", "py2.py3"] {
         let pip = wheel("99.1", tag);
         for setuptools in [
@@ -28,10 +32,14 @@ fuzz_target!(|data: &[u8]| {
             PinChange::Remove,
             PinChange::Replace(wheel("98.2", "py3")),
         ] {
-            let Ok(after) = renamed(text, Some(pip.clone()), setuptools.clone()) else {
+            let changes = PinChanges {
+                pip: Some(pip.clone()),
+                setuptools: setuptools.clone(),
+            };
+            let Ok(after) = with_wheels(text, &changes) else {
                 continue;
             };
-            let named = Bundled::read(&after).expect("what was written is read again");
+            let named = Bundled::read(&after).expect("the new text can be parsed");
             assert_eq!(named.pip, pip);
             let expected = match setuptools {
                 PinChange::Keep => before.setuptools.clone(),

@@ -1,7 +1,6 @@
 //! `pybuild hotpatch PYTHON|PREFIX …`: every target is looked at before the first one is changed.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use crate::cli::HotpatchArguments;
 use crate::commands::context::Context;
@@ -19,7 +18,7 @@ use crate::plan::{Pin, Pins};
 use crate::progress::{Reporter, Unit};
 use crate::settings::hotpatch::{HotpatchSettings, InstalledPackages, Mode, ResultCheck, Task};
 use crate::source;
-use crate::source::ensurepip::{Bundled, EnsurepipPatch, Repin, Stdlib, repin};
+use crate::source::ensurepip::{Bundled, EnsurepipPatch, Stdlib};
 use crate::store::Store;
 use crate::transaction::pending;
 use crate::transaction::pending::{Entry, PendingChanges};
@@ -141,13 +140,9 @@ impl Hotpatch<'_> {
             }
             let pins = context.pins(target.version(), pip, setuptools)?;
             let wheels = context.fetch_wheels(&pins, scratch.runner())?;
-            let wish = Repin::of(&pins, |input| {
-                let wheel = wheels.iter().find(|wheel| wheel.input() == input);
-                wheel.map_or(Path::new(""), |wheel| wheel.path())
-            })
-            .map_err(source::Error::from)?;
-            let patch = repin(Stdlib::of_installation(target.stdlib()), &wish)
-                .map_err(source::Error::from)?;
+            let stdlib = Stdlib::of_installation(target.stdlib());
+            let patch =
+                EnsurepipPatch::for_pins(stdlib, &pins, &wheels).map_err(source::Error::from)?;
             let change = Change::of_patch(&patch, &target)?;
             jobs.push(Job {
                 target,

@@ -7,17 +7,17 @@ use crate::commands::error::Error;
 use crate::commands::work_folder::SideFolder;
 use crate::environment::Environment;
 use crate::export::{self, DIFF, Export};
-use crate::fetch::{VerifiedSource, VerifiedWheel};
+use crate::fetch::VerifiedSource;
 use crate::host::certificates::WhenNoCertificates;
 use crate::output::Output;
 use crate::plan::verification::ProofPolicy;
 use crate::plan::version::{PythonVersion, VersionRequest};
-use crate::plan::{Pin, Pins, Source, SourceLocation};
+use crate::plan::{Source, SourceLocation};
 use crate::process::quoted;
 use crate::progress::{Reporter, Unit};
 use crate::settings::patch::{Destination, PatchSettings, Target, TreeChange};
-use crate::source::ensurepip::{EnsurepipPatch, Repin, Stdlib, repin};
-use crate::source::{self, unpack_part, version_found_in_tree};
+use crate::source::ensurepip::{EnsurepipPatch, Stdlib};
+use crate::source::{self, pin_names, unpack_part, version_found_in_tree};
 use crate::transaction::pending::PendingChanges;
 
 /// Makes the patch that `settings` ask for, and puts it where they say.
@@ -52,12 +52,15 @@ pub fn run(
             root
         }
     };
-    let patch = make(&root, &pins, &wheels, reporter)?;
+    let phase = reporter.begin("patch", Unit::Steps, None);
+    let patch = EnsurepipPatch::for_pins(Stdlib::of_source(&root), &pins, &wheels)
+        .map_err(source::Error::from)?;
+    let names = pin_names(&pins).join(", ");
+    phase.finish(&names);
     let export = Export::new(&patch, &root)?;
     if export.is_empty() {
         reporter.note(&format!(
-            "CPython {python} bundles {} already: there is nothing to change, and the patch is empty",
-            names(&pins).join(", ")
+            "CPython {python} bundles {names} already: there is nothing to change, and the patch is empty"
         ));
     }
     hand_out(&export, &settings.destination, reporter, output)?;
@@ -126,35 +129,6 @@ fn origin(target: &Target, context: &Context<'_>) -> Result<(PythonVersion, Sour
             Ok((python, context.source(release, wish)))
         }
     }
-}
-
-fn make(
-    root: &Path,
-    pins: &Pins,
-    wheels: &[VerifiedWheel],
-    reporter: &dyn Reporter,
-) -> Result<EnsurepipPatch, Error> {
-    let phase = reporter.begin("patch", Unit::Steps, None);
-    let wish = Repin::of(pins, |input| {
-        let wheel = wheels.iter().find(|wheel| wheel.input() == input);
-        // Every wheel of the pins was fetched; an empty path would be told as one that cannot be read.
-        wheel.map_or(Path::new(""), VerifiedWheel::path)
-    });
-    let wish = wish.map_err(source::Error::from)?;
-    let patch = repin(Stdlib::of_source(root), &wish).map_err(source::Error::from)?;
-    phase.finish(&names(pins).join(", "));
-    Ok(patch)
-}
-
-fn names(pins: &Pins) -> Vec<String> {
-    [("pip", &pins.pip), ("setuptools", &pins.setuptools)]
-        .into_iter()
-        .filter_map(|(name, pin)| match pin {
-            Pin::Bundled => None,
-            Pin::Removed => Some(format!("no {name}")),
-            Pin::Wheel(wheel) => Some(format!("{name} {}", wheel.version)),
-        })
-        .collect()
 }
 
 fn hand_out(

@@ -1,11 +1,11 @@
-//! One text file of the tree that changes: its unified diff, made and applied by `diffy`.
+//! The change of one text file, as a unified diff that `diffy` makes and applies.
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// A change to one text file, as a diff and as what must come of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A diff, and the text that must come of it.
+#[derive(Debug, PartialEq, Eq)]
 pub struct FileChange {
     path: PathBuf,
     diff: String,
@@ -15,42 +15,24 @@ pub struct FileChange {
 /// Why a change was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
-    /// The file cannot be read or written.
     #[error("{} cannot be changed", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The diff is not one that `diffy` can read back.
+    File { path: PathBuf, source: io::Error },
     #[error("the diff for {} cannot be read back", path.display())]
     Unreadable {
-        /// The file.
         path: PathBuf,
-        /// Why.
         source: diffy::ParsePatchError,
     },
-    /// The file is not as it was when the diff was made.
     #[error("the diff does not apply to {}", path.display())]
     Context {
-        /// The file.
         path: PathBuf,
-        /// Which hunk does not.
         source: diffy::ApplyError,
     },
-    /// The diff applies, and something else comes of it.
-    #[error("{} was changed since the diff for it was made", path.display())]
-    Differs {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error("{} was changed after its diff was made", path.display())]
+    Differs { path: PathBuf },
 }
 
 impl FileChange {
-    /// The change of the file at `path` (below the tree's root) from one text to another; `None`
-    /// when they are the same.
-    #[must_use]
+    /// The change of the file at `path`, relative to the tree's root; `None` for equal texts.
     pub fn between(path: &Path, before: &str, after: &str) -> Option<Self> {
         if before == after {
             return None;
@@ -60,7 +42,7 @@ impl FileChange {
             .set_original_filename(format!("a/{name}"))
             .set_modified_filename(format!("b/{name}"))
             .create_patch(before, after);
-        // As git writes it: with the blank that marks an empty line as context.
+        // Like git, with the blank that marks an empty line as context.
         let formatter = diffy::PatchFormatter::new().suppress_blank_empty(false);
         let hunks = formatter.fmt_patch(&hunks);
         Some(Self {
@@ -70,54 +52,39 @@ impl FileChange {
         })
     }
 
-    /// The file, below the tree's root.
-    #[must_use]
+    /// The file, relative to the tree's root.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// The unified diff with git's header, for `git apply` and `patch -p1`.
-    #[must_use]
     pub fn diff(&self) -> &str {
         &self.diff
     }
 
-    /// What the file holds after the change.
-    #[must_use]
     pub fn after(&self) -> &str {
         &self.after
     }
 
-    /// Applies the diff to what the file holds below `root`, without writing it.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or is not as it was when the diff was made.
+    /// Applies the diff to the file's present text and compares the result. Writes nothing.
     pub fn try_on(&self, root: &Path) -> Result<(), ChangeError> {
         let path = root.join(&self.path);
-        let hunks =
-            diffy::Patch::from_str(&self.diff).map_err(|source| ChangeError::Unreadable {
-                path: path.clone(),
-                source,
-            })?;
-        let current = fs_err::read_to_string(&path).map_err(|source| ChangeError::File {
-            path: path.clone(),
-            source,
-        })?;
-        let result = diffy::apply(&current, &hunks).map_err(|source| ChangeError::Context {
-            path: path.clone(),
-            source,
-        })?;
-        if result == self.after {
-            Ok(())
-        } else {
-            Err(ChangeError::Differs { path })
+        let hunks = match diffy::Patch::from_str(&self.diff) {
+            Ok(hunks) => hunks,
+            Err(source) => return Err(ChangeError::Unreadable { path, source }),
+        };
+        let current = match fs_err::read_to_string(&path) {
+            Ok(current) => current,
+            Err(source) => return Err(ChangeError::File { path, source }),
+        };
+        match diffy::apply(&current, &hunks) {
+            Ok(after) if after == self.after => Ok(()),
+            Ok(_) => Err(ChangeError::Differs { path }),
+            Err(source) => Err(ChangeError::Context { path, source }),
         }
     }
 
-    /// Applies the diff and writes the result; mode and owner stay.
-    ///
-    /// # Errors
-    /// See [`FileChange::try_on`]; and when it cannot be written.
+    /// Applies the diff and writes the file, which keeps its mode and owner.
     pub fn apply(&self, root: &Path) -> Result<(), ChangeError> {
         self.try_on(root)?;
         let path = root.join(&self.path);
@@ -126,11 +93,8 @@ impl FileChange {
     }
 }
 
-/// Gives an existing file another content, whole or not at all; its mode and owner stay.
-///
-/// # Errors
-/// When it cannot be read, or its folder cannot be written.
-pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
+/// Replaces the content of an existing file atomically. Its mode and owner stay.
+fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let before = fs_err::metadata(path)?;
     let scratch = write_beside(path, content, before.permissions().mode())?;
     let now = fs_err::metadata(scratch.path())?;
@@ -141,22 +105,19 @@ pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a file that need not be there yet, whole or not at all.
-///
-/// # Errors
-/// When its folder cannot be written.
-pub fn write_file(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+/// Writes a new or an existing file atomically.
+pub(super) fn write_file(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     write_beside(path, content, mode)?.persist(path)?;
     Ok(())
 }
 
 fn write_beside(path: &Path, content: &[u8], mode: u32) -> io::Result<tempfile::NamedTempFile> {
-    let dir = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().unwrap_or(Path::new("."));
     let mut scratch = tempfile::Builder::new()
         .prefix(".pybuild-")
-        .tempfile_in(dir)?;
+        .tempfile_in(folder)?;
     scratch.write_all(content)?;
-    // Set after creation: the process's umask does not count for what a tree holds.
+    // Set after creation: the process's umask must not change the modes of a tree.
     let permissions = std::fs::Permissions::from_mode(mode & 0o7777);
     scratch.as_file().set_permissions(permissions)?;
     scratch.as_file().sync_all()?;
@@ -191,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn another_context_is_an_error_and_nothing_is_written() {
+    fn a_file_that_differs_is_an_error_and_stays_unchanged() {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("y.py");
         let change = FileChange::between(Path::new("y.py"), BEFORE, AFTER).unwrap();

@@ -1,49 +1,48 @@
-//! Steps 3 and 4: from a verified archive to a tree in which everything is as it will be compiled.
+//! Steps 3 and 4: a verified archive becomes a tree that is ready to be compiled.
 
-pub mod change;
+pub(crate) mod change;
+mod edits;
 pub mod ensurepip;
 pub mod patch;
 mod patched;
-pub mod sbom;
+mod sbom;
 mod unpack;
 pub mod wheel;
 
-pub use patched::{PatchedTree, apply_patches};
-pub use unpack::{
-    SourceTree, UnpackError, ensure_clean_tree, unpack, unpack_part, version_found_in_tree,
-    version_of_tree,
+pub(crate) use patched::{PatchedTree, apply_patches, pin_names};
+pub(crate) use unpack::{
+    UnpackError, ensure_clean_tree, unpack, unpack_part, version_found_in_tree, version_of_tree,
 };
 
 use crate::error::{ExitStatus, Explain};
 
-/// Why this step failed.
+/// Why a source tree cannot be unpacked or patched.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// See [`UnpackError`].
+pub(crate) enum Error {
     #[error(transparent)]
     Unpack(#[from] UnpackError),
-    /// See [`ensurepip::Error`].
     #[error(transparent)]
     Ensurepip(#[from] ensurepip::Error),
-    /// See [`patch::Error`].
     #[error(transparent)]
     Patch(#[from] patch::Error),
 }
 
+impl Error {
+    fn inner(&self) -> &dyn Explain {
+        match self {
+            Self::Unpack(error) => error,
+            Self::Ensurepip(error) => error,
+            Self::Patch(error) => error,
+        }
+    }
+}
+
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
-        match self {
-            Self::Unpack(error) => error.exit_status(),
-            Self::Ensurepip(error) => error.exit_status(),
-            Self::Patch(error) => error.exit_status(),
-        }
+        self.inner().exit_status()
     }
 
     fn hint(&self) -> Option<String> {
-        match self {
-            Self::Unpack(error) => error.hint(),
-            Self::Ensurepip(error) => error.hint(),
-            Self::Patch(error) => error.hint(),
-        }
+        self.inner().hint()
     }
 }

@@ -1,20 +1,20 @@
-//! Step 4: the source tree with its pins and patches in, and each of them as a text for the record.
+//! Step 4: pins and patches a source tree, and keeps each patch for the record.
 
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use super::ensurepip::{Repin, Stdlib, repin};
+use super::ensurepip::{EnsurepipPatch, Stdlib};
 use super::patch::{self, Patch};
 use super::unpack::SourceTree;
 use crate::fetch::VerifiedInputs;
 use crate::plan::compat::{self, Header};
-use crate::plan::{PatchOrigin, Pin, Plan, PlannedPatch};
+use crate::plan::{PatchOrigin, Pin, Pins, Plan, PlannedPatch};
 use crate::progress::{Reporter, Unit};
 
-/// The file name of the pin in the record.
+/// The name of the pin's diff in the record.
 const ENSUREPIP_DIFF: &str = "ensurepip.diff";
 
-/// A source tree in which everything is as it will be compiled.
+/// A source tree that is ready to be compiled.
 #[derive(Debug)]
 pub struct PatchedTree {
     root: PathBuf,
@@ -22,23 +22,18 @@ pub struct PatchedTree {
 }
 
 impl PatchedTree {
-    /// What was applied, in order: file name and content.
-    #[must_use]
+    /// The applied patches in order: file name and content.
     pub fn patches(&self) -> &[(String, Vec<u8>)] {
         &self.patches
     }
 
-    /// The folder that holds `configure`; the tree is about to become something else.
-    #[must_use]
+    /// The folder that holds `configure`.
     pub fn into_root(self) -> PathBuf {
         self.root
     }
 }
 
-/// Pins what `ensurepip` bundles, then applies the patches that the plan names.
-///
-/// # Errors
-/// When a text is not understood, a wheel is not what it says, or a patch does not apply.
+/// Pins `ensurepip`, then applies the patches of the plan.
 pub fn apply_patches(
     tree: SourceTree,
     plan: &Plan,
@@ -49,8 +44,8 @@ pub fn apply_patches(
     let root = tree.into_root();
     let mut patches = Vec::new();
     if !plan.pins.change_nothing() {
-        let wish = Repin::of(&plan.pins, |input| path_of(inputs, &input.file_name))?;
-        let pinned = repin(Stdlib::of_source(&root), &wish)?;
+        let stdlib = Stdlib::of_source(&root);
+        let pinned = EnsurepipPatch::for_pins(stdlib, &plan.pins, inputs.wheels())?;
         pinned.apply(&root)?;
         patches.push((ENSUREPIP_DIFF.to_owned(), pinned.diff().into_bytes()));
     }
@@ -62,7 +57,7 @@ pub fn apply_patches(
     let diffs: Vec<Patch> = planned
         .iter()
         .map(|(patch, content)| (patch, without_header(content)))
-        // One with flags alone has done its part when the compiler is called.
+        // A patch that only adds flags has no diff.
         .filter(|(_, diff)| !diff.trim_ascii().is_empty())
         .map(|(patch, diff)| match patch.origin {
             PatchOrigin::BuiltIn => Patch::built_in(&patch.name, diff),
@@ -71,23 +66,21 @@ pub fn apply_patches(
         .collect();
     patch::apply(&root, &diffs)?;
     for (number, (patch, content)) in planned.into_iter().enumerate() {
-        // Two patches may have the same name; the number keeps them apart, and in order.
+        // Two patches may have the same name: the number makes the names unique and keeps their order.
         let name = Path::new(&patch.name).file_name().unwrap_or_default();
+        let name = name.to_string_lossy();
         let ending = match patch.origin {
             PatchOrigin::BuiltIn => ".patch",
             PatchOrigin::File => "",
         };
-        patches.push((
-            format!("{:02}-{}{ending}", number + 1, name.to_string_lossy()),
-            content.to_owned(),
-        ));
+        let name = format!("{:02}-{name}{ending}", number + 1);
+        patches.push((name, content.to_owned()));
     }
     phase.finish(&summary(plan));
     Ok(PatchedTree { root, patches })
 }
 
-/// The patch's whole file. Every patch of a plan is built in or was fetched; an empty one would
-/// change nothing.
+/// The whole file of a patch. Every patch of a plan is built in or was fetched.
 fn content_of<'a>(patch: &PlannedPatch, inputs: &'a VerifiedInputs) -> &'a [u8] {
     match patch.origin {
         PatchOrigin::BuiltIn => compat::built_in_file(&patch.name).unwrap_or_default(),
@@ -104,39 +97,29 @@ fn without_header(content: &[u8]) -> &[u8] {
     Header::split(content).map_or(content, |(_, diff)| diff)
 }
 
-/// Where the wheel was fetched to. Every wheel of a plan has been; an empty path would be told as
-/// a file that cannot be read.
-fn path_of<'a>(inputs: &'a VerifiedInputs, file_name: &str) -> &'a Path {
-    let wheel = inputs
-        .wheels()
-        .iter()
-        .find(|wheel| wheel.input().file_name == file_name);
-    wheel.map_or(Path::new(""), |wheel| wheel.path())
-}
-
 fn summary(plan: &Plan) -> String {
-    let of = |name: &str, pin: &Pin| match pin {
-        Pin::Bundled => None,
-        Pin::Removed => Some(format!("no {name}")),
-        Pin::Wheel(wheel) => Some(format!("{name} {}", wheel.version)),
-    };
-    let pins = [
-        of("pip", &plan.pins.pip),
-        of("setuptools", &plan.pins.setuptools),
-    ];
-    let mut parts: Vec<String> = pins.into_iter().flatten().collect();
+    let mut parts = pin_names(&plan.pins);
     if parts.is_empty() {
         parts.push("ensurepip as it was released".to_owned());
     }
-    let mut own = 0;
-    for patch in &plan.patches {
-        match patch.origin {
-            PatchOrigin::BuiltIn => parts.push(patch.name.clone()),
-            PatchOrigin::File => own += 1,
-        }
-    }
-    if own > 0 {
-        parts.push(format!("patches of yours: {own}"));
+    let own = |patch: &&PlannedPatch| patch.origin == PatchOrigin::File;
+    let built_in = plan.patches.iter().filter(|patch| !own(patch));
+    parts.extend(built_in.map(|patch| patch.name.clone()));
+    match plan.patches.iter().filter(own).count() {
+        0 => {}
+        count => parts.push(format!("patches of yours: {count}")),
     }
     parts.join(", ")
+}
+
+/// The changed pins in words: `pip 24.0`, `no setuptools`.
+pub(crate) fn pin_names(pins: &Pins) -> Vec<String> {
+    [("pip", &pins.pip), ("setuptools", &pins.setuptools)]
+        .into_iter()
+        .filter_map(|(name, pin)| match pin {
+            Pin::Bundled => None,
+            Pin::Removed => Some(format!("no {name}")),
+            Pin::Wheel(wheel) => Some(format!("{name} {}", wheel.version)),
+        })
+        .collect()
 }

@@ -1,45 +1,37 @@
-//! The source's own list of what it brings along, `Misc/sbom.spdx.json` (SPDX 2.3 in JSON): where it
-//! lists the bundled wheels, it is brought in line with the new ones. Only what differs is touched,
-//! so that the diff says what changed and nothing else.
+//! Updates `Misc/sbom.spdx.json` (SPDX 2.3 in JSON), the source tree's own list of third-party software,
+//! where it lists the bundled wheels. The text is edited in place, so that its diff is small.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::ensurepip::Edits;
+use super::edits::Edits;
 use crate::digest::Sha256;
 use crate::plan::wheel_name::normalised;
 
-/// Why the list cannot be brought in line.
+/// Why the list cannot be updated.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It is not JSON, or not in SPDX's form.
     #[error("it is not an SPDX document in JSON")]
     Json(#[from] serde_json::Error),
 }
 
 /// A wheel as the list describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedWheel {
     /// The project, in PEP 503's normal form.
     pub project: String,
-    /// The version.
     pub version: String,
-    /// The wheel's file name.
     pub file_name: String,
-    /// The wheel's digest.
     pub sha256: Sha256,
-    /// The address of the wheel, when it came from one.
     pub address: Option<String>,
-    /// The projects that it brings along, in normal form, with their versions.
+    /// The vendored projects, in normal form, with their versions.
     pub vendored: BTreeMap<String, String>,
 }
 
-/// The projects and versions in a list of vendored projects, in the form of a requirements file with
-/// exact versions: pip's `pip/_vendor/vendor.txt`.
-#[must_use]
+/// The projects and versions in pip's `pip/_vendor/vendor.txt`, a requirements file with exact versions.
 pub fn vendored(text: &str) -> BTreeMap<String, String> {
     text.lines()
         .map(|line| line.split('#').next().unwrap_or_default())
@@ -48,54 +40,47 @@ pub fn vendored(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The list with the new wheels in the place of the old ones, and without the projects in `removed`.
+/// The list with the new wheels instead of the old ones, and without the projects in `removed`.
 ///
-/// A package's version, address, SHA-256 and external references are set; checksums of other kinds
-/// go, since they are the old wheel's. What the old wheel brought along stays where the new one
-/// brings the same version, and goes where it does not. A list that does not name the projects stays
-/// as it is.
-///
-/// # Errors
-/// When the text is not an SPDX document.
-pub fn bring_in_line(
-    text: &str,
-    wheels: &[ListedWheel],
-    removed: &[&str],
-) -> Result<String, Error> {
+/// Sets a package's version, address, SHA-256 and external references, and removes its other
+/// checksums, which are of the old wheel. A vendored project stays if the new wheel vendors the same
+/// version. A list that does not name the projects stays unchanged.
+pub fn updated(text: &str, wheels: &[ListedWheel], removed: &[&str]) -> Result<String, Error> {
     let document: Document<'_> = serde_json::from_str(text)?;
-    let packages: Vec<Package<'_>> = parse_all(&document.packages)?;
-    let files: Vec<FileEntry<'_>> = parse_all(&document.files)?;
-    let relationships: Vec<Relationship> = parse_all(&document.relationships)?;
-    let mut edits = InText {
+    let wheel_of = |project: &str| wheels.iter().find(|wheel| wheel.project == project);
+    let mut list = List {
         text,
         edits: Edits::default(),
     };
     let mut gone: BTreeSet<&str> = BTreeSet::new();
-    for package in &packages {
+    for Located { value: package, .. } in &document.packages {
         let project = normalised(&package.name);
         if removed.contains(&project.as_str()) {
             gone.insert(&package.id);
         }
-        let Some(wheel) = wheels.iter().find(|wheel| wheel.project == project) else {
+        let Some(wheel) = wheel_of(&project) else {
             continue;
         };
-        edits.set_package(package, wheel)?;
-        let depends = relationships.iter().filter(|relationship| {
-            relationship.kind == "DEPENDS_ON" && relationship.from == package.id
-        });
-        for dependency in depends {
-            let still_there = packages.iter().any(|other| {
-                other.id == dependency.to
-                    && wheel.vendored.get(&normalised(&other.name)) == other.version_text().as_ref()
-            });
-            if !still_there {
+        list.set_package(package, wheel);
+        for Located {
+            value: dependency, ..
+        } in &document.relationships
+        {
+            let is_vendored = |other: &Located<'_, Package<'_>>| {
+                let version = other.value.version.as_ref().map(|version| &version.value);
+                other.value.id == dependency.to
+                    && wheel.vendored.get(&normalised(&other.value.name)) == version
+            };
+            if dependency.kind == "DEPENDS_ON"
+                && dependency.from == package.id
+                && !document.packages.iter().any(is_vendored)
+            {
                 gone.insert(&dependency.to);
             }
         }
     }
-    for file in &files {
-        let path: String = serde_json::from_str(file.file_name.get())?;
-        let Some((folder, name)) = path.rsplit_once('/') else {
+    for Located { value: file, .. } in &document.files {
+        let Some((folder, name)) = file.name.value.rsplit_once('/') else {
             continue;
         };
         if !folder.ends_with("ensurepip/_bundled") {
@@ -104,33 +89,28 @@ pub fn bring_in_line(
         let project = normalised(name.split('-').next().unwrap_or_default());
         if removed.contains(&project.as_str()) {
             gone.insert(&file.id);
-        } else if let Some(wheel) = wheels.iter().find(|wheel| wheel.project == project) {
-            edits.set_text(file.file_name, &format!("{folder}/{}", wheel.file_name));
-            edits.set_checksums(&file.checksums, wheel)?;
+        } else if let Some(wheel) = wheel_of(&project) {
+            list.set(&file.name, &format!("{folder}/{}", wheel.file_name));
+            list.set_checksums(&file.checksums, wheel);
         }
     }
-    edits.delete_items(&document.packages, |index| {
-        gone.contains(packages[index].id.as_str())
+    list.delete_items(&document.packages, |package| gone.contains(&*package.id));
+    list.delete_items(&document.files, |file| gone.contains(&*file.id));
+    list.delete_items(&document.relationships, |relationship| {
+        gone.contains(&*relationship.from) || gone.contains(&*relationship.to)
     });
-    edits.delete_items(&document.files, |index| {
-        gone.contains(files[index].id.as_str())
-    });
-    edits.delete_items(&document.relationships, |index| {
-        let relationship = &relationships[index];
-        gone.contains(relationship.from.as_str()) || gone.contains(relationship.to.as_str())
-    });
-    Ok(edits.edits.apply(text))
+    Ok(list.edits.apply(text))
 }
 
-/// The parts that matter, each as it stands in the text.
+/// The parts of the document that an update reads.
 #[derive(Deserialize)]
 struct Document<'a> {
     #[serde(borrow, default)]
-    files: Vec<&'a RawValue>,
+    files: Vec<Located<'a, File<'a>>>,
     #[serde(borrow, default)]
-    packages: Vec<&'a RawValue>,
+    packages: Vec<Located<'a, Package<'a>>>,
     #[serde(borrow, default)]
-    relationships: Vec<&'a RawValue>,
+    relationships: Vec<Located<'a, Relationship>>,
 }
 
 #[derive(Deserialize)]
@@ -139,31 +119,25 @@ struct Package<'a> {
     id: String,
     name: String,
     #[serde(borrow, rename = "versionInfo")]
-    version: Option<&'a RawValue>,
+    version: Option<Located<'a, String>>,
     #[serde(borrow, rename = "downloadLocation")]
-    location: Option<&'a RawValue>,
+    location: Option<Located<'a, String>>,
     #[serde(borrow, rename = "packageFileName")]
-    file_name: Option<&'a RawValue>,
+    file_name: Option<Located<'a, String>>,
     #[serde(borrow, default)]
-    checksums: Vec<&'a RawValue>,
+    checksums: Vec<Located<'a, Checksum<'a>>>,
     #[serde(borrow, default, rename = "externalRefs")]
-    references: Vec<&'a RawValue>,
-}
-
-impl Package<'_> {
-    fn version_text(&self) -> Option<String> {
-        serde_json::from_str(self.version?.get()).ok()
-    }
+    references: Vec<Reference<'a>>,
 }
 
 #[derive(Deserialize)]
-struct FileEntry<'a> {
+struct File<'a> {
     #[serde(rename = "SPDXID")]
     id: String,
     #[serde(borrow, rename = "fileName")]
-    file_name: &'a RawValue,
+    name: Located<'a, String>,
     #[serde(borrow, default)]
-    checksums: Vec<&'a RawValue>,
+    checksums: Vec<Located<'a, Checksum<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -180,7 +154,7 @@ struct Relationship {
 struct Checksum<'a> {
     algorithm: String,
     #[serde(borrow, rename = "checksumValue")]
-    value: &'a RawValue,
+    value: Located<'a, String>,
 }
 
 #[derive(Deserialize)]
@@ -188,94 +162,90 @@ struct Reference<'a> {
     #[serde(rename = "referenceType")]
     kind: String,
     #[serde(borrow, rename = "referenceLocator")]
-    locator: &'a RawValue,
+    locator: Located<'a, String>,
 }
 
-fn parse_all<'a, T: Deserialize<'a>>(items: &[&'a RawValue]) -> Result<Vec<T>, serde_json::Error> {
-    items
-        .iter()
-        .map(|item| serde_json::from_str(item.get()))
-        .collect()
+/// A value with its place in the text.
+struct Located<'a, T> {
+    raw: &'a RawValue,
+    value: T,
 }
 
-/// Changes to values, each where it stands in the text.
-struct InText<'a> {
+impl<'de: 'a, 'a, T: Deserialize<'a>> Deserialize<'de> for Located<'a, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        let value = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
+        Ok(Self { raw, value })
+    }
+}
+
+/// The text of the list and its edits.
+struct List<'a> {
     text: &'a str,
     edits: Edits,
 }
 
-impl InText<'_> {
-    /// Where a value that was borrowed from the text stands in it.
-    fn span(&self, value: &RawValue) -> Range<usize> {
-        let start = value.get().as_ptr() as usize - self.text.as_ptr() as usize;
-        start..start + value.get().len()
+impl List<'_> {
+    fn span<T>(&self, located: &Located<'_, T>) -> Range<usize> {
+        let value = located.raw.get();
+        let start = value.as_ptr() as usize - self.text.as_ptr() as usize;
+        start..start + value.len()
     }
 
-    fn set_text(&mut self, value: &RawValue, new: &str) {
+    fn set(&mut self, value: &Located<'_, String>, new: &str) {
         let new = serde_json::Value::from(new).to_string();
         self.edits.replace(self.span(value), new);
     }
 
-    fn set_package(
-        &mut self,
-        package: &Package<'_>,
-        wheel: &ListedWheel,
-    ) -> Result<(), serde_json::Error> {
-        // SPDX 2.3, 7.7.1: what no attempt was made to find out is NOASSERTION.
+    fn set_package(&mut self, package: &Package<'_>, wheel: &ListedWheel) {
+        // SPDX 2.3, 7.7.1: NOASSERTION is for a location that nobody looked for.
         let location = wheel.address.as_deref().unwrap_or("NOASSERTION");
         for (value, new) in [
-            (package.version, wheel.version.as_str()),
-            (package.location, location),
-            (package.file_name, wheel.file_name.as_str()),
+            (&package.version, wheel.version.as_str()),
+            (&package.location, location),
+            (&package.file_name, wheel.file_name.as_str()),
         ] {
             if let Some(value) = value {
-                self.set_text(value, new);
+                self.set(value, new);
             }
         }
-        self.set_checksums(&package.checksums, wheel)?;
-        for reference in parse_all::<Reference<'_>>(&package.references)? {
-            let old: String = serde_json::from_str(reference.locator.get())?;
-            let new = match reference.kind.as_str() {
-                "purl" => with_purl_version(&old, &wheel.version),
-                "cpe23Type" => with_cpe_version(&old, &wheel.version),
-                _ => continue,
-            };
-            self.set_text(reference.locator, &new);
-        }
-        Ok(())
-    }
-
-    fn set_checksums(
-        &mut self,
-        items: &[&RawValue],
-        wheel: &ListedWheel,
-    ) -> Result<(), serde_json::Error> {
-        let checksums: Vec<Checksum<'_>> = parse_all(items)?;
-        let is_sha256 = |index: usize| checksums[index].algorithm == "SHA256";
-        for (index, checksum) in checksums.iter().enumerate() {
-            if is_sha256(index) {
-                self.set_text(checksum.value, &wheel.sha256.to_string());
+        self.set_checksums(&package.checksums, wheel);
+        for Reference { kind, locator } in &package.references {
+            match kind.as_str() {
+                "purl" => self.set(locator, &with_purl_version(&locator.value, &wheel.version)),
+                "cpe23Type" => self.set(locator, &with_cpe_version(&locator.value, &wheel.version)),
+                _ => {}
             }
         }
-        self.delete_items(items, |index| !is_sha256(index));
-        Ok(())
     }
 
-    /// Takes items out of a list, each with the comma that parts it from its neighbour.
-    fn delete_items(&mut self, items: &[&RawValue], is_deleted: impl Fn(usize) -> bool) {
-        let kept_until = (0..items.len())
-            .rev()
-            .find(|index| !is_deleted(*index))
+    fn set_checksums(&mut self, checksums: &[Located<'_, Checksum<'_>>], wheel: &ListedWheel) {
+        for Located {
+            value: checksum, ..
+        } in checksums
+        {
+            if checksum.algorithm == "SHA256" {
+                self.set(&checksum.value, &wheel.sha256.to_string());
+            }
+        }
+        self.delete_items(checksums, |checksum| checksum.algorithm != "SHA256");
+    }
+
+    /// Deletes items of a JSON array, each with a comma beside it.
+    fn delete_items<T>(&mut self, items: &[Located<'_, T>], is_deleted: impl Fn(&T) -> bool) {
+        let kept_until = items
+            .iter()
+            .rposition(|item| !is_deleted(&item.value))
             .map_or(0, |last| last + 1);
-        for index in (0..kept_until).filter(|index| is_deleted(*index)) {
-            let start = self.span(items[index]).start;
-            let end = self.span(items[index + 1]).start;
+        for index in (0..kept_until).filter(|index| is_deleted(&items[*index].value)) {
+            let start = self.span(&items[index]).start;
+            let end = self.span(&items[index + 1]).start;
             self.edits.delete(start..end);
         }
-        if let ([.., last], true) = (items, kept_until < items.len()) {
+        if let [.., last] = &items[kept_until..] {
             let start = match kept_until.checked_sub(1) {
-                Some(kept) => self.span(items[kept]).end,
-                None => self.span(items[0]).start,
+                Some(kept) => self.span(&items[kept]).end,
+                None => self.span(&items[0]).start,
             };
             self.edits.delete(start..self.span(last).end);
         }
@@ -304,7 +274,7 @@ fn with_cpe_version(cpe: &str, version: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ListedWheel, bring_in_line, vendored};
+    use super::{ListedWheel, updated, vendored};
     use crate::digest::Sha256;
 
     const LIST: &str = r#"{
@@ -359,8 +329,8 @@ mod tests {
     }
 
     #[test]
-    fn the_wheel_s_entries_change_and_nothing_else() {
-        let new = bring_in_line(LIST, &[pip("six==1.0  # a\n  certifi==5.0\n")], &[]).unwrap();
+    fn only_the_entries_of_the_wheel_change() {
+        let new = updated(LIST, &[pip("six==1.0  # a\n  certifi==5.0\n")], &[]).unwrap();
         let digest = Sha256::of(b"wheel").to_string();
         let expected = LIST
             .replace(
@@ -384,8 +354,8 @@ mod tests {
     }
 
     #[test]
-    fn what_the_new_wheel_does_not_bring_along_goes() {
-        let new = bring_in_line(LIST, &[pip("certifi==5.0\nsix==2.0\n")], &[]).unwrap();
+    fn projects_that_the_new_wheel_does_not_vendor_are_removed() {
+        let new = updated(LIST, &[pip("certifi==5.0\nsix==2.0\n")], &[]).unwrap();
         let document: serde_json::Value = serde_json::from_str(&new).unwrap();
         let names: Vec<&str> = document["packages"]
             .as_array()
@@ -399,12 +369,12 @@ mod tests {
     }
 
     #[test]
-    fn a_wheel_without_an_address_has_none_asserted() {
+    fn a_wheel_without_an_address_has_the_location_noassertion() {
         let wheel = ListedWheel {
             address: None,
             ..pip("")
         };
-        let new = bring_in_line(LIST, &[wheel], &[]).unwrap();
+        let new = updated(LIST, &[wheel], &[]).unwrap();
         assert!(
             new.contains("\"downloadLocation\": \"NOASSERTION\""),
             "{new}"
@@ -412,8 +382,8 @@ mod tests {
     }
 
     #[test]
-    fn a_project_that_goes_takes_its_entries_along() {
-        let new = bring_in_line(LIST, &[], &["pip"]).unwrap();
+    fn a_removed_project_has_no_entries() {
+        let new = updated(LIST, &[], &["pip"]).unwrap();
         let document: serde_json::Value = serde_json::from_str(&new).unwrap();
         assert_eq!(document["packages"].as_array().unwrap().len(), 3);
         assert_eq!(document["files"].as_array().unwrap().len(), 1);
@@ -421,12 +391,9 @@ mod tests {
     }
 
     #[test]
-    fn a_list_without_the_wheel_stays() {
+    fn a_list_without_the_wheel_stays_unchanged() {
         let list = "{\"packages\": [], \"files\": [], \"relationships\": []}";
-        assert_eq!(
-            bring_in_line(list, &[pip("")], &["setuptools"]).unwrap(),
-            list
-        );
-        assert!(bring_in_line("[", &[pip("")], &[]).is_err());
+        assert_eq!(updated(list, &[pip("")], &["setuptools"]).unwrap(), list);
+        assert!(updated("[", &[pip("")], &[]).is_err());
     }
 }

@@ -1,7 +1,8 @@
-//! Why an `ensurepip` cannot be made to bundle other wheels.
+//! Errors of pinning an `ensurepip`.
 
+use std::borrow::Cow;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::change::ChangeError;
 use super::super::{sbom, wheel};
@@ -9,96 +10,51 @@ use crate::digest::Sha256;
 use crate::error::{ExitStatus, Explain};
 use crate::fs::disk;
 
-/// Why an `ensurepip` cannot be made to bundle the planned wheels.
+/// Why an `ensurepip` cannot bundle the planned wheels.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file has a form that is not known.
     #[error("{} is not understood", path.display())]
-    Text {
-        /// The file, below the root.
-        path: PathBuf,
-        /// What was looked for.
-        source: NotUnderstood,
-    },
-    /// The source's own list of what it bundles is not as expected.
+    Text { path: PathBuf, source: UnknownForm },
     #[error("{} is not understood", path.display())]
-    Sbom {
-        /// The file, below the root.
-        path: PathBuf,
-        /// Why.
-        source: sbom::Error,
-    },
-    /// A file that is needed is not there, or cannot be read or written.
+    Sbom { path: PathBuf, source: sbom::Error },
     #[error("{} cannot be used", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// `ensurepip` has no wheels of its own.
+    File { path: PathBuf, source: io::Error },
     #[error("{} has no `_bundled` folder", path.display())]
-    NothingBundled {
-        /// The folder of `ensurepip`.
-        path: PathBuf,
-    },
-    /// A wheel that the text names, and that is to stay, is not there.
+    NothingBundled { path: PathBuf },
     #[error("{} names the wheel {file_name}, which is not in `_bundled`", path.display())]
-    KeptWheelMissing {
-        /// The file that names it.
-        path: PathBuf,
-        /// The wheel.
-        file_name: String,
-    },
-    /// setuptools was to be changed where there is none.
+    KeptWheelMissing { path: PathBuf, file_name: String },
     #[error("{} does not bundle setuptools", path.display())]
-    NoSetuptools {
-        /// The file that would name it.
-        path: PathBuf,
-    },
-    /// `ensurepip` is there for pip.
-    #[error("pip cannot be taken out of ensurepip")]
+    NoSetuptools { path: PathBuf },
+    #[error("pip cannot be removed from ensurepip")]
     PipRemoved,
-    /// The wheel is of another project or version than planned.
     #[error("the wheel {file_name} is not {expected}")]
-    OtherProject {
-        /// The wheel.
-        file_name: String,
-        /// Project and version.
-        expected: String,
-    },
-    /// `ensurepip` has no way to name that file.
+    OtherProject { file_name: String, expected: String },
     #[error("ensurepip cannot bundle a wheel named {file_name}")]
-    CannotBeNamed {
-        /// The wheel.
-        file_name: String,
-        /// The project.
-        project: String,
-    },
-    /// It is no longer the file that was looked into.
+    CannotBeNamed { file_name: String, project: String },
     #[error("the wheel {} has the sha256 {found}, where {expected} was expected", path.display())]
     WheelChanged {
-        /// The file.
         path: PathBuf,
-        /// The planned digest.
         expected: Sha256,
-        /// The digest that it has.
         found: Sha256,
     },
-    /// It cannot be installed without the network.
     #[error("the wheel {file_name} needs {needed}, which ensurepip does not bundle")]
-    NeedsOthers {
-        /// The wheel.
-        file_name: String,
-        /// The first requirement.
-        needed: String,
-    },
-    /// See [`wheel::Error`].
+    NeedsOthers { file_name: String, needed: String },
     #[error(transparent)]
     Wheel(#[from] wheel::Error),
-    /// See [`ChangeError`].
     #[error(transparent)]
     Change(#[from] ChangeError),
+}
+
+impl Error {
+    pub(super) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        |source| Self::File { path, source }
+    }
+
+    pub(super) fn text(path: &Path) -> impl FnOnce(UnknownForm) -> Self {
+        let path = path.to_owned();
+        |source| Self::Text { path, source }
+    }
 }
 
 impl Explain for Error {
@@ -107,7 +63,7 @@ impl Explain for Error {
             Self::PipRemoved | Self::NoSetuptools { .. } | Self::NeedsOthers { .. } => {
                 ExitStatus::Unresolvable
             }
-            // The inputs are what they should be.
+            // The inputs are valid.
             _ if disk::Refusal::behind(self).is_some() => ExitStatus::Failed,
             _ => ExitStatus::Input,
         }
@@ -116,15 +72,16 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Text { .. } | Self::Sbom { .. } => {
-                "this is not a text that a CPython release had; build the release's own source, or \
-                 leave pip and setuptools as `bundled`"
+                "no CPython release has this text: build the source of the release, or leave pip \
+                 and setuptools as `bundled`"
                     .to_owned()
             }
             Self::NothingBundled { .. } | Self::KeptWheelMissing { .. } => {
-                "a distribution took the wheels out: use the source that python.org released".to_owned()
+                "a distribution removed the wheels: use the source that python.org released"
+                    .to_owned()
             }
             Self::NoSetuptools { .. } => {
-                "CPython 3.12 and later bundle pip alone: leave `--setuptools` away, and install it \
+                "CPython 3.12 and later bundle pip alone: leave out `--setuptools`, and install it \
                  with pip where it is needed"
                     .to_owned()
             }
@@ -132,34 +89,33 @@ impl Explain for Error {
             Self::OtherProject { .. } => "give a wheel of that project".to_owned(),
             Self::CannotBeNamed { project, .. } => format!(
                 "only names of the form {project}-VERSION-TAG-none-any.whl can be bundled: rename \
-                 the wheel if that is what it is"
+                 the wheel if it has no other tags"
             ),
-            Self::NeedsOthers { .. } => {
-                "choose a version that needs no other project".to_owned()
-            }
+            Self::NeedsOthers { .. } => "choose a version that needs no other project".to_owned(),
             Self::Wheel(error) => return error.hint(),
-            Self::File { .. } | Self::Change(_) | Self::WheelChanged { .. } => {
-                disk::hint(self, "work elsewhere: --build-dir names the folder of a build, PYBUILD_CACHE_DIR that of a patch").unwrap_or_else(|| {
-                    "check that the tree is whole, may be written, and is used by nothing else".to_owned()
-                })
-            }
+            Self::File { .. } | Self::Change(_) | Self::WheelChanged { .. } => disk::hint(
+                self,
+                "work elsewhere: --build-dir names the folder of a build, PYBUILD_CACHE_DIR that \
+                 of a patch",
+            )
+            .unwrap_or_else(|| {
+                "check that the tree is complete and writable, and that nothing else uses it"
+                    .to_owned()
+            }),
         })
     }
 }
 
-/// What was looked for in a text and not found there.
+/// The part of a text that was expected and not found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}")]
-pub struct NotUnderstood {
-    what: String,
-}
+#[error("{0}")]
+pub struct UnknownForm(Cow<'static, str>);
 
-impl NotUnderstood {
-    pub(super) fn new(what: String) -> Self {
-        Self { what }
+impl UnknownForm {
+    pub(super) fn new(what: impl Into<Cow<'static, str>>) -> Self {
+        Self(what.into())
     }
 
-    /// `what` was expected to be there.
     pub(super) fn missing(what: &str) -> Self {
         Self::new(format!("there is no {what}"))
     }

@@ -1,55 +1,54 @@
-//! How `ensurepip` runs pip, and which ways of being run a pip has.
+//! How `ensurepip` runs pip, and which modules of a pip have a `main`.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::NotUnderstood;
-use super::python::{Edits, Python};
+use super::super::edits::Edits;
+use super::error::UnknownForm;
+use super::tokens::Tokens;
 
-/// The modules that a pip has had its `main` function in, the one to be preferred first. pip 9 and
-/// older have it in `pip`, 10.0 to 19.2 in `pip._internal`, 19.3 in `pip._internal.main`, and from
-/// 20.0 on all three, as stubs that warn and work (pypa/pip issues 5234, 7220 and 5599).
-pub(super) const HOMES_OF_MAIN: [(&str, &str); 3] = [
+/// The modules that a pip can have its `main` function in, and their files, in order of preference.
+/// pip up to 9 has it in `pip`, 10.0 to 19.2 in `pip._internal`, 19.3 in `pip._internal.main`, and
+/// from 20.0 on all three as stubs that warn and work (pypa/pip issues 5234, 7220 and 5599).
+const MODULES_OF_MAIN: [(&str, &str); 3] = [
     ("pip._internal", "pip/_internal/__init__.py"),
     ("pip._internal.main", "pip/_internal/main.py"),
     ("pip", "pip/__init__.py"),
 ];
 
-/// The ways in which one pip can be run by calling it; as `python -m pip` every pip can be run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EntryPoints(BTreeSet<&'static str>);
+/// The modules of one pip that have a `main`. Every pip can be run with `python -m pip` as well.
+#[derive(Debug, Default)]
+pub(super) struct EntryPoints(BTreeSet<&'static str>);
 
 impl EntryPoints {
-    /// What a pip offers whose files are read with `file`, by their names in the wheel.
+    /// Searches the modules of a pip; `read` returns the text of a file in its wheel.
     pub(super) fn find<E>(
-        mut file: impl FnMut(&str) -> Result<Option<String>, E>,
+        mut read: impl FnMut(&str) -> Result<Option<String>, E>,
     ) -> Result<Self, E> {
-        let mut homes = BTreeSet::new();
-        for (module, name) in HOMES_OF_MAIN {
-            if file(name)?.is_some_and(|text| defines_main(&text)) {
-                homes.insert(module);
+        let mut modules = BTreeSet::new();
+        for (module, file) in MODULES_OF_MAIN {
+            if read(file)?.is_some_and(|text| defines_main(&text)) {
+                modules.insert(module);
             }
         }
-        Ok(Self(homes))
+        Ok(Self(modules))
     }
 }
 
-/// Whether a module of pip has a function `main`.
 fn defines_main(text: &str) -> bool {
-    text.lines().any(|line| {
-        line.strip_prefix("def main")
-            .is_some_and(|rest| rest.trim_start().starts_with('('))
-    })
+    text.lines()
+        .filter_map(|line| line.strip_prefix("def main"))
+        .any(|rest| rest.trim_start().starts_with('('))
 }
 
-/// How one text of `ensurepip` runs pip.
+/// The way in which one `ensurepip/__init__.py` runs pip.
 #[derive(Debug)]
 pub(super) enum RunPip {
-    /// As `python -m pip` does, in this process or in another one.
+    /// Like `python -m pip`, in this process or in another one.
     AsProgram,
-    /// By calling the `main` of a module.
+    /// Through the `main` of a module.
     Call {
-        /// The module, such as `pip._internal`.
+        /// Such as `pip._internal`.
         module: String,
         /// Where the module is named, as spans of the file.
         named: Vec<Range<usize>>,
@@ -57,77 +56,79 @@ pub(super) enum RunPip {
 }
 
 impl RunPip {
-    /// Reads it from `_run_pip`.
-    pub(super) fn read(python: &Python<'_>) -> Result<Self, NotUnderstood> {
-        let body = python
+    /// Reads the function `_run_pip`.
+    pub(super) fn read(tokens: &Tokens<'_>) -> Result<Self, UnknownForm> {
+        let body = tokens
             .block(&["def", "_run_pip", "("])
-            .ok_or_else(|| NotUnderstood::missing("function `_run_pip`"))?;
-        let as_program = body.clone().any(|index| {
-            let code = python.matches(index, &["runpy", ".", "run_module", "("])
-                && python.string(index + 4) == Some("pip");
-            let text = python.string(index).unwrap_or_default();
-            code || text.contains("runpy.run_module(\"pip\"")
+            .ok_or_else(|| UnknownForm::missing("function `_run_pip`"))?;
+        let runs_program = |index: usize| {
+            let text = tokens.string(index).unwrap_or_default();
+            tokens.matches(index, &["runpy", ".", "run_module", "("])
+                && tokens.string(index + 4) == Some("pip")
+                || text.contains("runpy.run_module(\"pip\"")
                 || text.contains("runpy.run_module('pip'")
-        });
-        if as_program {
+        };
+        if body.clone().any(runs_program) {
             return Ok(Self::AsProgram);
         }
-        call(python, body).ok_or_else(|| {
-            NotUnderstood::missing(
+        call(tokens, body).ok_or_else(|| {
+            UnknownForm::missing(
                 "way of running pip in `_run_pip`: `pip.main(…)`, `pip._internal.main(…)` or \
                  `runpy.run_module(\"pip\", …)`",
             )
         })
     }
 
-    /// Makes the smallest change after which a pip with these entry points is run.
+    /// Changes the called module if a pip with these entry points does not have it.
     pub(super) fn adapt(
         &self,
         entry_points: &EntryPoints,
         edits: &mut Edits,
-    ) -> Result<(), NotUnderstood> {
+    ) -> Result<(), UnknownForm> {
         let Self::Call { module, named } = self else {
             return Ok(());
         };
         if entry_points.0.contains(module.as_str()) {
             return Ok(());
         }
-        let (home, _) = HOMES_OF_MAIN
-            .into_iter()
-            .find(|(home, _)| entry_points.0.contains(home))
+        let mut modules = MODULES_OF_MAIN.into_iter().map(|(module, _)| module);
+        let module = modules
+            .find(|module| entry_points.0.contains(module))
             .ok_or_else(|| {
-                NotUnderstood::new(
-                    "the file runs pip by calling its `main`, which the new pip does not have"
-                        .to_owned(),
+                UnknownForm::new(
+                    "the file calls the `main` of pip, which the new pip does not have",
                 )
             })?;
         for span in named {
-            edits.replace(span.clone(), home);
+            edits.replace(span.clone(), module);
         }
         Ok(())
     }
 }
 
 /// `import MODULE` followed by `MODULE.main(`, or `from MODULE import main` followed by `main(`.
-fn call(python: &Python<'_>, body: Range<usize>) -> Option<RunPip> {
+fn call(tokens: &Tokens<'_>, body: Range<usize>) -> Option<RunPip> {
     let import = body.clone().find(|index| {
-        python.word(index + 1) == "pip"
-            && (python.matches(*index, &["import"]) || python.matches(*index, &["from"]))
+        tokens.word(index + 1) == "pip"
+            && (tokens.matches(*index, &["import"]) || tokens.matches(*index, &["from"]))
     })?;
-    let module = dotted(python, import + 1);
-    let words: Vec<&str> = module.clone().map(|index| python.word(index)).collect();
-    let mut named = vec![python.span(module.clone())];
+    let mut module = import + 1..import + 2;
+    while tokens.word(module.end) == "." && tokens.is_name(module.end + 1) {
+        module.end += 2;
+    }
+    let words: Vec<&str> = module.clone().map(|index| tokens.word(index)).collect();
+    let mut named = vec![tokens.span(module.clone())];
     let mut rest = module.end..body.end;
-    if python.word(import) == "from" {
-        if !python.matches(rest.start, &["import", "main"]) {
+    if tokens.word(import) == "from" {
+        if !tokens.matches(rest.start, &["import", "main"]) {
             return None;
         }
         rest.start += 2;
-        rest.find(|index| python.matches(*index, &["main", "("]))?;
+        rest.find(|index| tokens.matches(*index, &["main", "("]))?;
     } else {
-        let called: Vec<&str> = words.iter().copied().chain([".", "main", "("]).collect();
-        let start = rest.find(|index| python.matches(*index, &called))?;
-        named.push(python.span(start..start + words.len()));
+        let called = [&words[..], &[".", "main", "("]].concat();
+        let start = rest.find(|index| tokens.matches(*index, &called))?;
+        named.push(tokens.span(start..start + words.len()));
     }
     Some(RunPip::Call {
         module: words.concat(),
@@ -135,18 +136,10 @@ fn call(python: &Python<'_>, body: Range<usize>) -> Option<RunPip> {
     })
 }
 
-/// The tokens of the dotted name that begins at `start`.
-fn dotted(python: &Python<'_>, start: usize) -> Range<usize> {
-    let mut end = start + 1;
-    while python.word(end) == "." && python.is_name(end + 1) {
-        end += 2;
-    }
-    start..end
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::python::{Edits, Python};
+    use super::super::super::edits::Edits;
+    use super::super::tokens::Tokens;
     use super::{EntryPoints, RunPip};
 
     fn offering(files: &[&str]) -> EntryPoints {
@@ -164,7 +157,7 @@ mod tests {
         let text = format!(
             "import os\n\ndef _run_pip(args, paths=None):\n{body}\n\ndef x():\n    pip.main()\n"
         );
-        let run_pip = RunPip::read(&Python::read(&text).unwrap()).unwrap();
+        let run_pip = RunPip::read(&Tokens::read(&text).unwrap()).unwrap();
         let mut edits = Edits::default();
         run_pip.adapt(&offering(files), &mut edits).ok()?;
         let new = edits.apply(&text);
@@ -187,7 +180,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_call_goes_where_this_pip_has_its_main() {
+    fn the_call_names_the_module_that_has_the_main_of_this_pip() {
         let by_pip = "    import pip\n    return pip.main(args)";
         let by_internal = "    import pip._internal\n    return pip._internal.main(args)";
         let by_module = "    import pip._internal.main\n    return pip._internal.main.main(args)";
@@ -211,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_run_whatever_main_there_is() {
+    fn pip_that_runs_as_a_program_needs_no_main() {
         let in_process = "    runpy.run_module(\"pip\", run_name=\"__main__\")\n    return 0";
         let in_another =
             "    code = f\"\"\"runpy.run_module(\"pip\", x)\"\"\"\n    return run(code)";
@@ -221,16 +214,16 @@ mod tests {
     }
 
     #[test]
-    fn another_way_of_running_pip_is_said_to_be_unknown() {
+    fn an_unknown_way_of_running_pip_is_an_error() {
         for body in [
             "    return os.system(args)",
             "    import pip\n    return pip.run(args)",
         ] {
             let text = format!("def _run_pip(args):\n{body}\n");
-            let error = RunPip::read(&Python::read(&text).unwrap()).unwrap_err();
+            let error = RunPip::read(&Tokens::read(&text).unwrap()).unwrap_err();
             assert!(error.to_string().contains("_run_pip"), "{error}");
         }
-        let error = RunPip::read(&Python::read("x = 1\n").unwrap()).unwrap_err();
+        let error = RunPip::read(&Tokens::read("x = 1\n").unwrap()).unwrap_err();
         assert!(error.to_string().contains("`_run_pip`"), "{error}");
     }
 }

@@ -1,311 +1,224 @@
-//! From one text of `Lib/ensurepip/__init__.py` to the same text with other wheels: no files here.
+//! Edits the text of `Lib/ensurepip/__init__.py` so that it names other wheels. Touches no files.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::form::{Entry, Form, Project};
-use super::python::{Assignment, Edits, Python};
+use super::super::edits::Edits;
+use super::bundled::{Bundled, BundledWheel, PinChange, PinChanges};
+use super::error::UnknownForm;
+use super::form::{Form, Project, ProjectEntry};
 use super::run_pip::EntryPoints;
-use super::{NotUnderstood, PinChange};
+use super::tokens::{Assignment, Tokens};
 
-/// A wheel as `ensurepip` names it: version, and tag of the Pythons it is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedWheel {
-    /// The version, as it stands in the wheel's file name.
-    pub version: String,
-    /// `py3`, `py2.py3`.
-    pub python_tag: String,
-}
+/// A project that the new text names, with the Python tag of its wheel.
+type Tagged<'a> = (&'a Project, &'a str);
 
-impl NamedWheel {
-    /// The wheel's file name.
-    #[must_use]
-    pub fn file_name(&self, project: &str) -> String {
-        format!(
-            "{project}-{}-{}-none-any.whl",
-            self.version, self.python_tag
-        )
-    }
-}
-
-/// What a text bundles.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bundled {
-    /// pip.
-    pub pip: NamedWheel,
-    /// setuptools, where that CPython brings it along.
-    pub setuptools: Option<NamedWheel>,
-}
-
-impl Bundled {
-    /// Reads it from `Lib/ensurepip/__init__.py`.
-    ///
-    /// # Errors
-    /// When the text has a form that is not known.
-    pub fn read(text: &str) -> Result<Self, NotUnderstood> {
-        Ok(Self::of(&Form::read(text)?))
-    }
-
-    fn of(form: &Form<'_>) -> Self {
-        let named = |project: &Project| NamedWheel {
-            version: form.version(project).to_owned(),
-            python_tag: form.tag(project).to_owned(),
-        };
-        Self {
-            pip: named(&form.pip),
-            setuptools: form.setuptools.as_ref().map(named),
-        }
-    }
-
-    /// The wheels' file names.
-    #[must_use]
-    pub fn file_names(&self) -> Vec<String> {
-        let setuptools = self.setuptools.as_ref();
-        setuptools
-            .map(|wheel| wheel.file_name("setuptools"))
-            .into_iter()
-            .chain([self.pip.file_name("pip")])
-            .collect()
-    }
-}
-
-/// What is to be written: the wheels as they are to be named, and how the new pip can be run.
-#[derive(Debug, Clone, Default)]
-pub(super) struct TextRequest {
-    pub(super) pip: Option<NamedWheel>,
-    pub(super) setuptools: PinChange<NamedWheel>,
-    /// `None` when pip is kept, and so is the way it is run.
-    pub(super) entry_points: Option<EntryPoints>,
-}
-
-/// The text with these wheels.
-pub(super) fn repin(text: &str, change: &TextRequest) -> Result<String, NotUnderstood> {
+/// The text with the changes. Without the entry points of a new pip, the way of running pip stays.
+pub(super) fn changed(
+    text: &str,
+    changes: &PinChanges<BundledWheel>,
+    entry_points: Option<&EntryPoints>,
+) -> Result<String, UnknownForm> {
     let form = Form::read(text)?;
-    let before = Bundled::of(&form);
     let mut edits = Edits::default();
-
-    set_version(&form, &form.pip, change.pip.as_ref(), &mut edits);
-    let mut wanted = vec![(
+    let mut tagged = vec![set_version(
+        &form,
         &form.pip,
-        change
-            .pip
-            .as_ref()
-            .map_or(form.tag(&form.pip), |wheel| &wheel.python_tag)
-            .to_owned(),
+        changes.pip.as_ref(),
+        &mut edits,
     )];
-    match (&form.setuptools, &change.setuptools) {
-        // What is not there need not be taken out: a change may be fulfilled twice.
+    match (&form.setuptools, &changes.setuptools) {
+        // A text that does not name setuptools is unchanged, so that a change can be made twice.
         (None, PinChange::Keep | PinChange::Remove) => {}
         (None, PinChange::Replace(_)) => {
-            return Err(NotUnderstood::missing("`_SETUPTOOLS_VERSION = \"…\"` line"));
+            return Err(UnknownForm::missing("`_SETUPTOOLS_VERSION = \"…\"` line"));
         }
         (Some(setuptools), PinChange::Remove) => remove_setuptools(&form, setuptools, &mut edits)?,
-        (Some(setuptools), change @ (PinChange::Keep | PinChange::Replace(_))) => {
-            set_version(&form, setuptools, change.wheel(), &mut edits);
-            let tag = change.tag().unwrap_or(form.tag(setuptools)).to_owned();
-            wanted.push((setuptools, tag));
+        (Some(setuptools), change) => {
+            tagged.push(set_version(&form, setuptools, change.wheel(), &mut edits));
         }
     }
-    set_tags(&form, &wanted, &mut edits)?;
-    if let Some(entry_points) = &change.entry_points {
+    set_tags(&form, &tagged, &mut edits)?;
+    if let Some(entry_points) = entry_points {
         form.run_pip.adapt(entry_points, &mut edits)?;
     }
     let new = edits.apply(text);
-    check(&new, &before, change)?;
+    // The new text is parsed like one from upstream.
+    if Bundled::read(&new)? != form.bundled().with(changes) {
+        let what = "the changed text does not name the wheels that it should";
+        return Err(UnknownForm::new(what));
+    }
     Ok(new)
 }
 
-/// Reads the new text as if it were upstream's: what was made must say what was wished.
-fn check(new: &str, before: &Bundled, change: &TextRequest) -> Result<(), NotUnderstood> {
-    let expected = Bundled {
-        pip: change.pip.as_ref().unwrap_or(&before.pip).clone(),
-        setuptools: match &change.setuptools {
-            PinChange::Keep => before.setuptools.clone(),
-            PinChange::Remove => None,
-            PinChange::Replace(wheel) => Some(wheel.clone()),
-        },
+fn set_version<'a>(
+    form: &Form<'a>,
+    project: &'a Project,
+    wheel: Option<&'a BundledWheel>,
+    edits: &mut Edits,
+) -> Tagged<'a> {
+    let Some(wheel) = wheel else {
+        return (project, form.tag(project));
     };
-    if Bundled::read(new)? == expected {
-        Ok(())
-    } else {
-        Err(NotUnderstood::new(
-            "the changed text does not name the wheels that it should".to_owned(),
-        ))
-    }
-}
-
-fn set_version(form: &Form<'_>, project: &Project, wheel: Option<&NamedWheel>, edits: &mut Edits) {
-    let span = form.python.string_span(project.pin.value.start);
-    if let (Some(wheel), Some(span)) = (wheel, span) {
+    if let Some(span) = form.tokens.string_span(project.pin.value.start) {
         edits.replace(span, wheel.version.as_str());
     }
+    (project, &wheel.python_tag)
 }
 
-/// Brings the tags in line: where they stand per project, there; where one is written into the file
-/// name, there as long as all wheels have the same one, and else per project, as upstream did it.
-fn set_tags(
-    form: &Form<'_>,
-    wanted: &[(&Project, String)],
-    edits: &mut Edits,
-) -> Result<(), NotUnderstood> {
-    let tags: BTreeSet<&str> = wanted.iter().map(|(_, tag)| tag.as_str()).collect();
+/// Writes the tags: per project, if the file has them there. A tag that is part of the file name is
+/// replaced if all wheels have the same one. Otherwise tags per project are introduced, as upstream
+/// did it.
+fn set_tags(form: &Form<'_>, tagged: &[Tagged<'_>], edits: &mut Edits) -> Result<(), UnknownForm> {
     if form.file_name.per_project {
-        for (project, tag) in wanted {
+        for (project, tag) in tagged {
             let token = project.entry.as_ref().and_then(|entry| entry.tag);
-            if let Some(span) = token.and_then(|token| form.python.string_span(token)) {
-                edits.replace(span, tag.as_str());
+            if let Some(span) = token.and_then(|token| form.tokens.string_span(token)) {
+                edits.replace(span, *tag);
             }
         }
-    } else if let [tag] = tags.iter().collect::<Vec<_>>()[..] {
-        edits.replace(form.file_name.tag.clone(), *tag);
+    } else if tagged.iter().all(|(_, tag)| *tag == tagged[0].1) {
+        edits.replace(form.file_name.tag.clone(), tagged[0].1);
     } else {
-        introduce_tags(form, wanted, edits)?;
+        introduce_tags(form, tagged, edits)?;
     }
     Ok(())
 }
 
-/// Makes triples of the pairs in `_PROJECTS`, and takes them apart as such wherever that is done.
+/// Adds a tag to each tuple in `_PROJECTS`, and to the loop that unpacks the tuples.
 fn introduce_tags(
     form: &Form<'_>,
-    wanted: &[(&Project, String)],
+    tagged: &[Tagged<'_>],
     edits: &mut Edits,
-) -> Result<(), NotUnderstood> {
+) -> Result<(), UnknownForm> {
     const TAG: &str = "py_tag";
-    let python = &form.python;
+    let tokens = &form.tokens;
     let unknown = || {
-        NotUnderstood::missing(
+        UnknownForm::missing(
             "`for project, version in _PROJECTS` whose names make the wheels' file name with \
              `\"{}-{}-…\".format(project, version)`",
         )
     };
-    if python.uses(TAG).next().is_some() {
+    if tokens.uses(TAG).next().is_some() {
         return Err(unknown());
     }
-    for (project, tag) in wanted {
+    for (project, tag) in tagged {
         let entry = project.entry.as_ref().ok_or_else(unknown)?;
-        let quote = python.opening(entry.name).unwrap_or("\"");
-        let end = python.span(entry.version..entry.version + 1).end;
-        edits.replace(end..end, format!(", {quote}{tag}{quote}"));
+        let quote = tokens.opening(entry.name).unwrap_or("\"");
+        let end = tokens.span(entry.version..entry.version + 1).end;
+        edits.insert(end, format!(", {quote}{tag}{quote}"));
     }
     let list = form.projects.as_ref().ok_or_else(unknown)?;
-    let mut taken_apart = None;
-    for index in python.uses("_PROJECTS") {
-        if list.statement.contains(&index) {
-            continue;
-        }
-        match target(python, index).len() {
-            // One name for the whole tuple: whatever it is asked for stands where it stood.
+    let mut unpacked = None;
+    for index in tokens
+        .uses("_PROJECTS")
+        .filter(|index| !list.statement.contains(index))
+    {
+        let target = loop_target(tokens, index);
+        match target.len() {
+            // One name holds the whole tuple, so that its indices stay right.
             1 => {}
-            3 if taken_apart.is_none() => taken_apart = Some(target(python, index)),
+            3 if unpacked.is_none() => unpacked = Some(target),
             _ => return Err(unknown()),
         }
     }
-    let names = taken_apart.ok_or_else(unknown)?;
-    let (project, version) = (python.word(names.start), python.word(names.start + 2));
+    let names = unpacked.ok_or_else(unknown)?;
+    let (project, version) = (tokens.word(names.start), tokens.word(names.start + 2));
     let token = form.file_name.token;
     let call = [".", "format", "(", project, ",", version, ")"];
-    if python
+    let starts_with_both = tokens
         .string(token)
-        .is_none_or(|text| !text.starts_with("{}-{}-"))
-        || !python.matches(token + 1, &call)
-    {
+        .is_some_and(|text| text.starts_with("{}-{}-"));
+    if !starts_with_both || !tokens.matches(token + 1, &call) {
         return Err(unknown());
     }
-    let behind = |tokens: Range<usize>| {
-        let end = python.span(tokens).end;
-        end..end
-    };
-    edits.replace(behind(names), format!(", {TAG}"));
+    edits.insert(tokens.span(names).end, format!(", {TAG}"));
     edits.replace(form.file_name.tag.clone(), "{}");
-    edits.replace(behind(token + 1..token + call.len()), format!(", {TAG}"));
+    edits.insert(
+        tokens.span(token + 1..token + call.len()).end,
+        format!(", {TAG}"),
+    );
     Ok(())
 }
 
-/// The tokens between the `for` and the `in` that lead to `index`: `project, version`.
-fn target(python: &Python<'_>, index: usize) -> Range<usize> {
-    let back = |from: usize, word: &str| (0..from).rev().find(|at| python.matches(*at, &[word]));
+/// The tokens between `for` and `in` before `index`: `project, version`.
+fn loop_target(tokens: &Tokens<'_>, index: usize) -> Range<usize> {
+    let back = |from: usize, word: &str| (0..from).rev().find(|at| tokens.matches(*at, &[word]));
     back(index, "in")
         .and_then(|end| Some(back(end, "for")? + 1..end))
-        .unwrap_or(0..0)
+        .unwrap_or_default()
 }
 
-/// Takes setuptools out of everything that names it.
+/// Removes setuptools from every statement that names it.
 fn remove_setuptools(
     form: &Form<'_>,
     setuptools: &Project,
     edits: &mut Edits,
-) -> Result<(), NotUnderstood> {
-    let python = &form.python;
+) -> Result<(), UnknownForm> {
+    let tokens = &form.tokens;
     let entry = setuptools.entry.as_ref();
-    let known = |index: usize| {
-        setuptools.pin.statement.contains(&index)
-            || entry.is_some_and(|entry| entry.tuple.contains(&index))
+    let is_removed = |index: &usize| {
+        setuptools.pin.statement.contains(index)
+            || entry.is_some_and(|entry| entry.tuple.contains(index))
     };
-    if let Some(index) = python
+    if let Some(index) = tokens
         .uses("_SETUPTOOLS_VERSION")
-        .find(|index| !known(*index))
+        .find(|index| !is_removed(index))
     {
-        return Err(NotUnderstood::new(format!(
+        return Err(UnknownForm::new(format!(
             "`_SETUPTOOLS_VERSION` is used behind `{}`, where only its own line and `_PROJECTS` \
              were expected to name it",
-            python.word(index.saturating_sub(1))
+            tokens.word(index.saturating_sub(1))
         )));
     }
-    edits.delete(statement_lines(form, &setuptools.pin)?);
+    let mut lines = tokens
+        .whole_lines(setuptools.pin.statement.clone())
+        .ok_or_else(|| UnknownForm::missing("line of its own for `_SETUPTOOLS_VERSION`"))?;
+    // One of two blank lines around it goes too.
+    if tokens.text[..lines.start].ends_with("\n\n") && tokens.text[lines.end..].starts_with('\n') {
+        lines.end += 1;
+    }
+    edits.delete(lines);
     if let Some(entry) = entry {
-        edits.delete(entry_span(python, entry));
+        edits.delete(entry_span(tokens, entry));
     }
     if let Some(names) = &form.package_names {
         edits.replace(
-            python.span(names.value.clone()),
-            without_setuptools(python, names)?,
+            tokens.span(names.value.clone()),
+            without_setuptools(tokens, names)?,
         );
     }
     Ok(())
 }
 
-/// The statement's lines; with the blank line behind it, when it stands between two.
-fn statement_lines(form: &Form<'_>, pin: &Assignment) -> Result<Range<usize>, NotUnderstood> {
-    let text = form.python.text();
-    let mut lines = form
-        .python
-        .whole_lines(pin.statement.clone())
-        .ok_or_else(|| NotUnderstood::missing("line of its own for `_SETUPTOOLS_VERSION`"))?;
-    if text[..lines.start].ends_with("\n\n") && text[lines.end..].starts_with('\n') {
-        lines.end += 1;
+/// The span of a tuple with its comma; whole lines if nothing else is on them.
+fn entry_span(tokens: &Tokens<'_>, entry: &ProjectEntry) -> Range<usize> {
+    let mut tuple = entry.tuple.clone();
+    if tokens.word(tuple.end) == "," {
+        tuple.end += 1;
     }
-    Ok(lines)
-}
-
-/// The tuple with the comma behind it; whole lines where it has them to itself.
-fn entry_span(python: &Python<'_>, entry: &Entry) -> Range<usize> {
-    let mut tokens = entry.tuple.clone();
-    if python.word(tokens.end) == "," {
-        tokens.end += 1;
-    }
-    python.whole_lines(tokens.clone()).unwrap_or_else(|| {
-        let end = python.span(tokens.end..tokens.end + 1).start;
-        python.span(tokens).start..end
+    tokens.whole_lines(tuple.clone()).unwrap_or_else(|| {
+        let end = tokens.span(tuple.end..tuple.end + 1).start;
+        tokens.span(tuple).start..end
     })
 }
 
 /// `('pip',)` of `('setuptools', 'pip')`, in the same quotes.
 pub(super) fn without_setuptools(
-    python: &Python<'_>,
+    tokens: &Tokens<'_>,
     names: &Assignment,
-) -> Result<String, NotUnderstood> {
-    let unknown = || NotUnderstood::missing("tuple of names that holds `'setuptools'`");
+) -> Result<String, UnknownForm> {
+    let unknown = || UnknownForm::missing("tuple of names that holds `'setuptools'`");
     let value = &names.value;
-    if value.len() < 2 || python.word(value.start) != "(" || python.word(value.end - 1) != ")" {
+    if value.len() < 2 || tokens.word(value.start) != "(" || tokens.word(value.end - 1) != ")" {
         return Err(unknown());
     }
     let mut kept = Vec::new();
     let mut found = false;
     for index in value.start + 1..value.end - 1 {
-        match python.string(index) {
+        match tokens.string(index) {
             Some("setuptools") => found = true,
-            Some(_) => kept.push(python.word(index)),
-            None if python.word(index) == "," => {}
+            Some(_) => kept.push(tokens.word(index)),
+            None if tokens.word(index) == "," => {}
             None => return Err(unknown()),
         }
     }

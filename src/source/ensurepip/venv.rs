@@ -1,30 +1,26 @@
-//! `Lib/venv/__init__.py`, as far as it names setuptools: what `python -m venv --upgrade-deps` upgrades.
+//! `Lib/venv/__init__.py`, which can name setuptools for `python -m venv --upgrade-deps`.
 
-use super::NotUnderstood;
-use super::python::{Edits, NotPython, Python};
-use super::text::without_setuptools;
+use super::super::edits::Edits;
+use super::error::UnknownForm;
+use super::text;
+use super::tokens::Tokens;
 
-/// The text with pip alone in `CORE_VENV_DEPS` (3.9 to 3.11; older ones name no projects, newer ones
-/// pip alone).
-pub(super) fn drop_setuptools(text: &str) -> Result<String, NotUnderstood> {
-    let python = Python::read(text).map_err(|NotPython { line }| {
-        NotUnderstood::new(format!("line {line} is not Python as far as it was read"))
-    })?;
-    let uses: Vec<usize> = (0..python.len())
-        .filter(|index| python.string(*index) == Some("setuptools"))
+/// Removes setuptools from `CORE_VENV_DEPS`, which 3.9 to 3.11 have it in. Older releases name no
+/// projects, newer ones pip alone.
+pub(super) fn without_setuptools(venv: &str) -> Result<String, UnknownForm> {
+    let tokens = Tokens::read(venv)?;
+    let uses: Vec<usize> = (0..tokens.len())
+        .filter(|index| tokens.string(*index) == Some("setuptools"))
         .collect();
-    let assignments = python.assignments("CORE_VENV_DEPS");
-    match (&uses[..], &assignments[..]) {
-        ([], _) => Ok(text.to_owned()),
+    match (&uses[..], &tokens.assignments("CORE_VENV_DEPS")[..]) {
+        ([], _) => Ok(venv.to_owned()),
         ([index], [list]) if list.value.contains(index) => {
             let mut edits = Edits::default();
-            edits.replace(
-                python.span(list.value.clone()),
-                without_setuptools(&python, list)?,
-            );
-            Ok(edits.apply(text))
+            let names = text::without_setuptools(&tokens, list)?;
+            edits.replace(tokens.span(list.value.clone()), names);
+            Ok(edits.apply(venv))
         }
-        _ => Err(NotUnderstood::missing(
+        _ => Err(UnknownForm::missing(
             "`CORE_VENV_DEPS = ('pip', 'setuptools')` line that alone names setuptools",
         )),
     }
@@ -32,36 +28,36 @@ pub(super) fn drop_setuptools(text: &str) -> Result<String, NotUnderstood> {
 
 #[cfg(test)]
 mod tests {
-    use super::drop_setuptools;
+    use super::without_setuptools;
 
     #[test]
-    fn only_the_list_of_projects_changes() {
+    fn only_core_venv_deps_changes() {
         let text = "# setuptools\nCORE_VENV_DEPS = ('pip', 'setuptools')  # 'setuptools'\nx = 1\n";
         assert_eq!(
-            drop_setuptools(text).unwrap(),
+            without_setuptools(text).unwrap(),
             "# setuptools\nCORE_VENV_DEPS = ('pip',)  # 'setuptools'\nx = 1\n"
         );
     }
 
     #[test]
-    fn a_venv_that_does_not_name_it_stays() {
+    fn a_venv_that_does_not_name_setuptools_stays_unchanged() {
         for text in [
             "cmd = ['-Im', 'ensurepip']\n",
             "CORE_VENV_DEPS = ('pip',)\n",
         ] {
-            assert_eq!(drop_setuptools(text).unwrap(), text);
+            assert_eq!(without_setuptools(text).unwrap(), text);
         }
     }
 
     #[test]
-    fn another_use_is_said_to_be_unknown() {
+    fn an_unknown_use_of_setuptools_is_an_error() {
         let text = "CORE_VENV_DEPS = ('pip', 'setuptools')\ninstall('setuptools')\n";
         assert!(
-            drop_setuptools(text)
+            without_setuptools(text)
                 .unwrap_err()
                 .to_string()
                 .contains("CORE_VENV_DEPS")
         );
-        assert!(drop_setuptools("DEPS = ['setuptools']\n").is_err());
+        assert!(without_setuptools("DEPS = ['setuptools']\n").is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Small texts with the structure that the file has had.
+//! Small texts with the structures that the file had in its releases.
 
 const PINS: &str = r#"__all__ = ["version", "bootstrap"]
 
@@ -104,7 +104,7 @@ _PROJECTS = [
 ]
 "#;
 
-/// The forms, from the oldest to the newest, with the releases that they stand for.
+/// The forms from the oldest to the newest, with their releases.
 pub(super) fn forms() -> Vec<(&'static str, String)> {
     vec![
         (

@@ -1,4 +1,4 @@
-//! Every form that the file has had, as small texts written for these tests with the same structure.
+//! Every form of the file, as small texts that have the same structure.
 
 mod forms;
 mod patch;

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::super::super::change::FileChange;
 use super::super::super::wheel::tests::Draft;
-use super::super::{Bundled, Error, NewWheel, PinChange, Repin, Stdlib, repin};
+use super::super::new_wheel::NewWheel;
+use super::super::{Bundled, EnsurepipPatch, Error, PinChange, PinChanges, Stdlib};
 use super::forms::form;
 use crate::digest::Sha256;
 use crate::plan::{Pin, Pins, WheelInput, WheelLocation};
@@ -43,7 +44,7 @@ fn new_pip(dir: &Path) -> WheelInput {
     input(&draft, "pip", "24.0", &path)
 }
 
-fn change(pip: &WheelInput, setuptools: Pin) -> Repin {
+fn change(pip: &WheelInput, setuptools: Pin) -> PinChanges<NewWheel> {
     let pins = Pins {
         pip: Pin::Wheel(pip.clone()),
         setuptools,
@@ -51,7 +52,7 @@ fn change(pip: &WheelInput, setuptools: Pin) -> Repin {
     let WheelLocation::Path(path) = &pip.location else {
         panic!("{pip:?}");
     };
-    Repin::of(&pins, |_| path).unwrap()
+    PinChanges::open(&pins, |_| path).unwrap()
 }
 
 fn names(dir: &Path) -> Vec<String> {
@@ -64,7 +65,7 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_patch_says_first_what_it_does_and_then_does_it() {
+fn a_patch_can_be_read_before_it_is_applied() {
     let wheels = tempfile::tempdir().unwrap();
     let pip = new_pip(wheels.path());
     let root = tree(
@@ -81,7 +82,8 @@ fn a_patch_says_first_what_it_does_and_then_does_it() {
     )
     .unwrap();
 
-    let patch = repin(Stdlib::of_source(root.path()), &change(&pip, Pin::Removed)).unwrap();
+    let patch =
+        EnsurepipPatch::new(Stdlib::of_source(root.path()), &change(&pip, Pin::Removed)).unwrap();
     let paths: Vec<&Path> = patch.changes().iter().map(FileChange::path).collect();
     assert_eq!(
         paths,
@@ -109,18 +111,20 @@ fn a_patch_says_first_what_it_does_and_then_does_it() {
     let venv = std::fs::read_to_string(root.path().join("Lib/venv/__init__.py")).unwrap();
     assert_eq!(venv, "CORE_VENV_DEPS = ('pip',)\n");
     assert!(std::fs::read_to_string(sbom).unwrap().contains("24.0"));
-    // Done is done: the same change changes no text any more.
-    let again = repin(Stdlib::of_source(root.path()), &change(&pip, Pin::Removed)).unwrap();
+    // The same change made again changes nothing.
+    let again =
+        EnsurepipPatch::new(Stdlib::of_source(root.path()), &change(&pip, Pin::Removed)).unwrap();
     assert_eq!((again.changes().len(), again.removed().len()), (0, 0));
 }
 
 #[test]
-fn a_tree_that_changed_meanwhile_is_left_alone() {
+fn a_tree_that_changed_since_stays_unchanged() {
     let wheels = tempfile::tempdir().unwrap();
     let pip = new_pip(wheels.path());
     let before = form("3.13 and later");
     let root = tree(&before, None);
-    let patch = repin(Stdlib::of_source(root.path()), &change(&pip, Pin::Bundled)).unwrap();
+    let patch =
+        EnsurepipPatch::new(Stdlib::of_source(root.path()), &change(&pip, Pin::Bundled)).unwrap();
     let init = root.path().join("Lib/ensurepip/__init__.py");
     let other = before.replace("2.0", "2.1");
     std::fs::write(&init, &other).unwrap();
@@ -133,11 +137,12 @@ fn a_tree_that_changed_meanwhile_is_left_alone() {
 }
 
 #[test]
-fn a_wheel_that_changed_meanwhile_does_not_get_in() {
+fn a_wheel_that_changed_since_is_not_bundled() {
     let wheels = tempfile::tempdir().unwrap();
     let pip = new_pip(wheels.path());
     let root = tree(&form("3.13 and later"), None);
-    let patch = repin(Stdlib::of_source(root.path()), &change(&pip, Pin::Bundled)).unwrap();
+    let patch =
+        EnsurepipPatch::new(Stdlib::of_source(root.path()), &change(&pip, Pin::Bundled)).unwrap();
     std::fs::write(wheels.path().join(&pip.file_name), "other").unwrap();
     let error = patch.apply(root.path()).unwrap_err();
     assert!(matches!(error, Error::WheelChanged { .. }), "{error}");
@@ -148,22 +153,22 @@ fn a_wheel_that_changed_meanwhile_does_not_get_in() {
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn missing_wheels_and_projects_are_reported() {
     let wheels = tempfile::tempdir().unwrap();
     let pip = new_pip(wheels.path());
     let failing = |root: &Path, setuptools: Pin| {
-        repin(Stdlib::of_source(root), &change(&pip, setuptools)).unwrap_err()
+        EnsurepipPatch::new(Stdlib::of_source(root), &change(&pip, setuptools)).unwrap_err()
     };
     let root = tree(&form("3.12"), None);
     let draft = Draft::new("setuptools", "84.0", "py3");
     let path = draft.write(wheels.path());
-    let setuptools = Repin {
+    let setuptools = PinChanges {
         pip: None,
         setuptools: PinChange::Replace(
             NewWheel::open(&input(&draft, "setuptools", "84.0", &path), &path).unwrap(),
         ),
     };
-    let error = repin(Stdlib::of_source(root.path()), &setuptools).unwrap_err();
+    let error = EnsurepipPatch::new(Stdlib::of_source(root.path()), &setuptools).unwrap_err();
     assert!(matches!(error, Error::NoSetuptools { .. }), "{error}");
 
     let root = tree(&form("3.8.3"), None);
@@ -178,7 +183,7 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-fn only_a_wheel_that_ensurepip_can_name_and_install_is_taken() {
+fn only_a_wheel_that_ensurepip_can_name_and_install_is_accepted() {
     let dir = tempfile::tempdir().unwrap();
     let open = |draft: &Draft, project: &str, version: &str| {
         let path = draft.write(dir.path());

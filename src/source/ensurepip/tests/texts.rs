@@ -1,16 +1,16 @@
 //! From text to text.
 
 use super::super::run_pip::EntryPoints;
-use super::super::text::{self, TextRequest};
-use super::super::{Bundled, NamedWheel, PinChange};
+use super::super::text;
+use super::super::{Bundled, BundledWheel, PinChange, PinChanges, UnknownForm};
 use super::forms::{form, forms};
 
 const OLD: &str = "3.6.6 to 3.7.7";
 const TRIPLES: &str = "3.7.8 to 3.9";
 const RECENT: &str = "3.13 and later";
 
-/// A form, what of it is replaced, with what, and what the error must speak of.
-const NOT_UNDERSTOOD: [(&str, &str, &str, &str); 18] = [
+/// A form, a part of it, its replacement, and a part of the error.
+const UNKNOWN_FORMS: [(&str, &str, &str, &str); 18] = [
     (
         OLD,
         "copy(name)",
@@ -100,7 +100,7 @@ const NOT_UNDERSTOOD: [(&str, &str, &str, &str); 18] = [
         TRIPLES,
         ", \"py2.py3\"",
         "",
-        "do not agree on where the tag stands",
+        "disagree on where the tag is written",
     ),
     (TRIPLES, "copy(name)", "copy(name", "not Python"),
     (
@@ -111,26 +111,44 @@ const NOT_UNDERSTOOD: [(&str, &str, &str, &str); 18] = [
     ),
 ];
 
-fn named(version: &str, tag: &str) -> NamedWheel {
-    NamedWheel {
+fn wheel(version: &str, tag: &str) -> BundledWheel {
+    BundledWheel {
         version: version.to_owned(),
         python_tag: tag.to_owned(),
     }
 }
 
-fn pip(tag: &str) -> TextRequest {
-    let everywhere = |_: &str| Ok::<_, ()>(Some("def main(args):\n".to_owned()));
-    TextRequest {
-        pip: Some(named("24.0", tag)),
-        entry_points: Some(EntryPoints::find(everywhere).unwrap()),
-        ..TextRequest::default()
+fn pip(tag: &str) -> PinChanges<BundledWheel> {
+    PinChanges {
+        pip: Some(wheel("24.0", tag)),
+        setuptools: PinChange::Keep,
     }
 }
 
+/// The text for a pip that has a `main` in this file, or in every file.
+fn with_main_in(
+    file: Option<&str>,
+    text: &str,
+    changes: &PinChanges<BundledWheel>,
+) -> Result<String, UnknownForm> {
+    let read = |name: &str| {
+        let has_main = file.is_none_or(|file| file == name);
+        Ok::<_, ()>(has_main.then(|| "def main(args):\n".to_owned()))
+    };
+    text::changed(text, changes, Some(&EntryPoints::find(read).unwrap()))
+}
+
+fn repinned(text: &str, changes: &PinChanges<BundledWheel>) -> Result<String, UnknownForm> {
+    with_main_in(None, text, changes)
+}
+
 /// The lines that differ, as a diff shows them.
-fn changed(before: &str, change: &TextRequest) -> String {
-    let after = text::repin(before, change).unwrap();
-    diffy::create_patch(before, &after)
+fn changed(before: &str, change: &PinChanges<BundledWheel>) -> String {
+    difference(before, &repinned(before, change).unwrap())
+}
+
+fn difference(before: &str, after: &str) -> String {
+    diffy::create_patch(before, after)
         .to_string()
         .split_inclusive('\n')
         .skip(2)
@@ -139,15 +157,15 @@ fn changed(before: &str, change: &TextRequest) -> String {
 }
 
 #[test]
-fn every_form_takes_every_tag() {
+fn every_form_can_name_every_tag() {
     for (releases, before) in forms() {
         let bundled = Bundled::read(&before).unwrap();
         for pip_tag in ["py3", "py2.py3"] {
             let mut setuptools = vec![PinChange::Keep];
             if bundled.setuptools.is_some() {
                 setuptools.extend([
-                    PinChange::Replace(named("65.5.0", "py3")),
-                    PinChange::Replace(named("44.1.1", "py2.py3")),
+                    PinChange::Replace(wheel("65.5.0", "py3")),
+                    PinChange::Replace(wheel("44.1.1", "py2.py3")),
                     PinChange::Remove,
                 ]);
             }
@@ -157,25 +175,25 @@ fn every_form_takes_every_tag() {
                     PinChange::Remove => None,
                     PinChange::Replace(wheel) => Some(wheel.clone()),
                 };
-                let change = TextRequest {
+                let change = PinChanges {
                     setuptools,
                     ..pip(pip_tag)
                 };
-                let after = text::repin(&before, &change).unwrap();
+                let after = repinned(&before, &change).unwrap();
                 let found = Bundled::read(&after).unwrap();
-                assert_eq!(found.pip, named("24.0", pip_tag), "{releases}");
+                assert_eq!(found.pip, wheel("24.0", pip_tag), "{releases}");
                 assert_eq!(found.setuptools, expected, "{releases}");
-                // What is as wished needs no further change.
-                assert_eq!(text::repin(&after, &change).unwrap(), after);
+                // The same change made again changes nothing.
+                assert_eq!(repinned(&after, &change).unwrap(), after);
             }
         }
     }
 }
 
 #[test]
-fn one_tag_for_all_is_written_where_the_old_one_stood() {
-    let change = TextRequest {
-        setuptools: PinChange::Replace(named("65.5.0", "py3")),
+fn one_tag_for_all_replaces_the_old_one() {
+    let change = PinChanges {
+        setuptools: PinChange::Replace(wheel("65.5.0", "py3")),
         ..pip("py3")
     };
     let expected = r#"-_SETUPTOOLS_VERSION = "1.0"
@@ -221,8 +239,8 @@ fn two_tags_are_written_per_project() {
 }
 
 #[test]
-fn setuptools_goes_without_a_trace() {
-    let change = TextRequest {
+fn removed_setuptools_is_named_nowhere() {
+    let change = PinChanges {
         setuptools: PinChange::Remove,
         ..pip("py2.py3")
     };
@@ -246,19 +264,12 @@ fn setuptools_goes_without_a_trace() {
 }
 
 #[test]
-fn a_pip_that_is_called_otherwise_is_called_so() {
-    let has = |home: &'static str| TextRequest {
-        entry_points: Some(
-            EntryPoints::find(|file| {
-                Ok::<_, ()>((file == home).then(|| "def main(args):\n".to_owned()))
-            })
-            .unwrap(),
-        ),
-        ..pip("py2.py3")
-    };
-    let lines = |releases: &str, home| {
-        let all = changed(&form(releases), &has(home));
-        all.lines()
+fn pip_is_called_through_the_module_that_has_its_main() {
+    let lines = |releases: &str, file: &str| {
+        let before = form(releases);
+        let after = with_main_in(Some(file), &before, &pip("py2.py3")).unwrap();
+        difference(&before, &after)
+            .lines()
             .filter(|line| line.starts_with('+') && !line.contains("_VERSION"))
             .map(|line| line.trim_start_matches('+').trim().to_owned())
             .collect::<Vec<_>>()
@@ -275,12 +286,12 @@ fn a_pip_that_is_called_otherwise_is_called_so() {
 }
 
 #[test]
-fn a_text_that_is_not_understood_says_what_was_looked_for() {
-    for (releases, from, to, looked_for) in NOT_UNDERSTOOD {
+fn a_text_of_an_unknown_form_is_reported_with_the_part_that_is_missing() {
+    for (releases, from, to, looked_for) in UNKNOWN_FORMS {
         let text = form(releases);
         let changed = text.replace(from, to);
         assert_ne!(changed, text, "{from}");
-        match text::repin(&changed, &pip("py3")) {
+        match repinned(&changed, &pip("py3")) {
             Ok(after) => panic!("{from} → {to}: {after}"),
             Err(error) => assert!(
                 error.to_string().contains(looked_for),
@@ -288,11 +299,11 @@ fn a_text_that_is_not_understood_says_what_was_looked_for() {
             ),
         }
     }
-    let change = TextRequest {
+    let change = PinChanges {
         setuptools: PinChange::Remove,
-        ..TextRequest::default()
+        pip: None,
     };
     let used = form(OLD).replace("copy(name)", "copy(_SETUPTOOLS_VERSION)");
-    let error = text::repin(&used, &change).unwrap_err();
+    let error = repinned(&used, &change).unwrap_err();
     assert!(error.to_string().contains("used behind `(`"), "{error}");
 }
