@@ -1,6 +1,6 @@
 //! Strict readers of the archives that come from outside.
 
 pub mod compression;
-pub(crate) mod entry_name;
+pub(crate) mod entries;
 pub mod tar;
 pub(crate) mod zip;

@@ -1,50 +1,45 @@
-//! Reads the zip archive that a wheel is (PKWARE's APPNOTE.TXT, version 6.3), and takes only what can be
-//! read in one way: its entries follow each other without a gap, the central directory follows the last
-//! of them, both say the same of each entry, and nothing else is in the file.
+//! Reads the zip archive that a wheel is (PKWARE's APPNOTE.TXT, version 6.3). Accepts only an archive that
+//! all readers read the same way: its entries follow each other without a gap, the central directory
+//! follows the last of them, both describe each entry alike, and nothing else is in the file.
 //!
-//! Readers go by the central directory, by what stands before each entry, or by the first or last thing
-//! that looks like an end, and a file that they read differently is checked as one thing and used as
-//! another. Every wheel of pip and setuptools that was looked at (47 of them, 1.5.4 to 26.2.1) is of
-//! this kind; none has zip64 fields, comments, links or other methods than "stored" and "deflated".
+//! Some readers trust the central directory, some the local headers, and some search for the first or the
+//! last end record. A file that they read differently could be checked as one thing and used as another.
+//! 47 wheels of pip and setuptools, 1.5.4 to 26.2.1, were examined: all are accepted; none has zip64
+//! fields, comments, links or other methods than "stored" and "deflated".
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _};
+use std::ops::Range;
 use std::path::Path;
 
 use flate2::Crc;
 use flate2::read::DeflateDecoder;
 
-use crate::archive::entry_name::{EntryName, Kind, Listing, shown};
+use crate::archive::entries::{Entries, EntryKind, EntryName, Limits, Refused, shown};
 
-/// The largest of those wheels has 2.2 MB …
+/// The largest of those wheels has 2.2 MB.
 const MOST_PACKED: u64 = 64 << 20;
-/// … 7.3 MB when it is unpacked …
-const MOST_BYTES: u64 = 256 << 20;
-/// … and 532 entries.
-const MOST_ENTRIES: usize = 10_000;
-/// No file in them has more than 0.4 MB …
-const MOST_BYTES_OF_A_FILE: u64 = 32 << 20;
-/// … or more than 17 times its packed size. Below a megabyte it does not matter.
+
+/// The largest has 532 entries, 7.3 MB unpacked, and 0.4 MB in one file.
+const LIMITS: Limits = Limits {
+    entries: 10_000,
+    bytes: 256 << 20,
+    bytes_of_a_file: 32 << 20,
+};
+
+/// No file in them has more than 17 times its packed size. Below a megabyte it does not matter.
 const MOST_TIMES: u64 = 200;
 const NEVER_A_BOMB: u64 = 1 << 20;
 
-/// Why a zip archive is not taken.
+/// Why a zip archive is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It cannot be read.
     #[error("it cannot be read")]
     Io(#[from] io::Error),
-    /// As a whole.
     #[error("{0}")]
     Archive(&'static str),
-    /// One of its entries.
-    #[error("its entry `{entry}` {what}")]
-    Entry {
-        /// The entry's name, as it may be shown.
-        entry: String,
-        /// What is wrong with it.
-        what: &'static str,
-    },
+    #[error(transparent)]
+    Entry(#[from] Refused),
 }
 
 /// A zip archive in memory, and the files in it.
@@ -53,8 +48,8 @@ pub struct Zip {
     files: BTreeMap<String, Entry>,
 }
 
-/// What both headers say of an entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The description of an entry in both headers.
+#[derive(Clone)]
 struct Entry {
     /// As it is written.
     name: Vec<u8>,
@@ -63,13 +58,13 @@ struct Entry {
     crc: u32,
     packed: u32,
     size: u32,
-    /// Where its local header is.
+    /// The offset of the local header.
     header: usize,
-    /// Where its content is.
+    /// The offset of the content.
     content: usize,
 }
 
-/// The low bits say how hard the packer tried; then: sizes follow the content; the name is UTF-8.
+/// The flags that are allowed: the packer's effort; sizes follow the content; the name is UTF-8.
 const DEFLATE_EFFORT: u16 = 0b110;
 const SIZES_FOLLOW: u16 = 1 << 3;
 const UTF8: u16 = 1 << 11;
@@ -77,18 +72,15 @@ const UTF8: u16 = 1 << 11;
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
 
+/// The size of the end record, without a comment.
 const END: usize = 22;
 
 impl Zip {
-    /// Reads and checks the archive's structure; what is in its files is checked when it is read.
-    ///
-    /// # Errors
-    /// See [`Error`].
+    /// Reads an archive and checks its structure. The content of a file is checked when it is read.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let mut content = Vec::new();
-        fs_err::File::open(path)?
-            .take(MOST_PACKED + 1)
-            .read_to_end(&mut content)?;
+        let file = fs_err::File::open(path)?;
+        file.take(MOST_PACKED + 1).read_to_end(&mut content)?;
         Self::new(content)
     }
 
@@ -96,33 +88,28 @@ impl Zip {
         if content.len() as u64 > MOST_PACKED {
             return Err(Error::Archive("it is larger than any wheel of pip"));
         }
-        let (directory, entries) = directory(&content)?;
-        let mut listing = Listing::default();
+        let (directory, count) = directory(&content)?;
+        let before_directory = &content[..directory.start];
+        let mut rest = Bytes(&content[directory.clone()]);
+        let mut entries = Entries::new(LIMITS);
         let mut folded = BTreeSet::new();
         let mut files = BTreeMap::new();
-        let mut bytes: u64 = 0;
-        let mut rest = Bytes(&content[directory.clone()]);
-        let mut in_order = Vec::new();
-        for _ in 0..entries {
-            let (mut entry, attributes) = entry_in_directory(&mut rest)?;
+        let mut all = Vec::new();
+        for _ in 0..count {
+            let (mut entry, attributes) = next_entry(&mut rest)?;
             entry.check(attributes)?;
             let (name, kind) = entry.named()?;
-            listing
-                .add(&name, kind)
+            let size = entry.size.max(entry.packed).into();
+            entries
+                .add(&name, kind, size)
+                .and_then(|()| entries.add_bytes(size))
                 .map_err(|what| entry.refused(what))?;
             if !folded.insert(name.as_str().to_lowercase()) {
                 return Err(entry.refused("differs from another one in nothing but case"));
             }
-            if listing.len() > MOST_ENTRIES {
-                return Err(entry.refused("is one more than any wheel of pip has"));
-            }
-            bytes += u64::from(entry.size);
-            if bytes > MOST_BYTES {
-                return Err(entry.refused("makes it larger than any wheel of pip"));
-            }
-            entry.content = content_behind_header(&entry, &content[..directory.start])?;
-            in_order.push(entry.clone());
-            if kind == Kind::File {
+            entry.content = content_behind_header(&entry, before_directory)?;
+            all.push(entry.clone());
+            if kind == EntryKind::File {
                 files.insert(name.as_str().to_owned(), entry);
             }
         }
@@ -131,7 +118,7 @@ impl Zip {
                 "its central directory holds more than the entries that it counts",
             ));
         }
-        check_order(in_order, &content[..directory.start])?;
+        check_order(all, before_directory)?;
         Ok(Self { content, files })
     }
 
@@ -140,15 +127,11 @@ impl Zip {
         self.files.keys().map(String::as_str)
     }
 
-    /// Whether there is such a file.
     pub fn has(&self, file: &str) -> bool {
         self.files.contains_key(file)
     }
 
-    /// What is in a file; `None` when there is no such file.
-    ///
-    /// # Errors
-    /// When it is not what its size and its checksum say.
+    /// The content of a file, checked against its size and checksum; `None` when there is no such file.
     pub fn read(&self, file: &str) -> Result<Option<Vec<u8>>, Error> {
         let Some(entry) = self.files.get(file) else {
             return Ok(None);
@@ -184,13 +167,10 @@ impl Zip {
 
 impl Entry {
     fn refused(&self, what: &'static str) -> Error {
-        Error::Entry {
-            entry: shown(&self.name).to_string(),
-            what,
-        }
+        Refused::new(shown(&self.name), what).into()
     }
 
-    /// What the central directory says, as far as it can be wrong by itself.
+    /// Checks the fields of the central directory.
     fn check(&self, attributes: u32) -> Result<(), Error> {
         if self.flags & !(DEFLATE_EFFORT | SIZES_FOLLOW | UTF8) != 0 {
             return Err(self.refused("is encrypted, or a patch, or written in another unusual way"));
@@ -198,7 +178,7 @@ impl Entry {
         if !matches!(self.method, STORED | DEFLATED) {
             return Err(self.refused("is packed with another method than deflate"));
         }
-        // What Unix says of a file is in the upper half (Info-ZIP), whichever system made the archive.
+        // The upper half is the Unix mode (Info-ZIP), whichever system made the archive.
         let mode = attributes >> 16;
         if !matches!(mode & 0o170_000, 0 | 0o040_000 | 0o100_000) {
             return Err(self.refused("is a link, or no file at all"));
@@ -210,49 +190,44 @@ impl Entry {
         if self.method == STORED && packed != size {
             return Err(self.refused("is not deflated, and has two sizes"));
         }
-        let is_bomb = size > NEVER_A_BOMB && size > packed * MOST_TIMES;
-        if size > MOST_BYTES_OF_A_FILE || is_bomb {
-            return Err(self.refused("is larger than any file in a wheel of pip"));
+        if size > NEVER_A_BOMB && size > packed * MOST_TIMES {
+            return Err(self.refused("is larger than any file of its packed size in a wheel"));
         }
         Ok(())
     }
 
-    fn named(&self) -> Result<(EntryName, Kind), Error> {
+    fn named(&self) -> Result<(EntryName, EntryKind), Error> {
         let name = EntryName::read(&self.name).map_err(|what| self.refused(what))?;
-        // Without the flag, the name is in an encoding that nobody names.
+        // Without the flag, the encoding of the name is unknown.
         if !self.name.is_ascii() && self.flags & UTF8 == 0 {
             return Err(self.refused("has a name that is not marked as UTF-8"));
         }
         let (path, kind) = match self.name.strip_suffix(b"/") {
-            Some(path) => (path, Kind::Folder),
-            None => (&self.name[..], Kind::File),
+            Some(path) => (path, EntryKind::Folder),
+            None => (&self.name[..], EntryKind::File),
         };
         if path != name.as_str().as_bytes() {
             return Err(self.refused("has a name with a part that is empty or `.`"));
-        }
-        if kind == Kind::Folder && (self.size, self.packed) != (0, 0) {
-            return Err(self.refused("is a folder with content"));
         }
         Ok((name, kind))
     }
 }
 
-/// Where the central directory is, and how many entries it counts.
-fn directory(content: &[u8]) -> Result<(std::ops::Range<usize>, u16), Error> {
-    const NO_END: Error = Error::Archive(
+/// The span of the central directory, and the number of its entries.
+fn directory(content: &[u8]) -> Result<(Range<usize>, u16), Error> {
+    let no_end = Error::Archive(
         "it does not end where a zip archive ends: it is none, or is cut short, or something follows it",
     );
-    let start = content.len().checked_sub(END).ok_or(NO_END)?;
+    let start = content.len().saturating_sub(END);
     let mut end = Bytes(&content[start..]);
-    if end.u32() != Some(0x0605_4b50) {
-        return Err(NO_END);
-    }
-    let mut short = || end.u16().ok_or(NO_END);
-    let (disk, directory_disk, here, entries) = (short()?, short()?, short()?, short()?);
-    let size = end.u32().ok_or(NO_END)?;
-    let offset = end.u32().ok_or(NO_END)?;
-    if end.u16() != Some(0) {
-        return Err(Error::Archive("it says that a comment follows it"));
+    let mut fields = || Some((end.u32s()?, end.u16s()?, end.u32s()?, end.u16s()?));
+    let Some(([0x0605_4b50], [disk, directory_disk, here, entries], [size, offset], [comment])) =
+        fields()
+    else {
+        return Err(no_end);
+    };
+    if comment != 0 {
+        return Err(Error::Archive("it has a comment"));
     }
     if (disk, directory_disk) != (0, 0) || here != entries {
         return Err(Error::Archive(
@@ -260,41 +235,28 @@ fn directory(content: &[u8]) -> Result<(std::ops::Range<usize>, u16), Error> {
         ));
     }
     if entries == u16::MAX || size == u32::MAX || offset == u32::MAX {
-        return Err(Error::Archive(
-            "it has zip64 fields, which no small archive needs",
-        ));
+        let what = "it has zip64 fields, which no small archive needs";
+        return Err(Error::Archive(what));
     }
     let range = offset as usize..(offset as usize).saturating_add(size as usize);
     if range.end != start {
         return Err(Error::Archive(
-            "its central directory does not stand where it says, right before its end: there may be two",
+            "its central directory is not at its offset, right before the end: there may be two",
         ));
     }
     Ok((range, entries))
 }
 
 /// The next entry of the central directory, and its external attributes.
-fn entry_in_directory(rest: &mut Bytes<'_>) -> Result<(Entry, u32), Error> {
-    const CUT: Error = Error::Archive(
-        "its central directory holds something else than the entries that it counts",
-    );
-    if rest.u32() != Some(0x0201_4b50) {
-        return Err(CUT);
-    }
+fn next_entry(rest: &mut Bytes<'_>) -> Result<(Entry, u32), Error> {
     let mut next = || {
-        let _made_by_and_needed = rest.u32()?;
-        let (flags, method) = (rest.u16()?, rest.u16()?);
-        let _time_and_date = rest.u32()?;
-        let (crc, packed, size) = (rest.u32()?, rest.u32()?, rest.u32()?);
-        let (name, extra, comment) = (rest.u16()?, rest.u16()?, rest.u16()?);
-        let disk = rest.u16()?;
-        let _internal = rest.u16()?;
-        let (attributes, header) = (rest.u32()?, rest.u32()?);
-        let name = rest.take(name.into())?.to_vec();
-        let extra = rest.take(extra.into())?;
-        rest.take(comment.into())?;
+        let [signature, _made_by_and_needed] = rest.u32s()?;
+        let [flags, method] = rest.u16s()?;
+        let [_time_and_date, crc, packed, size] = rest.u32s()?;
+        let [name, extra, comment, disk, _internal] = rest.u16s()?;
+        let [attributes, header] = rest.u32s()?;
         let entry = Entry {
-            name,
+            name: rest.take(name.into())?.to_vec(),
             flags,
             method,
             crc,
@@ -303,27 +265,31 @@ fn entry_in_directory(rest: &mut Bytes<'_>) -> Result<(Entry, u32), Error> {
             header: header as usize,
             content: 0,
         };
-        Some((entry, extra, disk, attributes))
+        let extra = rest.take(extra.into())?;
+        rest.take(comment.into())?;
+        (signature == 0x0201_4b50).then_some((entry, extra, disk, attributes))
     };
-    let (entry, extra, disk, attributes) = next().ok_or(CUT)?;
+    let (entry, extra, disk, attributes) = next().ok_or(Error::Archive(
+        "its central directory holds something else than the entries that it counts",
+    ))?;
     if disk != 0 {
-        return Err(entry.refused("stands in another part of the archive"));
+        return Err(entry.refused("is in another part of the archive"));
     }
     check_extra(&entry, extra)?;
     Ok((entry, attributes))
 }
 
-/// Fields that give an entry another name or another size than its header does.
+/// Refuses extra fields that give an entry another name or another size than its header.
 fn check_extra(entry: &Entry, extra: &[u8]) -> Result<(), Error> {
     const ZIP64: u16 = 0x0001;
     const UNICODE_PATH: u16 = 0x7075;
     let mut rest = Bytes(extra);
     while !rest.0.is_empty() {
-        let field = rest
-            .u16()
-            .and_then(|id| Some((id, rest.u16()?)))
-            .and_then(|(id, length)| rest.take(length.into()).map(|_| id));
-        match field {
+        let mut field = || {
+            let [id, length] = rest.u16s()?;
+            rest.take(length.into()).map(|_| id)
+        };
+        match field() {
             Some(ZIP64) => return Err(entry.refused("has zip64 fields, which no small file needs")),
             Some(UNICODE_PATH) => return Err(entry.refused("has a second name")),
             Some(_) => {}
@@ -333,27 +299,24 @@ fn check_extra(entry: &Entry, extra: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Where an entry's content begins; its local header must say what the central directory says.
+/// The offset of an entry's content, behind its local header, which must agree with the central directory.
 fn content_behind_header(entry: &Entry, before_directory: &[u8]) -> Result<usize, Error> {
     let mut rest = Bytes(before_directory.get(entry.header..).unwrap_or_default());
-    if rest.u32() != Some(0x0403_4b50) {
+    if rest.u32s() != Some([0x0403_4b50]) {
         return Err(entry.refused("has no header where the central directory says"));
     }
     let mut next = || {
-        let _needed = rest.u16()?;
-        let (flags, method) = (rest.u16()?, rest.u16()?);
-        let _time_and_date = rest.u32()?;
-        let sizes = (rest.u32()?, rest.u32()?, rest.u32()?);
-        let (name, extra) = (rest.u16()?, rest.u16()?);
+        let [_needed, flags, method] = rest.u16s()?;
+        let [_time_and_date, crc, packed, size] = rest.u32s()?;
+        let [name, extra] = rest.u16s()?;
         let (name, extra) = (rest.take(name.into())?, rest.take(extra.into())?);
-        Some((flags, method, sizes, name, extra))
+        Some(((flags, method, name), [crc, packed, size], extra))
     };
-    let (flags, method, sizes, name, extra) =
+    let (fields, sizes, extra) =
         next().ok_or_else(|| entry.refused("has a header that is cut short"))?;
-    let said = (entry.crc, entry.packed, entry.size);
-    let is_said_later = flags & SIZES_FOLLOW != 0 && sizes == (0, 0, 0);
-    if (flags, method, name) != (entry.flags, entry.method, &entry.name)
-        || (sizes != said && !is_said_later)
+    let follow = entry.flags & SIZES_FOLLOW != 0 && sizes == [0; 3];
+    if fields != (entry.flags, entry.method, &entry.name)
+        || (sizes != [entry.crc, entry.packed, entry.size] && !follow)
     {
         return Err(entry.refused("is something else in its header than in the central directory"));
     }
@@ -365,7 +328,7 @@ fn content_behind_header(entry: &Entry, before_directory: &[u8]) -> Result<usize
     Ok(start)
 }
 
-/// Entries must follow each other, from the file's beginning to the central directory.
+/// Entries must follow each other, from the beginning of the file to the central directory.
 fn check_order(mut entries: Vec<Entry>, before_directory: &[u8]) -> Result<(), Error> {
     entries.sort_by_key(|entry| entry.header);
     let mut end = 0;
@@ -380,32 +343,26 @@ fn check_order(mut entries: Vec<Entry>, before_directory: &[u8]) -> Result<(), E
         if entry.flags & SIZES_FOLLOW != 0 {
             // The signature is optional, and may be the checksum by chance.
             let fields = [0x0807_4b50, entry.crc, entry.packed, entry.size];
-            let stand_there = |fields: &[u32]| {
-                let bytes: Vec<u8> = fields
-                    .iter()
-                    .flat_map(|field| field.to_le_bytes())
-                    .collect();
-                before_directory[end..].starts_with(&bytes)
-            };
-            end += if stand_there(&fields) {
+            let fields: Vec<u8> = fields.into_iter().flat_map(u32::to_le_bytes).collect();
+            let found = &before_directory[end..];
+            end += if found.starts_with(&fields) {
                 16
-            } else if stand_there(&fields[1..]) {
+            } else if found.starts_with(&fields[4..]) {
                 12
             } else {
                 return Err(entry.refused("is not followed by the sizes that it has"));
             };
         }
     }
-    if end == before_directory.len() {
-        Ok(())
-    } else {
-        Err(Error::Archive(
+    if end != before_directory.len() {
+        return Err(Error::Archive(
             "it holds something between its last entry and its central directory",
-        ))
+        ));
     }
+    Ok(())
 }
 
-/// Little-endian numbers and pieces, taken from the front.
+/// Little-endian numbers and slices, taken from the front.
 struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
@@ -415,14 +372,21 @@ impl<'a> Bytes<'a> {
         Some(taken)
     }
 
-    fn u16(&mut self) -> Option<u16> {
-        let bytes = self.take(2)?.try_into().ok()?;
-        Some(u16::from_le_bytes(bytes))
+    fn u16s<const N: usize>(&mut self) -> Option<[u16; N]> {
+        let bytes = self.take(2 * N)?;
+        Some(std::array::from_fn(|at| {
+            u16::from_le_bytes([bytes[2 * at], bytes[2 * at + 1]])
+        }))
     }
 
-    fn u32(&mut self) -> Option<u32> {
-        let bytes = self.take(4)?.try_into().ok()?;
-        Some(u32::from_le_bytes(bytes))
+    fn u32s<const N: usize>(&mut self) -> Option<[u32; N]> {
+        let bytes = self.take(4 * N)?;
+        let number = |at| {
+            bytes[4 * at..]
+                .first_chunk()
+                .map_or(0, |bytes| u32::from_le_bytes(*bytes))
+        };
+        Some(std::array::from_fn(number))
     }
 }
 

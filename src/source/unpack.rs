@@ -1,4 +1,4 @@
-//! Step 3: a verified archive (or a tree that the person vouches for) becomes one clean [`SourceTree`].
+//! Step 3: a verified archive, or a source tree that the user names, becomes one clean [`SourceTree`].
 
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,19 +9,17 @@ use crate::archive::tar;
 use crate::error::{ExitStatus, Explain};
 use crate::failpoint::crash_point;
 use crate::fetch::{VerifiedArchive, VerifiedSource};
-use crate::fs::disk;
 use crate::plan::version::{PythonVersion, VersionRequest};
 use crate::progress::{Reporter, Unit};
 
-/// An unpacked CPython source tree of the version that was asked for.
+/// An unpacked CPython source tree of the requested version.
 #[derive(Debug)]
 pub struct SourceTree {
     root: PathBuf,
 }
 
 impl SourceTree {
-    /// The folder that holds `configure`; the tree is about to become something else.
-    #[must_use]
+    /// The folder that holds `configure`.
     pub fn into_root(self) -> PathBuf {
         self.root
     }
@@ -30,80 +28,57 @@ impl SourceTree {
 /// Why there is no source tree.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
-    /// See [`tar::Error`].
     #[error(transparent)]
     Archive(#[from] tar::Error),
-    /// A file of the scratch tree cannot be written.
-    #[error("the source tree cannot be written")]
-    Write(#[source] io::Error),
-    /// The folder named with `--source` cannot be read.
     #[error("the source tree {} cannot be read", path.display())]
-    Read {
-        /// The folder.
-        path: PathBuf,
-        /// What reading gave.
-        source: io::Error,
-    },
-    /// There is no CPython in it.
+    Read { path: PathBuf, source: io::Error },
     #[error("{} is not a CPython source tree: {what}", path.display())]
-    NotCPython {
-        /// The archive or folder.
-        path: PathBuf,
-        /// What is missing.
-        what: String,
-    },
-    /// It is another release.
+    NotCPython { path: PathBuf, what: String },
     #[error("{} is CPython {found}, not {wanted}", path.display())]
     OtherVersion {
-        /// The archive or folder.
         path: PathBuf,
-        /// What it is.
         found: String,
-        /// What was asked for.
         wanted: VersionRequest,
     },
-    /// Somebody has built in it.
     #[error("the source tree {} has been configured or built in: it has `{found}`", path.display())]
-    NotClean {
-        /// The folder.
-        path: PathBuf,
-        /// What a clean tree does not have.
-        found: &'static str,
-    },
+    NotClean { path: PathBuf, found: &'static str },
 }
 
 impl Explain for UnpackError {
     fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Archive(error) => error.exit_status(),
-            Self::Write(_) => ExitStatus::Failed,
             _ => ExitStatus::Input,
         }
     }
 
     fn hint(&self) -> Option<String> {
-        Some(match self {
+        let hint = match self {
             Self::Archive(error) => return error.hint(),
-            Self::Write(_) => disk::hint(self, "name another build folder with --build-dir").unwrap_or_else(|| {
-                "see that the build folder has some 600 MB free, or name another with --build-dir".to_owned()
-            }),
-            Self::Read { .. } => "see that the folder and all in it can be read".to_owned(),
+            Self::Read { .. } => "check that the folder and all its files are readable",
             Self::NotCPython { .. } => {
-                "--source takes a release file, its address, or the folder that holds `configure`; a folder of release files is a --mirror".to_owned()
+                "--source takes a release file, its address, or the folder that holds `configure`; \
+                 a folder of release files is a --mirror"
             }
-            Self::OtherVersion { found, .. } => format!("ask for {found}, or name another source"),
+            Self::OtherVersion { found, .. } => {
+                return Some(format!("ask for {found}, or name another source"));
+            }
             Self::NotClean { .. } => {
-                "clean it with `make distclean`, or name a fresh checkout: objects of another build must not get into this one".to_owned()
+                "clean it with `make distclean`, or name a fresh checkout: objects of another build \
+                 must not get into this one"
             }
-        })
+        };
+        Some(hint.to_owned())
     }
 }
 
-/// Unpacks or copies `source` into the folder `into`, which must not exist yet: one clean tree,
-/// modes 0755 and 0644, one time for all files.
-///
-/// # Errors
-/// See [`UnpackError`]; nothing is written outside `into`.
+/// An error of writing the unpacked tree.
+fn unwritable(source: io::Error) -> UnpackError {
+    tar::Error::Write(source).into()
+}
+
+/// Unpacks or copies `source` into the folder `into`, which must not exist, and writes nothing outside
+/// it: one clean tree, modes 0755 and 0644, one time for all files.
 pub fn unpack(
     source: &VerifiedSource,
     wanted: PythonVersion,
@@ -112,31 +87,23 @@ pub fn unpack(
 ) -> Result<SourceTree, UnpackError> {
     let (newest, origin) = match source {
         VerifiedSource::Archive(archive) => {
-            let newest = tar::unpack(
-                archive.path(),
-                archive.compression(),
-                |_| true,
-                &into,
-                reporter,
-            )?;
-            (newest, archive.path())
+            let path = archive.path();
+            let newest = tar::unpack(path, archive.compression(), |_| true, &into, reporter)?;
+            (newest, path)
         }
         VerifiedSource::Tree(path) => (copy_tree(path, &into, reporter)?, path.as_path()),
     };
     crash_point("unpack.done");
-    // What is made from what is told by times in CPython's Makefile, and a checkout's times are
-    // arbitrary: with one time for all, nothing that the release brings is made again.
-    set_times(&into, newest).map_err(UnpackError::Write)?;
+    // CPython's Makefile compares times, and those of a checkout are arbitrary. With one time for all,
+    // no generated file of the release is generated again.
+    set_times(&into, newest).map_err(unwritable)?;
     let version = read_version(&into, origin)?;
     check_version(&version, VersionRequest::Exact(wanted), origin)?;
     Ok(SourceTree { root: into })
 }
 
-/// Unpacks the few files that are `needed` (paths below the tree's root) into the folder `into`, which
-/// must not exist yet. The archive is read to its end all the same, and as strictly.
-///
-/// # Errors
-/// See [`UnpackError`]; nothing is written outside `into`.
+/// Unpacks the files that are `needed` (paths below the tree's root) into the folder `into`, which must
+/// not exist. All of the archive is read and checked all the same.
 pub fn unpack_part(
     archive: &VerifiedArchive,
     wanted: PythonVersion,
@@ -144,41 +111,32 @@ pub fn unpack_part(
     into: &Path,
     reporter: &dyn Reporter,
 ) -> Result<(), UnpackError> {
-    tar::unpack(
-        archive.path(),
-        archive.compression(),
-        needed,
-        into,
-        reporter,
-    )?;
-    let version = read_version(into, archive.path())?;
-    check_version(&version, VersionRequest::Exact(wanted), archive.path())?;
+    let path = archive.path();
+    tar::unpack(path, archive.compression(), needed, into, reporter)?;
+    let version = read_version(into, path)?;
+    check_version(&version, VersionRequest::Exact(wanted), path)?;
     Ok(())
 }
 
-/// Refuses a folder that is no source tree, or one in which somebody has configured or built.
-///
-/// # Errors
-/// [`UnpackError::NotClean`] and [`UnpackError::NotCPython`].
+/// Refuses a folder that is no source tree, or that was configured or built in.
 pub fn ensure_clean_tree(from: &Path) -> Result<(), UnpackError> {
+    let path = || from.to_owned();
     for found in ["Makefile", "config.status", "pybuilddir.txt"] {
         if from.join(found).exists() {
             return Err(UnpackError::NotClean {
-                path: from.to_owned(),
+                path: path(),
                 found,
             });
         }
     }
     if !from.join("configure").is_file() {
-        return Err(UnpackError::NotCPython {
-            path: from.to_owned(),
-            what: "it has no `configure`".to_owned(),
-        });
+        let what = "it has no `configure`".to_owned();
+        return Err(UnpackError::NotCPython { path: path(), what });
     }
     Ok(())
 }
 
-/// Copies a tree without what version control and editors keep in it; gives its newest time.
+/// Copies a tree without files of git and bytecode; returns its newest time.
 fn copy_tree(from: &Path, into: &Path, reporter: &dyn Reporter) -> Result<SystemTime, UnpackError> {
     ensure_clean_tree(from)?;
     let unreadable = |source: io::Error| UnpackError::Read {
@@ -197,22 +155,24 @@ fn copy_tree(from: &Path, into: &Path, reporter: &dyn Reporter) -> Result<System
         let target = into.join(inside);
         let metadata = entry.metadata().map_err(|error| unreadable(error.into()))?;
         if metadata.is_dir() {
-            fs_err::create_dir_all(&target).map_err(UnpackError::Write)?;
+            fs_err::create_dir_all(&target).map_err(unwritable)?;
         } else if metadata.is_symlink() {
             let link = fs_err::read_link(entry.path()).map_err(unreadable)?;
-            std::os::unix::fs::symlink(link, &target).map_err(UnpackError::Write)?;
+            std::os::unix::fs::symlink(link, &target).map_err(unwritable)?;
         } else if metadata.is_file() {
-            fs_err::copy(entry.path(), &target).map_err(UnpackError::Write)?;
             let executable = metadata.permissions().mode() & 0o111 != 0;
             let mode = if executable { 0o755 } else { 0o644 };
-            fs_err::set_permissions(&target, std::fs::Permissions::from_mode(mode))
-                .map_err(UnpackError::Write)?;
+            fs_err::copy(entry.path(), &target)
+                .and_then(|_| {
+                    fs_err::set_permissions(&target, std::fs::Permissions::from_mode(mode))
+                })
+                .map_err(unwritable)?;
             newest = newest.max(metadata.modified().unwrap_or(newest));
         }
         phase.advance(1);
     }
     phase.finish(&from.display().to_string());
-    // A time in the future would make every `make` complain.
+    // `make` would warn of a time in the future.
     Ok(newest.min(SystemTime::now()))
 }
 
@@ -223,37 +183,30 @@ fn set_times(root: &Path, time: SystemTime) -> io::Result<()> {
     for entry in walkdir::WalkDir::new(root).contents_first(true) {
         let entry = entry?;
         if !entry.file_type().is_symlink() {
-            fs_err::File::open(entry.path())?
-                .into_parts()
-                .0
-                .set_times(times)?;
+            let file = fs_err::File::open(entry.path())?;
+            file.file().set_times(times)?;
         }
     }
     Ok(())
 }
 
-/// The version of an unpacked tree, if it is one that the request can mean.
-///
-/// # Errors
-/// [`UnpackError::NotCPython`] and [`UnpackError::OtherVersion`].
+/// The version of a source tree, if the request admits it.
 pub fn version_of_tree(root: &Path, request: VersionRequest) -> Result<PythonVersion, UnpackError> {
     check_version(&read_version(root, root)?, request, root)
 }
 
-/// The version of an unpacked tree, whatever it is.
-///
-/// # Errors
-/// [`UnpackError::NotCPython`].
+/// The version of any source tree.
 pub fn version_found_in_tree(root: &Path) -> Result<PythonVersion, UnpackError> {
     let found = read_version(root, root)?;
-    // A checkout between releases says `3.7.1+`.
-    found
-        .trim_end_matches('+')
-        .parse()
-        .map_err(|_| UnpackError::NotCPython {
-            path: root.to_owned(),
-            what: format!("Include/patchlevel.h says `{found}`, which is no release"),
-        })
+    parse_version(&found).ok_or_else(|| UnpackError::NotCPython {
+        path: root.to_owned(),
+        what: format!("Include/patchlevel.h has the version `{found}`, which is no release"),
+    })
+}
+
+fn parse_version(text: &str) -> Option<PythonVersion> {
+    // A checkout between releases has `3.7.1+`.
+    text.trim_end_matches('+').parse().ok()
 }
 
 fn check_version(
@@ -261,18 +214,15 @@ fn check_version(
     wanted: VersionRequest,
     origin: &Path,
 ) -> Result<PythonVersion, UnpackError> {
-    // A checkout between releases says `3.7.1+`.
-    match found.trim_end_matches('+').parse() {
-        Ok(version) if wanted.admits(version) => Ok(version),
-        _ => Err(UnpackError::OtherVersion {
-            path: origin.to_owned(),
-            found: found.to_owned(),
-            wanted,
-        }),
-    }
+    let version = parse_version(found).filter(|version| wanted.admits(*version));
+    version.ok_or_else(|| UnpackError::OtherVersion {
+        path: origin.to_owned(),
+        found: found.to_owned(),
+        wanted,
+    })
 }
 
-/// The version that `Include/patchlevel.h` defines as `PY_VERSION`.
+/// The `PY_VERSION` that `Include/patchlevel.h` defines.
 fn read_version(root: &Path, origin: &Path) -> Result<String, UnpackError> {
     let not_cpython = |what: &str| UnpackError::NotCPython {
         path: origin.to_owned(),
@@ -280,16 +230,15 @@ fn read_version(root: &Path, origin: &Path) -> Result<String, UnpackError> {
     };
     let header = fs_err::read(root.join("Include/patchlevel.h"))
         .map_err(|_| not_cpython("it has no Include/patchlevel.h"))?;
+    let version_in = |line: &str| {
+        let value = line.trim().strip_prefix("#define")?.trim();
+        let value = value.strip_prefix("PY_VERSION")?;
+        let value = value.starts_with([' ', '\t']).then_some(value)?;
+        value.split('"').nth(1).map(str::to_owned)
+    };
     String::from_utf8_lossy(&header)
         .lines()
-        .find_map(|line| {
-            let value = line.trim().strip_prefix("#define")?.trim();
-            let value = value.strip_prefix("PY_VERSION")?;
-            value
-                .starts_with([' ', '\t'])
-                .then(|| value.split('"').nth(1))?
-        })
-        .map(ToOwned::to_owned)
+        .find_map(version_in)
         .ok_or_else(|| not_cpython("Include/patchlevel.h does not define PY_VERSION"))
 }
 
@@ -328,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_is_copied_without_what_is_not_of_the_release() {
+    fn a_tree_is_copied_without_files_of_git_and_python() {
         let dir = checkout();
         let tree = dir.path().join("tree");
         for folder in [".git", "Lib/__pycache__"] {
@@ -342,10 +291,10 @@ mod tests {
         };
         change("configure", 0o4711);
         change("Lib/os.py", 0o660);
-        let to_come = SystemTime::now() + Duration::from_secs(1 << 30);
+        let future = SystemTime::now() + Duration::from_secs(1 << 30);
         let header = tree.join("Include/patchlevel.h");
         let header = fs_err::File::open(header).unwrap();
-        header.file().set_modified(to_come).unwrap();
+        header.file().set_modified(future).unwrap();
 
         let copy = copied(dir.path(), "3.11.2").unwrap();
         assert!(!copy.join(".git").exists() && !copy.join("Lib/__pycache__").exists());
@@ -362,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_that_is_no_clean_one_of_that_release_is_refused() {
+    fn an_unclean_tree_or_one_of_another_release_is_refused() {
         for found in ["Makefile", "config.status", "pybuilddir.txt"] {
             let dir = checkout();
             fs_err::write(dir.path().join("tree").join(found), "").unwrap();

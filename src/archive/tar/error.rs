@@ -1,8 +1,9 @@
-//! Errors of reading an archive.
+//! Errors of unpacking a release archive.
 
 use std::io;
 use std::path::PathBuf;
 
+use crate::archive::entries::Refused;
 use crate::error::{ExitStatus, Explain};
 use crate::fs::disk;
 
@@ -16,18 +17,16 @@ pub enum Error {
         archive: PathBuf,
         /// The last entry whose name was read.
         after: Option<String>,
-        /// What reading gave.
+        /// The error of reading.
         source: io::Error,
     },
-    /// The archive holds something that a release does not.
-    #[error("{} is refused: its entry `{entry}` {what}", archive.display())]
+    /// No release has such an entry.
+    #[error("{} is refused: {refused}", archive.display())]
     Entry {
         /// The archive.
         archive: PathBuf,
-        /// The entry's name.
-        entry: String,
-        /// What is wrong with it.
-        what: &'static str,
+        /// The entry.
+        refused: Refused,
     },
     /// A file cannot be written.
     #[error("the source tree cannot be written")]
@@ -47,13 +46,20 @@ impl Explain for Error {
     }
 
     fn hint(&self) -> Option<String> {
-        Some(match self {
+        let hint = match self {
             Self::Archive { .. } | Self::Entry { .. } => {
-                "the file had the digest that was asked for, so the digest is of a bad file: look at where it came from".to_owned()
+                "the file has the expected digest, so the digest is of a bad file: check where the \
+                 digest came from"
             }
-            Self::Write(_) => disk::hint(self, "name another build folder with --build-dir").unwrap_or_else(|| {
-                "see that the build folder has some 600 MB free, or name another with --build-dir".to_owned()
-            }),
-        })
+            Self::Write(_) => {
+                let hint = disk::hint(self, "name another build folder with --build-dir");
+                return hint.or(Some(
+                    "check that the build folder has some 600 MB free, or name another one with \
+                     --build-dir"
+                        .to_owned(),
+                ));
+            }
+        };
+        Some(hint.to_owned())
     }
 }

@@ -1,88 +1,55 @@
-//! What some entries of a tar archive say of the one behind them: names too long for its header (GNU's
-//! `L` and `K`), and records of any kind (`x`, and `g` for all: POSIX, `pax`, "pax Extended Header").
-
-use std::io::{self, Read};
+//! Entries of a tar archive that describe the next one: names too long for its header (GNU's `L` and `K`),
+//! and records of any kind (`x`, and `g` for all: POSIX, `pax`, "pax Extended Header").
 
 use tar::EntryType;
 
 /// Releases have up to 19 such entries, none larger than a block of 512 bytes.
-const LARGEST: u64 = 64 << 10;
+pub(super) const LARGEST: u64 = 64 << 10;
 
-/// What is known of the next entry.
+/// The description of the next entry.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Extensions {
-    /// Its name.
-    pub name: Option<Vec<u8>>,
-    /// What it links to.
-    pub link: Option<Vec<u8>>,
-    /// Its size, in bytes.
-    pub size: Option<u64>,
+pub(super) struct Extensions {
+    pub(super) name: Option<Vec<u8>>,
+    /// The target of a link.
+    pub(super) link: Option<Vec<u8>>,
+    /// In bytes.
+    pub(super) size: Option<u64>,
 }
 
-/// Why such an entry cannot be used.
-#[derive(Debug)]
-pub enum Problem {
-    /// What is wrong with it, to be put behind its name.
-    Refused(&'static str),
-    /// It cannot be read.
-    Unread(io::Error),
-}
-
-impl From<&'static str> for Problem {
-    fn from(what: &'static str) -> Self {
-        Self::Refused(what)
-    }
-}
-
-const MALFORMED: &str = "has a record that is not as long as it says";
-const TWICE: &str = "says the same thing twice";
+const MALFORMED: &str = "has a record that is not as long as its length field";
 
 impl Extensions {
-    /// Whether an entry is of this kind.
-    pub fn is(kind: EntryType) -> bool {
+    pub(super) fn is(kind: EntryType) -> bool {
         kind.is_gnu_longname()
             || kind.is_gnu_longlink()
             || kind.is_pax_local_extensions()
             || kind.is_pax_global_extensions()
     }
 
-    /// Takes one in.
-    pub fn read(&mut self, entry: &mut tar::Entry<'_, impl Read>) -> Result<(), Problem> {
-        let kind = entry.header().entry_type();
-        if entry.size() > LARGEST {
-            return Err("is larger than any name or record".into());
-        }
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content).map_err(Problem::Unread)?;
-        if content.len() as u64 != entry.size() {
-            return Err(Problem::Unread(io::ErrorKind::UnexpectedEof.into()));
-        }
+    /// Reads the content of such an entry. The error continues "its entry `NAME` …".
+    pub(super) fn read(&mut self, kind: EntryType, content: &[u8]) -> Result<(), &'static str> {
+        // Long names end in a NUL that does not belong to them.
+        let long_name = || content.strip_suffix(b"\0").unwrap_or(content).to_vec();
         if kind.is_gnu_longname() {
-            set(&mut self.name, without_end(content))?;
+            return set(&mut self.name, long_name());
         } else if kind.is_gnu_longlink() {
-            set(&mut self.link, without_end(content))?;
-        } else {
-            self.take_records(&content, kind.is_pax_global_extensions())?;
+            return set(&mut self.link, long_name());
         }
-        Ok(())
-    }
-
-    fn take_records(&mut self, content: &[u8], is_global: bool) -> Result<(), &'static str> {
         let mut rest = content;
         while !rest.is_empty() {
             let (key, value, after) = first_record(rest).ok_or(MALFORMED)?;
             rest = after;
             if key.starts_with(b"GNU.sparse.") {
-                return Err("says that a file is sparse");
+                return Err("declares a sparse file");
             }
-            if is_global && matches!(key, b"path" | b"linkpath" | b"size") {
+            if kind.is_pax_global_extensions() && matches!(key, b"path" | b"linkpath" | b"size") {
                 return Err("gives all files the same name or size");
             }
             match key {
                 b"path" => set(&mut self.name, value.to_vec())?,
                 b"linkpath" => set(&mut self.link, value.to_vec())?,
                 b"size" => set(&mut self.size, number(value).ok_or(MALFORMED)?)?,
-                // Times, owners, comments: nothing of it is unpacked.
+                // Times, owners and comments are not unpacked.
                 _ => {}
             }
         }
@@ -90,23 +57,15 @@ impl Extensions {
     }
 }
 
-/// Programs differ in whether the first or the last one counts.
+/// Programs disagree on whether the first or the last value counts.
 fn set<T>(place: &mut Option<T>, value: T) -> Result<(), &'static str> {
     match place.replace(value) {
         None => Ok(()),
-        Some(_) => Err(TWICE),
+        Some(_) => Err("sets the same value twice"),
     }
 }
 
-/// Long names end in a NUL that does not belong to them.
-fn without_end(mut name: Vec<u8>) -> Vec<u8> {
-    if name.last() == Some(&0) {
-        name.pop();
-    }
-    name
-}
-
-/// Key and value of `27 path=a/long/name\n`, and what follows. The number counts itself.
+/// Key and value of `27 path=a/long/name\n`, and the rest. The number counts itself.
 fn first_record(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let space = text.iter().position(|byte| *byte == b' ')?;
     let length = usize::try_from(number(&text[..space])?).ok()?;

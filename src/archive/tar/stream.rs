@@ -1,4 +1,4 @@
-//! What a compressed archive holds, bounded while it is read, and proven to have been all.
+//! Unpacks a compressed stream: limits its size while it is read, and proves that it was read completely.
 
 use std::io::{self, BufRead, Read};
 
@@ -14,50 +14,47 @@ const MOST_BYTES: u64 = 1 << 30;
 /// The same releases unpack to at most 5.1 times their size.
 const MOST_TIMES: u64 = 50;
 
-/// What any archive may unpack to, however small it is.
+/// Every archive may unpack to this size, however small it is.
 const ALWAYS: u64 = 64 << 20;
 
-/// The xz decoder may take this much; releases need 9 MiB.
+/// The memory limit of the xz decoder; releases need 9 MiB.
 const XZ_MEMORY: u64 = 256 << 20;
 
-/// Read more than [`Plain::most`] allows.
+/// More was read than [`Plain::most`] allows.
 #[derive(Debug, thiserror::Error)]
 #[error("it unpacks to more than {0} bytes, which no release of its size does")]
-pub struct Bomb(u64);
+pub(super) struct Bomb(u64);
 
 impl Bomb {
-    /// Whether this is why reading failed.
-    pub fn is_cause_of(error: &io::Error) -> bool {
-        error
-            .get_ref()
-            .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
+    pub(super) fn is_cause_of(error: &io::Error) -> bool {
+        let cause = error.get_ref();
+        cause.is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
     }
 }
 
 /// The tar archive in a release file.
-pub struct Plain<R> {
-    decoder: Decoder<R>,
+pub(super) struct Plain<'a> {
+    decoder: Box<dyn Read + 'a>,
     read: u64,
-    most: u64,
+    /// The most bytes that it may unpack to.
+    pub(super) most: u64,
 }
 
-enum Decoder<R> {
-    Gzip(Box<GzDecoder<R>>),
-    Xz(XzDecoder<R>),
-    None(R),
-}
-
-impl<R: BufRead> Plain<R> {
+impl<'a> Plain<'a> {
     /// Reads `packed`, which has `size` bytes.
-    pub fn new(packed: R, size: u64, compression: Option<Compression>) -> io::Result<Self> {
-        let decoder = match compression {
-            // One stream, as releases have it: what follows it is read by some and not by others.
-            Some(Compression::Gzip) => Decoder::Gzip(Box::new(GzDecoder::new(packed))),
+    pub(super) fn new(
+        packed: &'a mut impl BufRead,
+        size: u64,
+        compression: Option<Compression>,
+    ) -> io::Result<Self> {
+        let decoder: Box<dyn Read> = match compression {
+            // One stream, as in releases: programs disagree on whether a second one counts.
+            Some(Compression::Gzip) => Box::new(GzDecoder::new(packed)),
             Some(Compression::Xz) => {
                 let stream = liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, 0)?;
-                Decoder::Xz(XzDecoder::new_stream(packed, stream))
+                Box::new(XzDecoder::new_stream(packed, stream))
             }
-            None => Decoder::None(packed),
+            None => Box::new(packed),
         };
         Ok(Self {
             decoder,
@@ -66,15 +63,10 @@ impl<R: BufRead> Plain<R> {
         })
     }
 
-    /// What it may unpack to, in bytes.
-    pub fn most(&self) -> u64 {
-        self.most
-    }
-
-    /// Reads to the end, behind the last entry, which ended at `end`: two blocks of zeros close the
-    /// archive (POSIX, `pax`, "ustar Interchange Format"), more of them may follow, and nothing else.
-    pub fn finish(mut self, end: u64) -> io::Result<()> {
-        let broken = |kind, text| Err(io::Error::new(kind, text));
+    /// Reads from the end of the last entry, which is `end`, to the end of the stream: two blocks of zeros
+    /// close the archive (POSIX, `pax`, "ustar Interchange Format"). More of them may follow, and nothing
+    /// else.
+    pub(super) fn finish(mut self, end: u64) -> io::Result<()> {
         let mut buffer = vec![0; 1 << 14];
         loop {
             let read = self.read(&mut buffer)?;
@@ -82,40 +74,21 @@ impl<R: BufRead> Plain<R> {
                 break;
             }
             if buffer[..read].iter().any(|byte| *byte != 0) {
-                return broken(
-                    io::ErrorKind::InvalidData,
-                    "data follows the end of the tar archive",
-                );
+                let text = "data follows the end of the tar archive";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
             }
         }
         if self.read < end.saturating_add(1024) {
-            return broken(
-                io::ErrorKind::UnexpectedEof,
-                "the tar archive ends without the two blocks of zeros that close it",
-            );
-        }
-        let mut packed = match self.decoder {
-            Decoder::Gzip(decoder) => decoder.into_inner(),
-            Decoder::Xz(decoder) => decoder.into_inner(),
-            Decoder::None(packed) => packed,
-        };
-        if !packed.fill_buf()?.is_empty() {
-            return broken(
-                io::ErrorKind::InvalidData,
-                "data follows the end of the compressed stream",
-            );
+            let text = "the tar archive ends without the two blocks of zeros that close it";
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
         }
         Ok(())
     }
 }
 
-impl<R: BufRead> Read for Plain<R> {
+impl Read for Plain<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = match &mut self.decoder {
-            Decoder::Gzip(decoder) => decoder.read(buffer),
-            Decoder::Xz(decoder) => decoder.read(buffer),
-            Decoder::None(packed) => packed.read(buffer),
-        }?;
+        let read = self.decoder.read(buffer)?;
         self.read += read as u64;
         if self.read > self.most {
             return Err(io::Error::other(Bomb(self.most)));
@@ -124,29 +97,25 @@ impl<R: BufRead> Read for Plain<R> {
     }
 }
 
-/// Tells a phase how much of the archive has been read.
-pub struct Counted<'a, R> {
-    /// What is read.
-    pub inner: R,
-    /// Who is told.
-    pub phase: &'a mut dyn Phase,
+/// Checks that the compressed stream was the whole file.
+pub(super) fn ensure_end(packed: &mut impl BufRead) -> io::Result<()> {
+    if packed.fill_buf()?.is_empty() {
+        return Ok(());
+    }
+    let text = "data follows the end of the compressed stream";
+    Err(io::Error::new(io::ErrorKind::InvalidData, text))
 }
 
-impl<R: BufRead> Read for Counted<'_, R> {
+/// A reader that advances a phase by the bytes read.
+pub(super) struct Counted<'a, R> {
+    pub(super) inner: R,
+    pub(super) phase: &'a mut dyn Phase,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
         self.phase.advance(read as u64);
         Ok(read)
-    }
-}
-
-impl<R: BufRead> BufRead for Counted<'_, R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.inner.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.inner.consume(amount);
-        self.phase.advance(amount as u64);
     }
 }

@@ -1,4 +1,4 @@
-//! Archives made byte by byte, right and wrong.
+//! Archives made byte by byte, valid and invalid.
 
 mod drafts;
 mod headers;
@@ -9,16 +9,18 @@ use std::time::SystemTime;
 
 use crate::archive::compression::Compression;
 use crate::archive::tar::Error;
-use crate::archive::tar::{Plain, Unpacked, unpack_bytes};
+use crate::archive::tar::stream::Plain;
+use crate::archive::tar::unpack_bytes;
+use crate::archive::tar::unpacker::Unpacker;
 use drafts::*;
 use headers::*;
 use names::*;
 
-/// A name for what is wrong, the archive, the entry that must be named, and what must be said of it.
+/// The fault, the archive, the entry that must be named, and a part of the message.
 type Hostile = (&'static str, Vec<u8>, &'static str, &'static str);
 
 #[test]
-fn a_tree_is_unpacked_with_two_modes_and_no_time_to_come() {
+fn a_tree_is_unpacked_with_two_modes_and_no_time_in_the_future() {
     let place = Place::new();
     let mut drafts = good();
     drafts.insert(0, pax(b'g', &record("comment", "a commit")));
@@ -61,7 +63,7 @@ fn a_tree_is_unpacked_with_two_modes_and_no_time_to_come() {
 }
 
 #[test]
-fn what_no_release_holds_is_refused_with_the_entrys_name_and_leaves_nothing_outside() {
+fn hostile_entries_are_refused_by_name_and_leave_nothing_outside() {
     let mut count = 0;
     let tables = [
         hostile_names(),
@@ -86,10 +88,10 @@ fn what_no_release_holds_is_refused_with_the_entrys_name_and_leaves_nothing_outs
         assert_eq!(place.outside(), before, "{what}");
         assert!(!Path::new("/pybuild-evil").exists(), "{what}");
 
-        // What is not needed is looked at just as strictly.
+        // Files that are not needed are checked just as strictly.
         let tree = place.0.path().join("nothing");
-        let mut unpacked = Unpacked::new(Path::new("archive"), |_| false, &tree);
-        let refused = unpacked.read(&content[..], content.len() as u64, None);
+        let mut unpacker = Unpacker::new(Path::new("archive"), |_| false, &tree);
+        let refused = unpacker.read(&mut &content[..], content.len() as u64, None);
         assert_eq!(
             refused.map_err(|error| said_of(&error)),
             Err(said),
@@ -102,7 +104,7 @@ fn what_no_release_holds_is_refused_with_the_entrys_name_and_leaves_nothing_outs
 }
 
 #[test]
-fn what_is_compressed_must_be_one_stream_that_is_whole() {
+fn compressed_data_must_be_one_complete_stream() {
     let tar = with([file("P/last")]);
     let (gz, xz) = (gzip(&tar), xz(&tar));
     // A block's header (The .xz File Format, 3.1): one filter, LZMA2, with a dictionary of 512 MiB.
@@ -231,22 +233,22 @@ fn a_bomb_is_refused_before_it_fills_the_disk() {
     for drafts in [many, deep] {
         let content = tar(&drafts);
         let place = Place::new();
-        let mut unpacked = Unpacked::new(Path::new("archive"), |_| false, place.0.path());
-        let said = unpacked.read(&content[..], content.len() as u64, None);
+        let mut unpacker = Unpacker::new(Path::new("archive"), |_| false, place.0.path());
+        let said = unpacker.read(&mut &content[..], content.len() as u64, None);
         let said = said_of(&said.unwrap_err());
-        assert!(said.contains("one more than any release"), "{said}");
+        assert!(said.contains("one entry more than any release"), "{said}");
     }
 }
 
 #[test]
-fn no_archive_is_so_large_that_it_may_unpack_to_more_than_a_gibibyte() {
-    let most = |size| Plain::new(std::io::empty(), size, None).unwrap().most();
+fn no_archive_may_unpack_to_more_than_a_gibibyte() {
+    let most = |size| Plain::new(&mut std::io::empty(), size, None).unwrap().most;
     assert_eq!(most(u64::MAX), 1 << 30);
     assert!(most(1 << 20) < 1 << 30);
 }
 
 #[test]
-fn a_link_that_stands_in_the_tree_already_is_not_written_through() {
+fn nothing_is_written_through_a_link_that_is_in_the_tree_already() {
     let place = Place::new();
     let tree = place.0.path().join("tree");
     let elsewhere = place.0.path().join("elsewhere");

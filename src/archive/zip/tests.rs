@@ -1,4 +1,4 @@
-//! Zip archives made byte by byte, right and wrong.
+//! Zip archives made byte by byte, valid and invalid.
 
 use crate::archive::zip::{Error, Zip};
 
@@ -158,7 +158,7 @@ fn zip(drafts: &[Draft]) -> Vec<u8> {
     [entries, directory, end].concat()
 }
 
-/// Reads all of it; gives what was refused.
+/// Reads the whole archive; returns the error.
 fn refusal(content: Vec<u8>) -> Option<String> {
     let read = || -> Result<(), Error> {
         let zip = Zip::new(content)?;
@@ -182,7 +182,7 @@ fn good() -> Vec<Draft> {
 }
 
 #[test]
-fn what_can_be_read_in_one_way_is_read() {
+fn an_archive_that_all_readers_read_alike_is_accepted() {
     let zip_of = |drafts: &[Draft]| Zip::new(zip(drafts)).unwrap();
     let archive = zip_of(&good());
     assert_eq!(
@@ -217,7 +217,7 @@ fn what_can_be_read_in_one_way_is_read() {
     assert_eq!(refusal([entries, directory, end].concat()), None);
 }
 
-/// A name for what is wrong, the archive, and what the message must say.
+/// The fault, the archive, and a part of the message.
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let with = |change: fn(&mut Draft)| {
@@ -266,12 +266,12 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         (
             "a script before it",
             [b"#!/bin/sh\n", &whole[..]].concat(),
-            "does not stand where",
+            "is not at its offset",
         ),
         (
             "another archive before it",
             [&whole[..], &whole].concat(),
-            "does not stand where",
+            "is not at its offset",
         ),
         (
             "another archive before it that it counts in",
@@ -288,7 +288,7 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         (
             "a comment with an end in it",
             [&entries[..], &directory, &tail[..20], &[22, 0], &tail].concat(),
-            "does not stand where",
+            "is not at its offset",
         ),
         (
             "two central directories",
@@ -318,17 +318,17 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         (
             "a directory of some other size",
             with_end(4, size + 1, offset),
-            "does not stand where",
+            "is not at its offset",
         ),
         (
             "a directory somewhere else",
             with_end(4, size, offset - 1),
-            "does not stand where",
+            "is not at its offset",
         ),
         (
             "a directory beyond its end",
             with_end(4, u32::MAX - 1, 9),
-            "does not stand where",
+            "is not at its offset",
         ),
         ("several parts", patched(4, &[1, 0]), "several parts"),
         (
@@ -343,7 +343,7 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         (
             "a zip64 end before its end",
             [&entries[..], &directory, b"PK\x06\x07", &[0; 16], &tail].concat(),
-            "does not stand where",
+            "is not at its offset",
         ),
         (
             "zip64 in the directory",
@@ -590,7 +590,7 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
             named(b"b//"),
             "part that is empty",
         ),
-        ("a folder with content", named(b"b/"), "folder with content"),
+        ("a folder with content", named(b"b/"), "has content"),
         ("a name that is not UTF-8", named(b"a/\xff"), "not UTF-8"),
         (
             "a name that nobody says is UTF-8",
@@ -630,14 +630,14 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
                     })
                 })
                 .collect::<Vec<_>>()),
-            "makes it larger",
+            "makes the archive larger",
         ),
         (
             "too many entries",
             zip(&(0..10_001)
                 .map(|number| stored(format!("{number}"), b""))
                 .collect::<Vec<_>>()),
-            "one more than any",
+            "one entry more than any",
         ),
         (
             "too large a file",
@@ -648,7 +648,7 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 }
 
 #[test]
-fn what_can_be_read_in_two_ways_is_refused_with_the_entrys_name() {
+fn an_archive_that_readers_read_differently_is_refused_with_the_name_of_the_entry() {
     let hostile = hostile();
     for (what, content, why) in &hostile {
         let said = refusal(content.clone()).unwrap_or_else(|| panic!("{what} is taken"));
@@ -666,7 +666,7 @@ fn every_cut_and_every_changed_byte_is_refused_or_harmless() {
     for end in 0..whole.len() {
         assert!(refusal(whole[..end].to_vec()).is_some(), "cut at {end}");
     }
-    // What is not compared is what nobody acts on: times, versions, attributes.
+    // Times, versions and attributes are not compared, because no reader uses them.
     for at in 0..whole.len() {
         let mut content = whole.clone();
         content[at] ^= 0x55;

@@ -13,7 +13,7 @@ use super::super::change::write_file;
 use super::error::Error;
 use super::history::History;
 use super::label::Label;
-use crate::archive::entry_name::EntryName;
+use crate::archive::entries::EntryName;
 
 pub(super) struct Overlay<'a> {
     root: &'a Path,

@@ -1,8 +1,7 @@
-//! Looks into a wheel before it is used: what it says of itself must agree, and every byte of it with
-//! its `RECORD` (PEP 427; <https://packaging.python.org/specifications/binary-distribution-format/>).
+//! Checks a wheel before it is used: its file name and metadata must agree, and every file with its `RECORD`
+//! (PEP 427; <https://packaging.python.org/specifications/binary-distribution-format/>).
 
 mod error;
-mod formats;
 #[cfg(test)]
 pub(in crate::source) mod tests;
 
@@ -13,20 +12,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pep440_rs::Version;
 
-pub use error::Error;
+pub(crate) use error::Error;
 
-use self::formats::RecordEntry;
 use crate::archive::zip::Zip;
 use crate::digest::Sha256;
 use crate::plan::wheel_metadata::{Headers, Metadata};
 use crate::plan::wheel_name::{WheelName, normalised};
 
-/// Files of `*.dist-info` that `RECORD` cannot or need not vouch for (PEP 427, "Signed wheel files").
+/// Files of `*.dist-info` that `RECORD` need not list (PEP 427, "Signed wheel files").
 const UNRECORDED: [&str; 3] = ["RECORD", "RECORD.jws", "RECORD.p7s"];
 
-/// A wheel whose file name, `METADATA`, `WHEEL` and `RECORD` agree, and whose files are as `RECORD`
-/// says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A wheel whose file name, `METADATA`, `WHEEL` and `RECORD` agree, and whose files are as recorded.
+#[derive(Debug)]
 pub struct CheckedWheel {
     path: PathBuf,
     name: WheelName,
@@ -34,48 +31,44 @@ pub struct CheckedWheel {
 }
 
 impl CheckedWheel {
-    /// Looks into the wheel at `path`, which was published as `file_name` (files in the store have
-    /// other names).
+    /// Checks the wheel at `path`, which was published as `file_name` (files in the store have other
+    /// names).
     ///
     /// # Errors
-    /// When it cannot be read, or is not what its name or its `RECORD` says.
+    /// When it cannot be read, or contradicts its file name or its `RECORD`.
     pub fn open(path: &Path, file_name: &str) -> Result<Self, Error> {
-        let name: WheelName = file_name.parse().map_err(|source| Error::Name {
-            path: path.to_owned(),
-            source,
-        })?;
-        let archive = Archive::open(path)?;
+        let path = path.to_owned();
+        let name: WheelName = match file_name.parse() {
+            Ok(name) => name,
+            Err(source) => return Err(Error::Name { path, source }),
+        };
+        let archive = Archive::open(&path)?;
         let folder = archive.dist_info(&name)?;
         let metadata = Metadata::parse(&archive.read(&format!("{folder}/METADATA"))?);
         archive.check_metadata(&name, &metadata)?;
         archive.check_tags(&name, &folder)?;
         archive.check_record(&folder)?;
+        let mut requirements = metadata.requirements;
+        requirements.retain(|requirement| !is_for_extra(requirement));
         Ok(Self {
-            path: path.to_owned(),
+            path,
             name,
-            requirements: metadata
-                .requirements
-                .into_iter()
-                .filter(|requirement| !is_extra(requirement))
-                .collect(),
+            requirements,
         })
     }
 
-    /// Where the wheel is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What its file name says, and all that is in it agrees with.
+    /// The file name, which agrees with the content.
     #[must_use]
     pub fn name(&self) -> &WheelName {
         &self.name
     }
 
-    /// The projects that it does not work without, as its `METADATA` names them; extras are left out.
-    #[must_use]
-    pub fn requirements(&self) -> &[String] {
+    /// The required projects, as `METADATA` names them, without those for extras.
+    pub(crate) fn requirements(&self) -> &[String] {
         &self.requirements
     }
 
@@ -93,14 +86,12 @@ impl CheckedWheel {
     }
 }
 
-/// Whether a requirement is for those who ask for one of the project's extras.
-fn is_extra(requirement: &str) -> bool {
-    requirement
-        .split_once(';')
-        .is_some_and(|(_, marker)| marker.contains("extra"))
+fn is_for_extra(requirement: &str) -> bool {
+    let marker = requirement.split_once(';');
+    marker.is_some_and(|(_, marker)| marker.contains("extra"))
 }
 
-/// The archive, and where it is.
+/// An open wheel and its path.
 struct Archive<'a> {
     path: &'a Path,
     zip: Zip,
@@ -108,28 +99,26 @@ struct Archive<'a> {
 
 impl<'a> Archive<'a> {
     fn open(path: &'a Path) -> Result<Self, Error> {
-        Zip::open(path)
-            .map(|zip| Self { path, zip })
-            .map_err(|source| Error::Archive {
+        match Zip::open(path) {
+            Ok(zip) => Ok(Self { path, zip }),
+            Err(source) => Err(Error::Archive {
                 path: path.to_owned(),
                 source,
-            })
-    }
-
-    fn contradiction(&self, what: String) -> Error {
-        Error::Contradiction {
-            path: self.path.to_owned(),
-            what,
+            }),
         }
     }
 
-    /// The one `*.dist-info` folder at the top (others may lie deeper, with vendored projects).
+    fn contradiction(&self, what: String) -> Error {
+        let path = self.path.to_owned();
+        Error::Contradiction { path, what }
+    }
+
+    /// The only `*.dist-info` folder at the top. Vendored projects have theirs deeper.
     fn dist_info(&self, name: &WheelName) -> Result<String, Error> {
         let folders: BTreeSet<&str> = self
             .zip
             .files()
-            .filter_map(|file| file.split_once('/'))
-            .map(|(top, _)| top)
+            .filter_map(|file| Some(file.split_once('/')?.0))
             .filter(|top| top.ends_with(".dist-info"))
             .collect();
         let [folder] = folders.iter().collect::<Vec<_>>()[..] else {
@@ -139,33 +128,28 @@ impl<'a> Archive<'a> {
             )));
         };
         let stem = folder.trim_end_matches(".dist-info");
-        let agrees = stem.split_once('-').is_some_and(|(project, version)| {
-            normalised(project) == name.project() && same_version(version, name.version())
-        });
-        if !agrees {
-            return Err(self.contradiction(format!("`{name}` holds `{folder}`")));
+        match stem.split_once('-') {
+            Some((project, version)) if is_of(name, project, version) => Ok((*folder).to_owned()),
+            _ => Err(self.contradiction(format!("`{name}` holds `{folder}`"))),
         }
-        Ok((*folder).to_owned())
     }
 
-    /// `METADATA` must be of the project and version that the name says.
     fn check_metadata(&self, name: &WheelName, metadata: &Metadata) -> Result<(), Error> {
         let (project, version) = (&metadata.name, &metadata.version);
-        if normalised(project) != name.project() || !same_version(version, name.version()) {
-            return Err(self.contradiction(format!(
-                "`{name}` holds the METADATA of `{project}` `{version}`"
-            )));
+        if !is_of(name, project, version) {
+            let what = format!("`{name}` holds the METADATA of `{project}` `{version}`");
+            return Err(self.contradiction(what));
         }
         Ok(())
     }
 
-    /// The tags in `WHEEL` must be those that the name's compressed sets expand to (PEP 425).
+    /// The tags in `WHEEL` must be those that the compressed sets of the name expand to (PEP 425).
     fn check_tags(&self, name: &WheelName, folder: &str) -> Result<(), Error> {
-        let wheel = self.headers(&format!("{folder}/WHEEL"))?;
+        let wheel = Headers::parse(&self.read(&format!("{folder}/WHEEL"))?);
         let format = wheel.first("Wheel-Version").unwrap_or_default();
         if format.split('.').next() != Some("1") {
             return Err(self.contradiction(format!(
-                "it says `Wheel-Version: {format}`, where 1 was expected"
+                "its format is `Wheel-Version: {format}`, where 1 was expected"
             )));
         }
         let text = name.to_string();
@@ -179,24 +163,18 @@ impl<'a> Archive<'a> {
                 }
             }
         }
-        let said: BTreeSet<String> = wheel.all("Tag").map(str::to_owned).collect();
-        if named != said {
-            let said: Vec<String> = said.into_iter().collect();
-            return Err(self.contradiction(format!(
-                "`{name}` says `Tag: {}` in its WHEEL",
-                said.join(", ")
-            )));
+        let found: BTreeSet<String> = wheel.all("Tag").map(str::to_owned).collect();
+        if named != found {
+            let tags = Vec::from_iter(found).join(", ");
+            return Err(self.contradiction(format!("`{name}` has `Tag: {tags}` in its WHEEL")));
         }
         Ok(())
     }
 
-    /// Every file must be in `RECORD`, and all that is in `RECORD` must be there, as it says.
+    /// `RECORD` must list every file, with its digest and size, and no others.
     fn check_record(&self, folder: &str) -> Result<(), Error> {
         let text = self.read(&format!("{folder}/RECORD"))?;
-        let exempt: BTreeSet<String> = UNRECORDED
-            .iter()
-            .map(|file| format!("{folder}/{file}"))
-            .collect();
+        let exempt = UNRECORDED.map(|file| format!("{folder}/{file}"));
         let mut recorded = BTreeSet::new();
         for line in text.lines().filter(|line| !line.is_empty()) {
             let entry = RecordEntry::parse(line)
@@ -204,16 +182,16 @@ impl<'a> Archive<'a> {
             if !exempt.contains(&entry.file) {
                 self.check_entry(&entry)?;
             }
-            if !recorded.insert(entry.file.clone()) {
-                return Err(self.contradiction(format!("its RECORD names `{}` twice", entry.file)));
+            if let Some(file) = recorded.replace(entry.file) {
+                return Err(self.contradiction(format!("its RECORD names `{file}` twice")));
             }
         }
         for file in self.zip.files().filter(|file| !recorded.contains(*file)) {
-            if !exempt.contains(file) {
+            if !exempt.iter().any(|exempt| exempt == file) {
                 return Err(self.contradiction(format!("`{file}` is not in its RECORD")));
             }
         }
-        // What RECORD does not vouch for is at least what the archive says.
+        // For these files, the archive's checksum must do.
         for file in &exempt {
             self.content(file)?;
         }
@@ -221,31 +199,26 @@ impl<'a> Archive<'a> {
     }
 
     fn check_entry(&self, entry: &RecordEntry) -> Result<(), Error> {
-        let file = &entry.file;
-        if !self.zip.has(file) {
-            return Err(
-                self.contradiction(format!("its RECORD names `{file}`, which is not there"))
-            );
-        }
-        let Some(expected) = entry.hash.strip_prefix("sha256=") else {
+        let RecordEntry { file, hash, size } = entry;
+        let Some(content) = self.content(file)? else {
+            let what = format!("its RECORD names `{file}`, which is not there");
+            return Err(self.contradiction(what));
+        };
+        let Some(expected) = hash.strip_prefix("sha256=") else {
             return Err(self.contradiction(format!(
-                "its RECORD gives `{file}` the hash `{}`, where sha256 was expected",
-                entry.hash
+                "its RECORD gives `{file}` the hash `{hash}`, where sha256 was expected"
             )));
         };
-        let content = self.content(file)?.unwrap_or_default();
-        let (found, size) = (Sha256::of(&content), content.len());
-        let found = URL_SAFE_NO_PAD.encode(found.as_bytes());
+        let found = URL_SAFE_NO_PAD.encode(Sha256::of(&content).as_bytes());
         if found != expected.trim_end_matches('=') {
             return Err(self.contradiction(format!(
                 "`{file}` has the sha256 {found}, and {expected} in RECORD"
             )));
         }
-        if !entry.size.is_empty() && entry.size != size.to_string() {
-            return Err(self.contradiction(format!(
-                "`{file}` has {size} bytes, and {} in RECORD",
-                entry.size
-            )));
+        let length = content.len();
+        if !size.is_empty() && *size != length.to_string() {
+            let what = format!("`{file}` has {length} bytes, and {size} in RECORD");
+            return Err(self.contradiction(what));
         }
         Ok(())
     }
@@ -261,18 +234,38 @@ impl<'a> Archive<'a> {
         let Some(bytes) = self.content(file)? else {
             return Err(self.contradiction(format!("it has no `{file}`")));
         };
-        // Old metadata may name its author in Latin-1; nothing that is asked for here is outside ASCII.
+        // Old metadata may name its author in Latin-1; the fields that are used are ASCII.
         Ok(String::from_utf8_lossy(&bytes).into_owned())
-    }
-
-    fn headers(&self, file: &str) -> Result<Headers, Error> {
-        Ok(Headers::parse(&self.read(file)?))
     }
 }
 
-fn same_version(text: &str, version: &Version) -> bool {
-    // As in file names, a hyphen of the version may stand as an underscore.
-    text.parse::<Version>()
-        .or_else(|_| text.replace('_', "-").parse())
-        .is_ok_and(|found| found == *version)
+fn is_of(name: &WheelName, project: &str, version: &str) -> bool {
+    // As in file names, a hyphen of the version may be written as an underscore.
+    let version = version
+        .parse::<Version>()
+        .or_else(|_| version.replace('_', "-").parse());
+    normalised(project) == name.project() && version.is_ok_and(|found| found == *name.version())
+}
+
+/// One line of `RECORD`: path, hash and size as comma-separated values.
+struct RecordEntry {
+    file: String,
+    hash: String,
+    size: String,
+}
+
+impl RecordEntry {
+    fn parse(line: &str) -> Option<Self> {
+        let mut parts = line.rsplitn(3, ',');
+        let (size, hash, file) = (parts.next()?, parts.next()?, parts.next()?);
+        let file = match file.strip_prefix('"') {
+            Some(quoted) => quoted.strip_suffix('"')?.replace("\"\"", "\""),
+            None => file.to_owned(),
+        };
+        Some(Self {
+            file,
+            hash: hash.to_owned(),
+            size: size.to_owned(),
+        })
+    }
 }

@@ -1,4 +1,4 @@
-//! Wheels made for the tests, right and wrong.
+//! Wheels made for the tests, valid and invalid.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use zip::write::SimpleFileOptions;
 use super::{CheckedWheel, URL_SAFE_NO_PAD};
 use crate::digest::Sha256;
 
-/// A wheel that is being made for a test, and can be made wrong.
+/// A wheel in the making, which a test can make invalid.
 pub(in crate::source) struct Draft {
     pub(in crate::source) file_name: String,
     pub(in crate::source) files: Vec<(String, String)>,
@@ -96,7 +96,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 #[test]
-fn a_wheel_that_agrees_with_itself_is_taken() {
+fn a_consistent_wheel_is_accepted() {
     let dir = tempfile::tempdir().unwrap();
     let wheel = Draft::new("pip", "9.0.3", "py2.py3")
         .with(
@@ -123,7 +123,7 @@ fn a_wheel_that_agrees_with_itself_is_taken() {
 }
 
 #[test]
-fn a_name_that_is_not_what_is_inside_is_refused() {
+fn a_wheel_whose_name_contradicts_its_content_is_refused() {
     let draft = |name: &str| Draft {
         file_name: name.to_owned(),
         ..Draft::new("pip", "24.0", "py3")
@@ -142,7 +142,7 @@ fn a_name_that_is_not_what_is_inside_is_refused() {
     let other = Draft::new("pip", "24.0", "py3")
         .with("pip-24.0.dist-info/METADATA", "Name: six\nVersion: 24.0\n");
     assert!(reason(&other).contains("METADATA of `six` `24.0`"));
-    // What METADATA says is right, and the folder's name is not.
+    // METADATA is right, and the folder's name is not.
     for (project, version) in [("six", "24.0"), ("pip", "24.1")] {
         let folder = format!("{project}-{version}.dist-info");
         let other = Draft {
@@ -156,13 +156,13 @@ fn a_name_that_is_not_what_is_inside_is_refused() {
         "pip-24.0.dist-info/WHEEL",
         "Wheel-Version: 2.0\nTag: py3-none-any\n",
     );
-    assert!(reason(&newer).contains("says `Wheel-Version: 2.0`"));
+    assert!(reason(&newer).contains("format is `Wheel-Version: 2.0`"));
     let two = Draft::new("pip", "24.0", "py3").with("six-1.dist-info/METADATA", "");
     assert!(reason(&two).contains("2 `*.dist-info` folders"));
 }
 
 #[test]
-fn a_file_that_is_not_as_recorded_is_refused() {
+fn a_file_that_differs_from_record_is_refused() {
     let good = Draft::new("pip", "24.0", "py3").with("pip/x.py", "x = 1\n");
     let record = good.right_record("pip-24.0.dist-info");
     let wrong = |from: &str, to: &str| {
@@ -216,7 +216,7 @@ fn a_path_that_leads_out_is_refused() {
 }
 
 #[test]
-fn what_is_no_archive_is_refused() {
+fn a_file_that_is_no_archive_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x");
     std::fs::write(&path, "not a zip").unwrap();
@@ -226,7 +226,7 @@ fn what_is_no_archive_is_refused() {
 }
 
 #[test]
-fn a_wheel_without_record_or_with_another_projects_is_refused() {
+fn a_wheel_without_record_or_with_the_record_of_another_project_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let draft = Draft::new("pip", "24.0", "py3");
     let path = dir.path().join(&draft.file_name);
@@ -254,7 +254,7 @@ fn a_wheel_without_record_or_with_another_projects_is_refused() {
 }
 
 #[test]
-fn what_record_does_not_vouch_for_is_checked_as_well() {
+fn files_that_record_need_not_list_are_checked_too() {
     let dir = tempfile::tempdir().unwrap();
     let draft =
         Draft::new("pip", "24.0", "py3").with("pip-24.0.dist-info/RECORD.jws", "{ signed }");

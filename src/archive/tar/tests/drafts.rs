@@ -1,4 +1,4 @@
-//! Archives that are made up entry by entry, and a place to unpack them in.
+//! Archives made entry by entry, and a folder to unpack them in.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
