@@ -63,7 +63,7 @@ impl CompileProbe<'_> {
         }
         let said = format!("{}\n{}", answer.stderr, answer.stdout);
         // What a full disk does to a compiler says nothing of what this host has.
-        let told = disk::Refusal::told_in(&said);
+        let told = disk::Refusal::in_output(&said);
         Err(match disk::cause(told, self.folder) {
             Some(source) => Refusal::Folder(source),
             None => Refusal::Compiler(Complaint::of(&said)),

@@ -163,9 +163,9 @@ impl InstallCommand {
         if !environment.stderr_is_terminal() {
             return Err(needs_root());
         }
-        let asked = sudo.clone().with_argument("-v").run_attached();
+        let asked = sudo.clone().with_argument("-v").run_in_terminal();
         match asked {
-            Ok(status) if status.success() => Ok(sudo),
+            Ok(()) => Ok(sudo),
             _ => Err(needs_root()),
         }
     }
