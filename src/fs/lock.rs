@@ -31,7 +31,8 @@ pub struct LockError {
 impl LockError {
     /// Whether `error` contains a `LockError`.
     pub fn is(error: &io::Error) -> bool {
-        error.get_ref().is_some_and(|inner| inner.is::<Self>())
+        let inner = error.get_ref();
+        inner.is_some_and(|error| error.downcast_ref::<Self>().is_some())
     }
 }
 
@@ -113,14 +114,14 @@ fn wait_for(
     purpose: &str,
     reporter: &dyn Reporter,
 ) -> io::Result<fs_err::File> {
-    let mut reported = false;
+    let mut is_first = true;
     loop {
         let file = open()?;
         if !try_take(file.file(), path)? {
-            if !reported {
+            if is_first {
                 let holder = holder_of(file.file());
                 reporter.report(&WaitingForLock { holder, purpose });
-                reported = true;
+                is_first = false;
             }
             std::thread::sleep(RETRY_INTERVAL);
         } else if is_at(file.file(), path)? {

@@ -1,29 +1,26 @@
-//! What brings a compiler, make and each library, by the package names of each package manager.
+//! The packages of the compiler, make and each library, by package manager.
 
 use std::collections::BTreeSet;
 
-/// The program that installs packages on this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PackageManager {
-    /// Debian, Ubuntu and their kin.
+    /// Debian, Ubuntu and related systems.
     Apt,
-    /// Fedora, RHEL and their kin.
+    /// Fedora, RHEL and related systems.
     Dnf,
-    /// The same, before there was dnf.
+    /// Their releases without dnf.
     Yum,
     /// Alpine.
     Apk,
     /// openSUSE and SLE.
     Zypper,
-    /// Arch and its kin.
+    /// Arch and related systems.
     Pacman,
     /// macOS.
     Brew,
 }
 
 impl PackageManager {
-    /// The program's name.
-    #[must_use]
     pub fn program(self) -> &'static str {
         match self {
             Self::Apt => "apt-get",
@@ -36,13 +33,11 @@ impl PackageManager {
         }
     }
 
-    /// Whether it wants to be run as root.
-    #[must_use]
     pub fn needs_root(self) -> bool {
         self != Self::Brew
     }
 
-    /// The packages that bring these, sorted, each once.
+    /// The packages of `needs`, sorted, each once.
     pub fn packages(self, needs: impl IntoIterator<Item = Capability>) -> BTreeSet<&'static str> {
         let column = match self {
             Self::Apt => 0,
@@ -60,54 +55,41 @@ impl PackageManager {
     }
 }
 
-/// Something that a build needs of the host and that a package can bring.
+/// A tool or library that a package provides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Capability {
-    /// A C compiler.
     Compiler,
-    /// GNU make.
     Make,
     /// `ar`, `as` and `ld`.
     Binutils,
     /// The C library's headers and start-up objects.
     LibcHeaders,
-    /// zlib.
     Zlib,
-    /// OpenSSL's libssl and libcrypto.
     OpenSsl,
-    /// libffi.
     Libffi,
-    /// libbz2.
     Bzip2,
     /// liblzma, of XZ Utils.
     Lzma,
-    /// Zstandard.
     Zstd,
-    /// `SQLite`.
     Sqlite,
-    /// GNU readline.
     Readline,
-    /// ncurses, with wide characters.
+    /// With wide characters.
     Ncurses,
     /// Tcl and Tk.
     Tk,
-    /// GNU dbm.
     Gdbm,
-    /// An implementation of ndbm, which GNU dbm has as well.
+    /// GNU dbm, or another implementation of ndbm.
     Ndbm,
-    /// Berkeley DB.
     BerkeleyDb,
     /// libuuid, of util-linux.
     Uuid,
     /// libcrypt.
     Crypt,
-    /// The certificates of the authorities that everybody trusts.
     RootCertificates,
 }
 
 impl Capability {
-    /// What it is called where no package name is known.
-    #[must_use]
+    /// Its name for a user whose package manager is not known.
     pub fn name(self) -> &'static str {
         match self {
             Self::Compiler => "a C compiler",
@@ -134,11 +116,11 @@ impl Capability {
     }
 }
 
-/// The packages' names. A name may be empty: macOS brings its compiler with the command line tools,
-/// and its libc, ndbm, uuid and crypt with the system; Arch has no separate headers.
+/// The packages' names. Some are empty: on macOS, the compiler is part of the command line tools, and
+/// libc, ndbm, uuid and crypt are part of the system.
 #[rustfmt::skip]
 const PACKAGES: [(Capability, [&str; 6]); 20] = [
-    // what                     apt                           dnf, yum         apk                     zypper             pacman             brew
+    // capability               apt                           dnf, yum         apk                     zypper             pacman             brew
     (Capability::Compiler,    ["gcc libc6-dev",               "gcc",           "gcc musl-dev",         "gcc",             "gcc",             ""]),
     (Capability::Make,        ["make",                        "make",          "make",                 "make",            "make",            "make"]),
     (Capability::Binutils,    ["binutils",                    "binutils",      "binutils",             "binutils",        "binutils",        ""]),
