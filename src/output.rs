@@ -47,25 +47,21 @@ impl Output {
 
     /// Prints the progress of a long phase.
     pub fn progress(self, title: &str, position: &str, took: &str) {
-        if self.verbosity >= Verbosity::Normal {
-            let title = format!("{title:<9}");
-            let took = format!("({took})");
-            anstream::eprintln!("{} {position} {}", title.bold(), took.dimmed());
-        }
+        self.note(&format!(
+            "{} {position} {}",
+            format!("{title:<9}").bold(),
+            format!("({took})").dimmed()
+        ));
     }
 
     /// Prints the line of a finished phase.
     pub fn phase(self, title: &str, outcome: &str, took: &str) {
-        if self.verbosity >= Verbosity::Normal {
-            let separator = if outcome.is_empty() { "" } else { " " };
-            let title = format!("{title:<9}");
-            let took = format!("({took})");
-            anstream::eprintln!(
-                "{} {outcome}{separator}{}",
-                title.bold().green(),
-                took.dimmed()
-            );
-        }
+        let separator = if outcome.is_empty() { "" } else { " " };
+        self.note(&format!(
+            "{} {outcome}{separator}{}",
+            format!("{title:<9}").bold().green(),
+            format!("({took})").dimmed()
+        ));
     }
 
     /// Prints a note, unless quiet.

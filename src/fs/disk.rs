@@ -5,7 +5,7 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// The reason why a disk cannot be written, whoever the user is.
+/// The reason why a disk cannot be written by any user, or within this user's quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     Full,

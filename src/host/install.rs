@@ -59,41 +59,40 @@ impl InstallCommand {
     }
 
     fn steps(&self) -> Vec<Step> {
-        let install = |unattended: &'static [&str], arguments: &[&'static str]| Step {
+        let (unattended, arguments): (&[&str], &[&str]) = match self.manager {
+            // A host that upgrades itself holds the lock now and then.
+            PackageManager::Apt => (
+                &["-o", "DPkg::Lock::Timeout=120"],
+                &["install", "-y", "--no-install-recommends"],
+            ),
+            // The system may lack an optional library, and the others are installed anyway. dnf 4
+            // has the first of these options, dnf 5 the second.
+            PackageManager::Dnf => (
+                &["--setopt=strict=0", "--setopt=skip_unavailable=1"],
+                &["install", "-y"],
+            ),
+            PackageManager::Yum => (&[], &["install", "-y"]),
+            PackageManager::Apk => (&[], &["add"]),
+            PackageManager::Zypper => (
+                &["--ignore-unknown"],
+                &["--non-interactive", "install", "--no-recommends"],
+            ),
+            // Arch does not support new package lists without an upgrade.
+            PackageManager::Pacman => (&[], &["-Syu", "--needed", "--noconfirm"]),
+            PackageManager::Brew => (&[], &["install"]),
+        };
+        let update = (self.manager == PackageManager::Apt).then(|| Step {
+            unattended: &[],
+            arguments: vec!["update"],
+            // One of many repositories may not answer; the installation decides.
+            may_fail: true,
+        });
+        let install = Step {
             unattended,
             arguments: arguments.iter().chain(&self.packages).copied().collect(),
             may_fail: false,
         };
-        match self.manager {
-            PackageManager::Apt => vec![
-                Step {
-                    unattended: &[],
-                    arguments: vec!["update"],
-                    // One of many repositories may not answer; the installation decides.
-                    may_fail: true,
-                },
-                install(
-                    // A host that upgrades itself holds the lock now and then.
-                    &["-o", "DPkg::Lock::Timeout=120"],
-                    &["install", "-y", "--no-install-recommends"],
-                ),
-            ],
-            // The system may lack an optional library, and the others are installed anyway. dnf 4
-            // has the first of these options, dnf 5 the second.
-            PackageManager::Dnf => vec![install(
-                &["--setopt=strict=0", "--setopt=skip_unavailable=1"],
-                &["install", "-y"],
-            )],
-            PackageManager::Yum => vec![install(&[], &["install", "-y"])],
-            PackageManager::Apk => vec![install(&[], &["add"])],
-            PackageManager::Zypper => vec![install(
-                &["--ignore-unknown"],
-                &["--non-interactive", "install", "--no-recommends"],
-            )],
-            // Arch does not support new package lists without an upgrade.
-            PackageManager::Pacman => vec![install(&[], &["-Syu", "--needed", "--noconfirm"])],
-            PackageManager::Brew => vec![install(&[], &["install"])],
-        }
+        update.into_iter().chain([install]).collect()
     }
 
     /// Runs it without questions, with sudo if that is needed. The output goes to the log.

@@ -13,6 +13,8 @@ pub mod module_probes;
 pub mod modules;
 mod packages;
 pub mod prerequisites;
+#[cfg(test)]
+mod testing;
 pub mod toolchain;
 
 pub use error::Error;

@@ -79,27 +79,7 @@ pub static PROBES: [Probe; 15] = [
         names: &["ssl", "_ssl", "_hashlib"],
         capability: Capability::OpenSsl,
         feature: "no https, so no package index for pip",
-        // PEP 644 for 3.10; bpo-31399 for 3.7; bpo-26470 for releases before 2.7.13 and 3.5.3, for
-        // which pybuild has patches.
-        includes: "#ifdef LIBSSL_IN_LIB64
-#error \"libssl is in its lib64 folder, but CPython searches its lib folder\"
-#endif
-#include <openssl/ssl.h>
-#include <openssl/evp.h>
-#include <openssl/crypto.h>
-#if OPENSSL_VERSION_NUMBER >= 0x10100000L && !defined(LIBRESSL_VERSION_NUMBER)
-#define LIBRARY_VERSION OpenSSL_version(OPENSSL_VERSION)
-#else
-#define LIBRARY_VERSION SSLeay_version(SSLEAY_VERSION)
-#endif
-#if PYTHON_HEX >= 0x030A00 && OPENSSL_VERSION_NUMBER < 0x10101000L
-#error \"CPython 3.10 and later need OpenSSL 1.1.1 or later\"
-#elif PYTHON_HEX >= 0x030700 && OPENSSL_VERSION_NUMBER < 0x10002000L
-#error \"CPython 3.7 and later need OpenSSL 1.0.2 or later\"
-#elif OPENSSL_VERSION_NUMBER >= 0x10100000L && !defined(LIBRESSL_VERSION_NUMBER) && (PYTHON_HEX < 0x02070D || (PYTHON_HEX >= 0x030000 && PYTHON_HEX < 0x030503)) \
-    && !defined(FIXED_BY_ssl_openssl_1_1_2_7) && !defined(FIXED_BY_ssl_openssl_1_1_3_4) && !defined(FIXED_BY_ssl_openssl_1_1_3_5)
-#error \"CPython before 2.7.13 and 3.5.3 needs OpenSSL 1.0, or the patch ssl-openssl-1.1\"
-#endif",
+        includes: include_str!("probes/ssl.h"),
         symbols: &["SSL_CTX_new", "EVP_DigestUpdate"],
         version: "OPENSSL_VERSION_TEXT",
         runtime_version: "LIBRARY_VERSION",
@@ -114,15 +94,7 @@ pub static PROBES: [Probe; 15] = [
         series: ((3, 7), END),
         capability: Capability::Libffi,
         feature: "no calls of C libraries, and less of uuid and multiprocessing",
-        includes: "#if defined(__APPLE__) && defined(__has_include)
-#if __has_include(<ffi/ffi.h>)
-#include <ffi/ffi.h>
-#else
-#include <ffi.h>
-#endif
-#else
-#include <ffi.h>
-#endif",
+        includes: include_str!("probes/ctypes.h"),
         symbols: &["ffi_call", "ffi_prep_cif"],
         flags: &["-lffi"],
         pkg_config: "libffi",
@@ -158,12 +130,7 @@ pub static PROBES: [Probe; 15] = [
         series: ((3, 14), END),
         capability: Capability::Zstd,
         feature: "no .zst files",
-        // PEP 784.
-        includes: "#include <zstd.h>
-#include <zdict.h>
-#if ZSTD_VERSION_NUMBER < 10405
-#error \"compression.zstd needs Zstandard 1.4.5 or later\"
-#endif",
+        includes: include_str!("probes/zstd.h"),
         symbols: &["ZSTD_compressStream2", "ZDICT_trainFromBuffer"],
         version: "ZSTD_VERSION_STRING",
         flags: &["-lzstd"],
@@ -175,13 +142,7 @@ pub static PROBES: [Probe; 15] = [
         names: &["sqlite3", "_sqlite3", "dbm.sqlite3"],
         capability: Capability::Sqlite,
         feature: "no SQLite databases",
-        // The checks of CPython's configure.
-        includes: "#include <sqlite3.h>
-#if PYTHON_HEX >= 0x030D00 && SQLITE_VERSION_NUMBER < 3015002
-#error \"CPython 3.13 and later need SQLite 3.15.2 or later\"
-#elif PYTHON_HEX >= 0x030B00 && SQLITE_VERSION_NUMBER < 3007015
-#error \"CPython 3.11 and later need SQLite 3.7.15 or later\"
-#endif",
+        includes: include_str!("probes/sqlite3.h"),
         symbols: &["sqlite3_open_v2", "sqlite3_prepare_v2"],
         version: "SQLITE_VERSION",
         flags: &["-lsqlite3"],
@@ -193,16 +154,14 @@ pub static PROBES: [Probe; 15] = [
         names: &["readline"],
         capability: Capability::Readline,
         feature: "no line editing and history at the interactive prompt",
-        includes: "#include <stdio.h>
-#ifdef WITH_EDITLINE
-#include <editline/readline.h>
-#else
-#include <readline/readline.h>
-#include <readline/history.h>
-#endif",
+        includes: include_str!("probes/readline.h"),
         symbols: &["readline", "add_history", "rl_callback_handler_install"],
         // A static readline does not name its terminal library.
-        flags: &["-lreadline", "-lreadline -lncursesw", "-lreadline -lncurses"],
+        flags: &[
+            "-lreadline",
+            "-lreadline -lncursesw",
+            "-lreadline -lncurses",
+        ],
         pkg_config: "readline",
         pkg_config_first: (3, 12),
         ..DEFAULT
@@ -211,27 +170,14 @@ pub static PROBES: [Probe; 15] = [
         names: &["curses", "_curses", "curses.panel", "_curses_panel"],
         capability: Capability::Ncurses,
         feature: "no programs that draw on a terminal",
-        includes: "#if defined(__has_include)
-#if __has_include(<ncursesw/curses.h>)
-#include <ncursesw/curses.h>
-#include <ncursesw/panel.h>
-#elif __has_include(<ncurses/curses.h>)
-#include <ncurses/curses.h>
-#include <ncurses/panel.h>
-#else
-#include <curses.h>
-#include <panel.h>
-#endif
-#else
-#include <curses.h>
-#include <panel.h>
-#endif
-#ifndef NCURSES_VERSION
-#define NCURSES_VERSION \"\"
-#endif",
+        includes: include_str!("probes/curses.h"),
         symbols: &["initscr", "wgetch", "new_panel"],
         version: "NCURSES_VERSION",
-        flags: &["-lpanelw -lncursesw", "-lpanel -lncurses", "-lpanel -lcurses"],
+        flags: &[
+            "-lpanelw -lncursesw",
+            "-lpanel -lncurses",
+            "-lpanel -lcurses",
+        ],
         pkg_config: "panelw ncursesw",
         pkg_config_first: (3, 12),
         ..DEFAULT
@@ -270,11 +216,7 @@ pub static PROBES: [Probe; 15] = [
         series: ((2, 7), (3, 0)),
         capability: Capability::BerkeleyDb,
         feature: "no Berkeley DB files",
-        // The check of setup.py.
-        includes: "#include <db.h>
-#if DB_VERSION_MAJOR * 100 + DB_VERSION_MINOR > 503 || DB_VERSION_MAJOR * 100 + DB_VERSION_MINOR < 403
-#error \"bsddb needs Berkeley DB 4.3 to 5.3\"
-#endif",
+        includes: include_str!("probes/bsddb.h"),
         symbols: &["db_create", "db_env_create"],
         version: "TEXT(DB_VERSION_MAJOR) \".\" TEXT(DB_VERSION_MINOR)",
         flags: &["-ldb", "-ldb-5.3", "-ldb-4.8"],
@@ -284,24 +226,7 @@ pub static PROBES: [Probe; 15] = [
         names: &["dbm.ndbm", "_dbm"],
         capability: Capability::Ndbm,
         feature: "no ndbm files",
-        // The `#error`: gcc 12 prints nothing when it includes a header that `__has_include` did not
-        // find before.
-        includes: "#if defined(__has_include)
-#if __has_include(<ndbm.h>)
-#include <ndbm.h>
-#elif __has_include(<gdbm/ndbm.h>)
-#include <gdbm/ndbm.h>
-#elif __has_include(<gdbm-ndbm.h>)
-#include <gdbm-ndbm.h>
-#elif __has_include(<db.h>)
-#define DB_DBM_HSEARCH 1
-#include <db.h>
-#else
-#error \"no ndbm.h\"
-#endif
-#else
-#include <ndbm.h>
-#endif",
+        includes: include_str!("probes/ndbm.h"),
         symbols: &["dbm_open", "dbm_fetch"],
         flags: &["-lgdbm_compat -lgdbm", "-lndbm", "-ldb", ""],
         ..DEFAULT
@@ -312,15 +237,7 @@ pub static PROBES: [Probe; 15] = [
         series: ((3, 7), END),
         capability: Capability::Uuid,
         feature: "time-based UUIDs that two processes may both make",
-        includes: "#if defined(__APPLE__)
-#define uuid_generate_time_safe uuid_generate_time
-#endif
-#if defined(__FreeBSD__) || defined(__NetBSD__)
-#include <uuid.h>
-#define uuid_generate_time_safe uuid_create
-#else
-#include <uuid/uuid.h>
-#endif",
+        includes: include_str!("probes/uuid.h"),
         symbols: &["uuid_generate_time_safe"],
         flags: &["-luuid", ""],
         pkg_config: "uuid",
@@ -333,15 +250,7 @@ pub static PROBES: [Probe; 15] = [
         series: ((0, 0), (3, 13)),
         capability: Capability::Crypt,
         feature: "no hashes of system passwords",
-        includes: "#if defined(__has_include)
-#if __has_include(<crypt.h>)
-#include <crypt.h>
-#else
-#include <unistd.h>
-#endif
-#else
-#include <crypt.h>
-#endif",
+        includes: include_str!("probes/crypt.h"),
         symbols: &["crypt"],
         flags: &["-lcrypt", ""],
         pkg_config: "libxcrypt",

@@ -65,19 +65,19 @@ pub trait Reporter: Send + Sync {
 /// One phase of the work. If it is dropped without [`Phase::finish`], it has failed.
 pub trait Phase: Send {
     /// Sets the amount of work.
-    fn set_total(&mut self, total: u64);
+    fn set_total(&mut self, _total: u64) {}
 
     /// Adds to the amount of work that is done.
-    fn advance(&mut self, amount: u64);
+    fn advance(&mut self, _amount: u64) {}
 
     /// Sets the amount of work that is done.
-    fn set_position(&mut self, position: u64);
+    fn set_position(&mut self, _position: u64) {}
 
     /// Sets the current item, such as a file.
-    fn set_current(&mut self, current: &str);
+    fn set_current(&mut self, _current: &str) {}
 
     /// Ends the phase; `outcome` is the result in a few words, and may be empty.
-    fn finish(self: Box<Self>, outcome: &str);
+    fn finish(self: Box<Self>, _outcome: &str) {}
 }
 
 /// The longest time without output if no bar is drawn. Some CI systems end a job after ten
@@ -300,14 +300,4 @@ impl Reporter for SilentReporter {
     fn detail(&self, _text: &str) {}
 }
 
-impl Phase for SilentReporter {
-    fn set_total(&mut self, _total: u64) {}
-
-    fn advance(&mut self, _amount: u64) {}
-
-    fn set_position(&mut self, _position: u64) {}
-
-    fn set_current(&mut self, _current: &str) {}
-
-    fn finish(self: Box<Self>, _outcome: &str) {}
-}
+impl Phase for SilentReporter {}

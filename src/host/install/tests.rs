@@ -7,22 +7,15 @@ use crate::environment::Environment;
 use crate::error::Explain as _;
 use crate::host::Error;
 use crate::host::packages::{Capability, PackageManager};
+use crate::host::testing::write_program;
 use crate::process::Runner;
 use crate::progress::{Phase, SilentReporter};
 
-/// A folder with programs, written by another process: children of other tests inherit a file that this
-/// process has open, and a file that is open for writing cannot be executed.
+/// A folder with programs.
 fn programs(scripts: &[(&str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, body) in scripts {
-        let written = std::process::Command::new("sh")
-            .arg("-c")
-            .arg("printf '#!/bin/sh\\n%s\\n' \"$2\" > \"$1\" && chmod 755 \"$1\"")
-            .arg("sh")
-            .arg(dir.path().join(name))
-            .arg(body)
-            .status();
-        assert!(written.unwrap().success());
+        write_program(&dir.path().join(name), &format!("#!/bin/sh\n{body}\n"));
     }
     dir
 }
@@ -119,12 +112,9 @@ fn the_bar_follows_the_output_of_package_managers() {
         fn set_total(&mut self, total: u64) {
             self.0.lock().unwrap().1 = total;
         }
-        fn advance(&mut self, _: u64) {}
         fn set_position(&mut self, position: u64) {
             self.0.lock().unwrap().0 = position;
         }
-        fn set_current(&mut self, _: &str) {}
-        fn finish(self: Box<Self>, _: &str) {}
     }
     let after = |lines: &[&str]| {
         let seen = Seen::default();

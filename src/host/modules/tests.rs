@@ -14,6 +14,7 @@ use crate::host::build_environment::BuildEnvironment;
 use crate::host::compile_probe::CompileProbe;
 use crate::host::module_probes::{PROBES, Probe};
 use crate::host::packages::Capability;
+use crate::host::testing::write_program;
 use crate::host::toolchain::Toolchain;
 use crate::plan::ModulePolicy;
 use crate::plan::compat::CompatPolicy;
@@ -190,16 +191,8 @@ fn flags_of_the_environment_are_used_and_passed_on() {
     let found = look(&[("CPPFLAGS", &flag)], "3.11.2", None).unwrap();
     assert_eq!(found.library.as_deref(), Some("4.5"));
     assert!(found.flags.is_empty());
-    // A fake pkg-config, written by another process: children of other tests inherit a file that this
-    // process has open, and a file that is open for writing cannot be executed.
     let script = folder.path().join("pkg-config");
-    let written = std::process::Command::new("sh")
-        .arg("-c")
-        .arg("printf '#!/bin/sh\\necho %s -lm\\n' \"$2\" > \"$1\" && chmod 755 \"$1\"")
-        .arg("sh")
-        .args([script.as_os_str(), flag.as_ref()])
-        .status();
-    assert!(written.unwrap().success());
+    write_program(&script, &format!("#!/bin/sh\necho {flag} -lm\n"));
     // From that series on, configure asks pkg-config itself; before it, pybuild passes the flags.
     assert!(look(&[], "3.12.1", Some(&script)).unwrap().flags.is_empty());
     assert_eq!(

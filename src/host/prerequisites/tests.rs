@@ -1,7 +1,5 @@
 //! Tests of the whole check, on a fake host whose package manager installs a real compiler.
 
-use std::path::Path;
-
 use super::{PrerequisiteCheck, ReadyHost, Remedy};
 use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain as _};
@@ -9,6 +7,7 @@ use crate::host::Error;
 use crate::host::build_environment::BuildEnvironment;
 use crate::host::distribution::Distribution;
 use crate::host::modules::Requirements;
+use crate::host::testing::write_program;
 use crate::plan::ModulePolicy;
 use crate::plan::compat::CompatPolicy;
 use crate::process::Runner;
@@ -30,19 +29,6 @@ while case $1 in -*) true;; *) false;; esac; do shift; done
 [ \"$1\" = true ] && exit 0
 exec \"$@\"
 ";
-
-/// Writes it by another process: children of other tests inherit a file that this process has open, and a
-/// file that is open for writing cannot be executed.
-fn write_program(path: &Path, text: &str) {
-    let written = std::process::Command::new("sh")
-        .arg("-c")
-        .arg("printf %s \"$2\" > \"$1\" && chmod 755 \"$1\"")
-        .arg("sh")
-        .arg(path)
-        .arg(text)
-        .status();
-    assert!(written.unwrap().success());
-}
 
 fn check(install: bool) -> (Result<ReadyHost, Error>, String) {
     let dir = tempfile::tempdir().unwrap();
