@@ -172,4 +172,25 @@ mod tests {
             "{unsuitable}"
         );
     }
+
+    #[test]
+    fn the_warning_names_the_library_to_find_and_the_packages_to_install() {
+        let at_run_time = MissingModule {
+            at_run_time: Some("add the folder to LDFLAGS".to_owned()),
+            ..ssl(true)
+        };
+        let mut missing = Missing {
+            tool: None,
+            modules: vec![at_run_time],
+            command: Some("dnf install -y openssl-devel".to_owned()),
+            system: String::new(),
+            installed: false,
+        };
+        let start = "these modules will be missing: ssl (no openssl/ssl.h)";
+        let first = "; add the folder to LDFLAGS";
+        assert_eq!(missing.warning(), format!("{start}{first}"));
+        missing.modules.push(ssl(false));
+        let packages = "; install the missing packages: `dnf install -y openssl-devel`, or run again with --install-deps";
+        assert!(missing.warning().ends_with(&format!("{first}{packages}")));
+    }
 }

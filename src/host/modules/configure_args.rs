@@ -42,3 +42,33 @@ pub(super) fn value_of<'a>(arguments: &'a [String], start: &str) -> Option<&'a s
     let mut last_first = arguments.iter().rev();
     last_first.find_map(|argument| argument.strip_prefix(start))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{leaves_out_readline, value_of, with_option};
+
+    #[test]
+    fn the_last_argument_counts_however_it_is_written() {
+        let value = |arguments: &[&str]| {
+            let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+            let value = with_option(&arguments, "readline").map(ToOwned::to_owned);
+            assert_eq!(
+                leaves_out_readline(&arguments),
+                value.as_deref() == Some("no")
+            );
+            value.unwrap_or_default()
+        };
+        assert_eq!(value(&["--without-readline"]), "no");
+        assert_eq!(
+            value(&["--without-readline", "--with-readline=edit"]),
+            "edit"
+        );
+        assert_eq!(value(&["--with-readline=edit", "--with-readline"]), "yes");
+        assert_eq!(
+            value(&["--with-readline-x=edit", "--without-readline-x"]),
+            ""
+        );
+        let arguments = ["--with-x=1".to_owned(), "--with-x=2".to_owned()];
+        assert_eq!(value_of(&arguments, "--with-x="), Some("2"));
+    }
+}
