@@ -1,13 +1,14 @@
-//! What the process was started with: read once, at the edge, and passed in.
+//! The environment that pybuild was started in: read once, at the edge, and passed in.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Component, Path, PathBuf};
 
-/// The environment variables, current directory and terminal that `pybuild` was started with.
+/// The environment variables, the current directory and the terminal.
 ///
-/// Nothing else in the crate reads the process's own environment, so a test can hand in another.
+/// Nothing else in the crate reads the process's own environment, so a test can pass another one.
 #[derive(Debug, Clone)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
@@ -16,10 +17,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Reads this process's environment.
-    ///
-    /// # Errors
-    /// When the current directory no longer exists.
+    /// Reads this process's environment; fails if the current directory no longer exists.
     pub fn of_this_process() -> std::io::Result<Self> {
         Ok(Self {
             variables: std::env::vars_os().collect(),
@@ -28,19 +26,14 @@ impl Environment {
         })
     }
 
-    /// An environment with the given variables, off any terminal.
-    #[must_use]
-    pub fn with_variables<K, V>(
+    /// An environment with the given variables and without a terminal.
+    pub fn with_variables<K: Into<OsString>, V: Into<OsString>>(
         current_dir: &Path,
         variables: impl IntoIterator<Item = (K, V)>,
-    ) -> Self
-    where
-        K: Into<OsString>,
-        V: Into<OsString>,
-    {
+    ) -> Self {
+        let variables = variables.into_iter();
         Self {
             variables: variables
-                .into_iter()
                 .map(|(name, value)| (name.into(), value.into()))
                 .collect(),
             current_dir: current_dir.to_owned(),
@@ -48,57 +41,49 @@ impl Environment {
         }
     }
 
-    /// The variable's value; `None` when it is unset, empty or not UTF-8.
-    #[must_use]
+    /// The variable's value; `None` if it is unset, empty or not UTF-8.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.variable_os(name)?.to_str()
     }
 
-    /// The variable's value as the system gave it; `None` when it is unset or empty.
-    #[must_use]
-    pub fn variable_os(&self, name: &str) -> Option<&std::ffi::OsStr> {
-        self.variables
-            .get(std::ffi::OsStr::new(name))
-            .map(OsString::as_os_str)
-            .filter(|value| !value.is_empty())
+    /// The variable's value; `None` if it is unset or empty.
+    pub fn variable_os(&self, name: &str) -> Option<&OsStr> {
+        let value = self.variables.get(OsStr::new(name))?;
+        (!value.is_empty()).then_some(value)
     }
 
     /// The variables whose names begin with `prefix`: the rest of each name, and the value.
     pub fn variables_with<'a>(
         &'a self,
         prefix: &'a str,
-    ) -> impl Iterator<Item = (&'a str, &'a std::ffi::OsStr)> {
+    ) -> impl Iterator<Item = (&'a str, &'a OsStr)> {
         self.variables.iter().filter_map(move |(name, value)| {
             let rest = name.to_str()?.strip_prefix(prefix)?;
             Some((rest, value.as_os_str()))
         })
     }
 
-    /// The person's home directory, from `HOME`.
-    #[must_use]
+    /// The user's home directory, from `HOME`.
     pub fn home(&self) -> Option<&Path> {
         self.variable_os("HOME").map(Path::new)
     }
 
     /// The folder for temporary files: `TMPDIR`, else `/tmp`.
-    #[must_use]
     pub fn temporary_folder(&self) -> PathBuf {
-        let named = self.variable_os("TMPDIR").map(Path::new);
-        self.absolute(named.unwrap_or(Path::new("/tmp")))
+        self.absolute(Path::new(
+            self.variable_os("TMPDIR").unwrap_or("/tmp".as_ref()),
+        ))
     }
 
-    /// `path` made absolute against the directory that `pybuild` was started in.
+    /// `path` made absolute against the current directory. A leading `~` is not expanded.
     ///
-    /// A leading `~` is the shell's business and is not looked at.
-    #[must_use]
+    /// Lexical only: a prefix need not exist yet, and the user may choose a symbolic link.
     pub fn absolute(&self, path: &Path) -> PathBuf {
-        let joined = self.current_dir.join(path);
-        // Lexical only: a prefix need not exist yet, and a link in it is the person's choice.
         let mut clean = PathBuf::new();
-        for part in joined.components() {
+        for part in self.current_dir.join(path).components() {
             match part {
-                std::path::Component::CurDir => {}
-                std::path::Component::ParentDir => {
+                Component::CurDir => {}
+                Component::ParentDir => {
                     clean.pop();
                 }
                 other => clean.push(other),
@@ -107,8 +92,7 @@ impl Environment {
         clean
     }
 
-    /// A path as pip reads it, where `~` is the home folder.
-    #[must_use]
+    /// A path as pip reads it: `~` is the home folder.
     pub fn expanded(&self, path: &str) -> PathBuf {
         match (path.strip_prefix("~/"), self.home()) {
             (Some(rest), Some(home)) => home.join(rest),
@@ -116,27 +100,23 @@ impl Environment {
         }
     }
 
-    /// The full path of a program, looked up in `PATH` as a shell would.
-    #[must_use]
+    /// The full path of a program, searched in `PATH` as a shell does.
     pub fn find_program(&self, name: &str) -> Option<PathBuf> {
         if name.contains('/') {
-            let path = self.absolute(Path::new(name));
-            return is_executable(&path).then_some(path);
+            return Some(self.absolute(Path::new(name))).filter(|path| is_executable(path));
         }
         std::env::split_paths(self.variable_os("PATH")?)
-            .map(|dir| dir.join(name))
+            .map(|folder| folder.join(name))
             .find(|path| is_executable(path))
     }
 
-    /// Whether standard error is a terminal that a bar can be drawn on.
-    #[must_use]
+    /// Whether standard error is a terminal that can show a progress bar.
     pub fn stderr_is_terminal(&self) -> bool {
         self.stderr_is_terminal
     }
 }
 
 fn is_executable(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
     path.metadata()
-        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }

@@ -1,20 +1,20 @@
 //! The exit status and the hint of an error.
 
-/// The process's exit code (the table is in README.md).
+use std::error::Error;
+
+/// The process's exit code; README.md has the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitStatus {
-    /// All was done.
     Done = 0,
     /// The build, the staging or the commit failed.
     Failed = 1,
-    /// The command line asks for something that makes no sense.
     Usage = 2,
-    /// The request cannot be resolved: no such version, no fitting wheel.
+    /// The request cannot be resolved: no such version, or no wheel that fits.
     Unresolvable = 3,
-    /// An input cannot be fetched, or is not what it should be.
+    /// An input cannot be fetched or verified.
     Input = 4,
-    /// Something that the build needs is not on this host.
+    /// The host lacks something that the build needs.
     Prerequisite = 5,
     /// The result does not pass its checks.
     Check = 6,
@@ -22,25 +22,23 @@ pub enum ExitStatus {
     Interrupted = 130,
 }
 
-/// An error that knows what it means for the process and for the person.
-pub trait Explain: std::error::Error {
-    /// The exit code that this error leads to.
+/// An error with its exit status and its hint for the user.
+pub trait Explain: Error {
     fn exit_status(&self) -> ExitStatus;
 
-    /// What the person should do next, in a sentence; printed behind `hint:`.
+    /// The next step for the user, in one sentence; printed after `hint:`.
     fn hint(&self) -> Option<String> {
         None
     }
 }
 
-/// An error and its causes on one line, for where there is room for one line only.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
+/// An error and its causes on one line.
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let next = error.to_string();
-        // Some libraries repeat their cause in their own words.
+        // Some libraries include their cause in their own message.
         if !text.ends_with(&next) {
             text.push_str(": ");
             text.push_str(&next);

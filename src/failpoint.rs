@@ -1,66 +1,57 @@
-//! Where tests let this process fail on purpose. Debug builds only: a release build has none of it.
+//! Failures that tests ask for. Release builds have none of them.
 
-/// Ends the process as `kill -9` would, if a test named this point in `PYBUILD_CRASH_AT`, as `point`
-/// or, for the third time that it is passed, as `point:3`. One of `PYBUILD_HOLD_AT` (any number, with
-/// commas) holds its thread up instead: it makes a file of that name in `PYBUILD_HOLD_IN` and waits
-/// until somebody removes that.
-#[cfg(debug_assertions)]
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Ends the process as `kill -9` does if `PYBUILD_CRASH_AT` names this point: `point`, or `point:3`
+/// for the third time that it is reached. If the list `PYBUILD_HOLD_AT` names it, the thread
+/// instead creates a file of that name in `PYBUILD_HOLD_IN` and waits until the file is removed.
 pub fn crash_point(point: &str) {
     use rustix::process::{Signal, getpid, kill_process};
 
+    if !cfg!(debug_assertions) {
+        return;
+    }
     let [crash, hold] = ["PYBUILD_CRASH_AT", "PYBUILD_HOLD_AT"].map(std::env::var);
     if crash.is_err() && hold.is_err() {
         return;
     }
-    let passed = passings(point);
-    let wanted = |names: Result<String, _>| {
-        let names = names.unwrap_or_default();
-        let mut all = names.split(',');
-        all.find(|wanted| match wanted.split_once(':') {
-            Some((name, count)) => name == point && count.parse() == Ok(passed),
-            None => *wanted == point && passed == 1,
-        })
-        .map(ToOwned::to_owned)
+    let count = times_reached(point);
+    let is_here = |name: &&str| match name.split_once(':') {
+        Some((name, number)) => name == point && number.parse() == Ok(count),
+        None => *name == point && count == 1,
     };
-    if wanted(crash).is_some() {
+    if crash
+        .unwrap_or_default()
+        .split(',')
+        .any(|name| is_here(&name))
+    {
         let _ = kill_process(getpid(), Signal::KILL);
     }
-    if let Some(name) = wanted(hold) {
+    if let Some(name) = hold.unwrap_or_default().split(',').find(is_here) {
         let folder = std::env::var_os("PYBUILD_HOLD_IN").unwrap_or_default();
         let file = std::path::Path::new(&folder).join(name);
-        let made = std::fs::write(&file, "");
-        while made.is_ok() && file.exists() {
-            std::thread::sleep(std::time::Duration::from_millis(2));
+        let created = std::fs::write(&file, "");
+        while created.is_ok() && file.exists() {
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 }
 
-/// How often the point was passed, this time included.
-#[cfg(debug_assertions)]
-fn passings(point: &str) -> u32 {
-    use std::collections::BTreeMap;
-    use std::sync::{Mutex, PoisonError};
-
-    static PASSED: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
-    let mut passed = PASSED.lock().unwrap_or_else(PoisonError::into_inner);
-    let count = passed.entry(point.to_owned()).or_default();
+fn times_reached(point: &str) -> u32 {
+    static REACHED: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
+    let mut reached = REACHED.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = reached.entry(point.to_owned()).or_default();
     *count += 1;
     *count
 }
 
-/// Nothing.
-#[cfg(not(debug_assertions))]
-pub fn crash_point(_point: &str) {}
-
-/// What taking a lock is to fail with, by the number in `PYBUILD_LOCK_FAULT`.
-#[cfg(debug_assertions)]
+/// The error of taking a lock, by the number in `PYBUILD_LOCK_FAULT`.
 pub fn lock_fault() -> Option<std::io::Error> {
+    if !cfg!(debug_assertions) {
+        return None;
+    }
     let number = std::env::var("PYBUILD_LOCK_FAULT").ok()?.parse().ok()?;
     Some(std::io::Error::from_raw_os_error(number))
-}
-
-/// Nothing.
-#[cfg(not(debug_assertions))]
-pub fn lock_fault() -> Option<std::io::Error> {
-    None
 }

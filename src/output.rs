@@ -1,22 +1,22 @@
-//! What the person sees: results on standard output, everything else on standard error.
+//! Output for people: results go to standard output, everything else to standard error.
 
 use std::io::{self, Write as _};
 use std::time::Duration;
 
 use owo_colors::OwoColorize as _;
 
-/// How much is said.
+/// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
     /// Errors and warnings only.
     Quiet,
     /// Phases, choices and warnings.
     Normal,
-    /// Also what each origin answered and which commands ran.
+    /// Also the answer of each origin, and each command.
     Verbose,
 }
 
-/// Prints for people. Colours are stripped by `anstream` where they do not belong.
+/// Prints for people. `anstream` removes the colours if the stream does not support them.
 #[derive(Debug, Clone, Copy)]
 pub struct Output {
     verbosity: Verbosity,
@@ -24,7 +24,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// `terminal` says whether standard error can show a bar.
+    /// Progress bars are drawn only if standard error is a `terminal`.
     #[must_use]
     pub fn new(verbosity: Verbosity, terminal: bool) -> Self {
         Self {
@@ -39,52 +39,49 @@ impl Output {
         self.bars
     }
 
-    /// Whether progress is printed as lines, for a log and not for a terminal.
+    /// Whether progress is printed as lines, for a log.
     #[must_use]
     pub fn prints_lines_only(self) -> bool {
         !self.bars && self.verbosity >= Verbosity::Normal
     }
 
-    /// How far a phase is that takes long.
+    /// Prints the progress of a long phase.
     pub fn progress(self, title: &str, position: &str, took: &str) {
-        if self.verbosity >= Verbosity::Normal {
-            let title = format!("{title:<9}");
-            let took = format!("({took})");
-            anstream::eprintln!("{} {position} {}", title.bold(), took.dimmed());
-        }
+        self.note(&format!(
+            "{} {position} {}",
+            format!("{title:<9}").bold(),
+            format!("({took})").dimmed()
+        ));
     }
 
-    /// The line that a finished phase leaves.
+    /// Prints the line of a finished phase.
     pub fn phase(self, title: &str, outcome: &str, took: &str) {
-        if self.verbosity >= Verbosity::Normal {
-            let separator = if outcome.is_empty() { "" } else { " " };
-            anstream::eprintln!(
-                "{} {outcome}{separator}{}",
-                format!("{title:<9}").bold().green(),
-                format!("({took})").dimmed()
-            );
-        }
+        let separator = if outcome.is_empty() { "" } else { " " };
+        self.note(&format!(
+            "{} {outcome}{separator}{}",
+            format!("{title:<9}").bold().green(),
+            format!("({took})").dimmed()
+        ));
     }
 
-    /// A line that is worth knowing.
+    /// Prints a note, unless quiet.
     pub fn note(self, text: &str) {
         if self.verbosity >= Verbosity::Normal {
             anstream::eprintln!("{text}");
         }
     }
 
-    /// A result: the one thing that goes to standard output.
+    /// Prints one line of a result to standard output.
     pub fn result(self, text: &str) {
         anstream::println!("{text}");
     }
 
-    /// A result that is more than a line: these bytes and no others, to standard output. A reader that
-    /// has seen enough is no error.
+    /// Writes these bytes to standard output without changing them. A closed pipe is not an error.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When standard output cannot be written.
     pub fn result_bytes(self, bytes: &[u8]) -> io::Result<()> {
-        // Past `anstream`, which would look for colours in them.
+        // Not through `anstream`, which would remove colour sequences from them.
         let mut stdout = io::stdout().lock();
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
@@ -92,19 +89,19 @@ impl Output {
         }
     }
 
-    /// A line for `-v`.
+    /// Prints a line with `-v` only.
     pub fn detail(self, text: &str) {
         if self.verbosity >= Verbosity::Verbose {
             anstream::eprintln!("{}", text.dimmed());
         }
     }
 
-    /// A warning; shown even when quiet.
+    /// Prints a warning, even when quiet.
     pub fn warn(self, text: &str) {
         anstream::eprintln!("{} {text}", "warning:".bold().yellow());
     }
 
-    /// An error with its causes, one a line, and what to do next.
+    /// Prints an error, its causes on a line each, and the hint.
     pub fn error(self, error: &dyn std::error::Error, hint: Option<&str>) {
         anstream::eprintln!("{} {error}", "error:".bold().red());
         let mut cause = error.source();
@@ -118,7 +115,7 @@ impl Output {
     }
 }
 
-/// A duration as people read it: `0.4 s`, `12 s`, `2 min 5 s`.
+/// A duration for people: `0.4 s`, `12 s`, `2 min 5 s`.
 #[must_use]
 pub fn elapsed(time: Duration) -> String {
     let seconds = time.as_secs();

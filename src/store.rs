@@ -26,8 +26,7 @@ use crate::digest::{Hasher, Sha256};
 use crate::environment::Environment;
 use crate::failpoint::crash_point;
 use crate::fs::disk::may_not_be_written;
-use crate::fs::lock;
-use crate::fs::lock::ScratchFolder;
+use crate::fs::scratch::{self, ScratchFolder};
 use crate::process::in_use::end_leftovers;
 
 /// Nobody resumes a download that is older than this.
@@ -256,14 +255,14 @@ impl Store {
     /// # Errors
     /// When it cannot be created; the error names it.
     pub fn scratch_file(&self) -> io::Result<tempfile::NamedTempFile> {
-        lock::scratch_file(&self.partial_dir()?, COPY)
+        scratch::scratch_file(&self.partial_dir()?, COPY)
     }
 
     /// Deletes what killed processes left half done, downloads that nobody went on with for long, and
     /// notes of hosts that are gone. What cannot be deleted stays.
     pub fn sweep(&self) {
-        lock::sweep_folders(&self.root.join("scratch"), "", end_leftovers);
-        lock::sweep_files(&self.root.join("partial"), |name, size| {
+        scratch::sweep_folders(&self.root.join("scratch"), "", end_leftovers);
+        scratch::sweep_files(&self.root.join("partial"), |name, size| {
             name.starts_with(COPY) || (size == 0 && is_known(name))
         });
         for folder in ["partial", "scratch", NOTES] {

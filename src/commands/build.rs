@@ -17,7 +17,7 @@ use crate::host::certificates::WhenNoCertificates;
 use crate::host::distribution::Distribution;
 use crate::host::loader::Shadowed;
 use crate::host::modules::Requirements;
-use crate::host::prerequisites::{Question, Ready, Remedy};
+use crate::host::prerequisites::{PrerequisiteCheck, ReadyHost, Remedy};
 use crate::hotpatch;
 use crate::install::record::{InputRecord, Record};
 use crate::install::{self, ExpectedModules, Installation, RecordFiles, prefix, record};
@@ -145,7 +145,7 @@ fn look_only(draft: Draft, settings: &BuildSettings, context: &Context<'_>) -> R
     let scratch = folder.made("probe")?;
     let environment = BuildEnvironment::new(context.environment, &scratch)
         .with_assignments(&draft.request.build.configure_args);
-    let question = Question {
+    let check = PrerequisiteCheck {
         requirements: requirements(&draft),
         distribution: &Distribution::of_this_host(context.environment),
         caller: context.environment,
@@ -153,8 +153,8 @@ fn look_only(draft: Draft, settings: &BuildSettings, context: &Context<'_>) -> R
         scratch: &scratch,
     };
     let host = match settings.missing_prerequisites {
-        WhenMissing::Tell => question.answer(Remedy::Name, context.reporter)?.facts(),
-        WhenMissing::Install => question.foresee(context.reporter)?,
+        WhenMissing::Tell => check.run(Remedy::Print, context.reporter)?.facts(),
+        WhenMissing::Install => check.preview(context.reporter)?,
     };
     with_patches(draft, &host, context.reporter)
 }
@@ -267,7 +267,7 @@ impl Builder<'_> {
         confinement
             .give(scratch.path(), &environment)
             .map_err(compile::Error::from)?;
-        let module_link_flags = ready.prerequisites.module_link_flags();
+        let module_link_flags = ready.modules.module_link_flags();
         let site = Site {
             environment: &environment,
             confinement: &confinement,
@@ -281,7 +281,7 @@ impl Builder<'_> {
         let tree = compile::make(tree, plan, &site)?;
         let unbuilt = tree.unbuilt();
         let policy = &plan.request.modules;
-        if let Some(warning) = unbuilt.warning(plan.python, &ready.prerequisites, policy) {
+        if let Some(warning) = unbuilt.warning(plan.python, &ready.modules, policy) {
             self.context.reporter.warn(&warning);
         }
         let staged = install::stage(&tree, plan, destdir, &site)?;
@@ -290,7 +290,7 @@ impl Builder<'_> {
             .map_err(compile::Error::from)?;
         install::arrange_programs(&staged, plan)?;
         let expected = ExpectedModules {
-            present: ready.prerequisites.modules(),
+            present: ready.modules.names(),
             unbuilt,
         };
         let checked = install::check(staged, plan, &expected, &scratch.home()?, &site)
@@ -357,8 +357,8 @@ impl Builder<'_> {
         scratch: &Scratch,
         draft: &Draft,
         environment: &BuildEnvironment,
-    ) -> Result<Ready, Error> {
-        let question = Question {
+    ) -> Result<ReadyHost, Error> {
+        let check = PrerequisiteCheck {
             requirements: requirements(draft),
             distribution: &Distribution::of_this_host(self.context.environment),
             caller: self.context.environment,
@@ -366,10 +366,10 @@ impl Builder<'_> {
             scratch: &scratch.made_folder("probe")?,
         };
         let remedy = match self.settings.missing_prerequisites {
-            WhenMissing::Tell => Remedy::Name,
+            WhenMissing::Tell => Remedy::Print,
             WhenMissing::Install => Remedy::Install(scratch.runner()),
         };
-        Ok(question.answer(remedy, self.context.reporter)?)
+        Ok(check.run(remedy, self.context.reporter)?)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::environment::Environment;
 use crate::fetch;
 use crate::fetch::download::Downloads;
 use crate::fetch::{FetchContext, VerifiedInputs, VerifiedSource, VerifiedWheel};
-use crate::fs::lock::ScratchFolder;
+use crate::fs::scratch::ScratchFolder;
 use crate::host::certificates::{self, WhenNoCertificates};
 use crate::net::address::Address;
 use crate::net::http::Http;

@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use crate::commands::error::Error;
 use crate::environment::Environment;
 use crate::error::Explain as _;
-use crate::fs::lock;
-use crate::fs::lock::ScratchFolder;
+use crate::fs::scratch::{self, ScratchFolder};
 use crate::install::Installation;
 use crate::plan::version::PythonVersion;
 use crate::process::in_use::end_leftovers;
@@ -68,7 +67,7 @@ impl Scratch {
         let base = build_folder(settings, store);
         // Every folder there begins with a version.
         for digit in 1..=9 {
-            lock::sweep_folders(&base, &digit.to_string(), end_leftovers);
+            scratch::sweep_folders(&base, &digit.to_string(), end_leftovers);
         }
         for folder in [store.root(), &base] {
             sweep_logs(&folder.join(LOGS));

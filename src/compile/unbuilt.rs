@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::host::modules::{Prerequisites, canonical_name};
+use crate::host::modules::{HostModules, canonical_name};
 use crate::plan::ModulePolicy;
 use crate::plan::version::PythonVersion;
 
@@ -50,7 +50,7 @@ impl Unbuilt {
     pub fn warning(
         &self,
         python: PythonVersion,
-        found_before: &Prerequisites,
+        found_before: &HostModules,
         policy: &ModulePolicy,
     ) -> Option<String> {
         let is_new = |module: &str| {
@@ -135,7 +135,7 @@ fn import_error(line: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::{DISABLED, NOT_FOUND, Unbuilt, UnbuiltReader};
-    use crate::host::modules::Prerequisites;
+    use crate::host::modules::HostModules;
     use crate::plan::ModulePolicy;
 
     fn read(output: &str) -> Unbuilt {
@@ -249,7 +249,7 @@ To find the necessary bits, look in setup.py in detect_modules() for the module'
                 .into(),
             ..ModulePolicy::default()
         };
-        let before = Prerequisites::default();
+        let before = HostModules::default();
         let warning = unbuilt.warning(python, &before, &policy).unwrap();
         assert!(
             warning.contains(&format!("were not built: ossaudiodev ({NOT_FOUND});")),

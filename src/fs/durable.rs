@@ -1,13 +1,10 @@
-//! Changes of files in an order that a crash cannot turn round, as far as the file system keeps what it
-//! promises: for transactions on a prefix and for hotpatches alike.
+//! File changes in an order that survives a crash, as far as the file system allows. Transactions
+//! on a prefix and hotpatches use them.
 
 use std::io;
 use std::path::Path;
 
-/// Removes a file that need not be there.
-///
-/// # Errors
-/// When it is there and cannot be removed.
+/// Removes a file if it exists.
 pub fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs_err::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -15,11 +12,8 @@ pub fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Renames to a path where nothing stands. Where something has come to stand there in the last moment,
-/// that stays, as far as the file system can do this.
-///
-/// # Errors
-/// When it cannot be renamed.
+/// Renames to a free path. If the path is no longer free, nothing is replaced, as far as the file
+/// system supports this.
 pub fn rename_to_nothing(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
@@ -29,7 +23,7 @@ pub fn rename_to_nothing(from: &Path, to: &Path) -> io::Result<()> {
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
             Err(error) => {
                 let error = io::Error::from(error);
-                let text = format!("{} cannot be put in place: {error}", to.display());
+                let text = format!("{} cannot be created: {error}", to.display());
                 return Err(io::Error::new(error.kind(), text));
             }
             Ok(()) => return Ok(()),
@@ -38,35 +32,27 @@ pub fn rename_to_nothing(from: &Path, to: &Path) -> io::Result<()> {
     fs_err::rename(from, to)
 }
 
-/// Moves `from` to `to`, or copies it where they are on different file systems.
-///
-/// # Errors
-/// When neither can be done.
+/// Moves `from` to `to`; between file systems, copies it.
 pub fn bring(from: &Path, to: &Path) -> io::Result<()> {
     match std::fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
             if from.symlink_metadata()?.is_symlink() {
                 std::os::unix::fs::symlink(fs_err::read_link(from)?, to)
             } else {
-                // The mode goes along; the owner is whoever runs this, as with `install`.
+                // The copy keeps the mode, but belongs to this user, as with `install`.
                 fs_err::copy(from, to).map(|_| ())
             }
         }
+        // Once more, for an error that names the paths.
         Err(_) => fs_err::rename(from, to),
         Ok(()) => Ok(()),
     }
 }
 
-/// Makes all that was written to the file system of `path` last.
-///
-/// # Errors
-/// When it cannot be synced.
+/// Syncs the file system of `path`.
 pub fn sync_file_system(path: &Path) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        let folder = fs_err::File::open(path)?;
-        rustix::fs::syncfs(&folder)?;
-    }
+    rustix::fs::syncfs(fs_err::File::open(path)?)?;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     {
         let _ = path;
@@ -75,10 +61,7 @@ pub fn sync_file_system(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes what was renamed into or out of the folder last.
-///
-/// # Errors
-/// When the folder cannot be opened or synced.
+/// Syncs the entries of a folder.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     fs_err::File::open(path)?.sync_all()
 }
@@ -88,7 +71,7 @@ mod tests {
     use super::remove_if_there;
 
     #[test]
-    fn what_is_not_there_need_not_go_and_what_cannot_go_is_told() {
+    fn an_absent_file_is_no_error_and_a_file_that_cannot_be_removed_is_one() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs_err::write(&file, "").unwrap();

@@ -1,11 +1,10 @@
-//! Whether file systems have the least room that a build takes, asked before anything is fetched.
+//! Whether the file systems have the space that a build needs at least, checked before downloads.
 //!
-//! Measured with everything left out that can be left out (`--disable-test-modules
-//! --without-static-libpython`, `CFLAGS="-Os -g0"`, stripped): 3.11.2, whose `.tgz` has 25.2 MiB, takes
-//! 148 MiB for the tree and 95 MiB for the staged installation; 3.13.5, whose `.tar.xz` has 21.8 MiB and
-//! whose `.tgz` has some 28 MiB, 154 MiB and 75 MiB. That is at least 8 times and 2.7 times the archive, and
-//! any other build takes more. The figures here are below that, so that no build is refused that would
-//! succeed.
+//! Measured with the smallest options (`--disable-test-modules --without-static-libpython`,
+//! `CFLAGS="-Os -g0"`, stripped): 3.11.2, with a `.tgz` of 25.2 MiB, needs 148 MiB for the tree and
+//! 95 MiB for the staged installation; 3.13.5, with a `.tar.xz` of 21.8 MiB and a `.tgz` of about
+//! 28 MiB, needs 154 MiB and 75 MiB. These are 8 and 2.7 times the archive. The figures here are
+//! lower, so that a build that would succeed is never refused.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -14,13 +13,13 @@ use std::path::{Path, PathBuf};
 use crate::error::{ExitStatus, Explain};
 use crate::fs::disk::Refusal;
 
-/// What is assumed where the size of a release's archive is not known: less than any of them has.
+/// A size below that of every release's archive, for a release whose archive's size is not known.
 pub const SMALLEST_ARCHIVE: u64 = 10 << 20;
 
-/// A smaller archive is not a release of CPython, and nothing is known of what it takes.
+/// A smaller archive is not a release of CPython, so the space that it needs is not known.
 const LEAST_ARCHIVE: u64 = 8 << 20;
 
-/// What is going to be written.
+/// An amount of disk space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Amount {
     bytes: u64,
@@ -28,20 +27,17 @@ pub struct Amount {
 }
 
 impl Amount {
-    /// What an archive of this size takes in the store.
-    #[must_use]
+    /// The space for an archive of this size in the store.
     pub fn of_download(archive: u64) -> Self {
         Self::of_archive(archive, 1, archive.max(1))
     }
 
-    /// What a build from an archive of this size writes into its build folder, at least.
-    #[must_use]
+    /// The least space in the build folder for a build from an archive of this size.
     pub fn of_build(archive: u64) -> Self {
         Self::of_archive(archive, 6, 8 << 10)
     }
 
-    /// What the installation takes, at least.
-    #[must_use]
+    /// The least space for the installation.
     pub fn of_installation(archive: u64) -> Self {
         Self::of_archive(archive, 2, 16 << 10)
     }
@@ -55,29 +51,21 @@ impl Amount {
             files: archive / bytes_per_file,
         }
     }
-
-    fn plus(self, other: Self) -> Self {
-        Self {
-            bytes: self.bytes + other.bytes,
-            files: self.files + other.files,
-        }
-    }
 }
 
-/// Something that will be written, and where.
+/// The space that one folder needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Need<'a> {
-    /// What the folder is, such as `the build folder`.
+    /// The purpose of the folder, such as `the build folder`.
     pub what: &'static str,
     /// The folder, which may not exist yet.
     pub folder: &'a Path,
-    /// How much.
     pub amount: Amount,
-    /// How to name another folder.
+    /// The option or variable that names another folder.
     pub option: &'static str,
 }
 
-/// A file system has less room than what will be written there.
+/// A file system has too little space.
 #[derive(Debug, thiserror::Error)]
 #[error("no room for {what}: at least {needed} are needed there, and {free} are free")]
 pub struct NoRoom {
@@ -98,61 +86,55 @@ impl Explain for NoRoom {
     }
 }
 
-/// Adds up what will be written to each file system, and compares that with what is free there.
-///
-/// # Errors
-/// [`NoRoom`], for the first file system that has less.
+/// Compares the needs on each file system with its free space.
 pub fn ensure(needs: &[Need<'_>]) -> Result<(), NoRoom> {
     let mut by_file_system: BTreeMap<u64, (PathBuf, Vec<Need<'_>>)> = BTreeMap::new();
     for need in needs {
         let existing = need.folder.ancestors().find(|folder| folder.exists());
-        let Some(existing) = existing else { continue };
-        let Ok(metadata) = existing.metadata() else {
-            continue;
-        };
-        let (_, needs) = by_file_system
-            .entry(metadata.dev())
-            .or_insert_with(|| (existing.to_owned(), Vec::new()));
-        needs.push(*need);
+        if let Some(existing) = existing
+            && let Ok(metadata) = existing.metadata()
+        {
+            let (_, needs) = by_file_system
+                .entry(metadata.dev())
+                .or_insert_with(|| (existing.to_owned(), Vec::new()));
+            needs.push(*need);
+        }
     }
-    for (existing, needs) in by_file_system.values() {
-        ensure_on(existing, needs)?;
-    }
-    Ok(())
+    by_file_system
+        .values()
+        .try_for_each(|(existing, needs)| ensure_on(existing, needs))
 }
 
 fn ensure_on(folder: &Path, needs: &[Need<'_>]) -> Result<(), NoRoom> {
-    let needed = needs
-        .iter()
-        .fold(Amount::default(), |sum, need| sum.plus(need.amount));
     let Ok(disk) = rustix::fs::statvfs(folder) else {
         return Ok(());
     };
-    let needed_bytes = needed.bytes / compression(folder);
-    let is_root = rustix::process::geteuid().is_root();
-    let (blocks, files) = if is_root {
+    let sum = |part: fn(Amount) -> u64| needs.iter().map(|need| part(need.amount)).sum::<u64>();
+    let needed_bytes = sum(|amount| amount.bytes) / compression(folder);
+    let needed_files = sum(|amount| amount.files);
+    let (blocks, files) = if rustix::process::geteuid().is_root() {
         (disk.f_bfree, disk.f_ffree)
     } else {
         (disk.f_bavail, disk.f_favail)
     };
     let free_bytes = blocks.saturating_mul(disk.f_frsize);
-    // A file system without such a count says that it has none at all.
+    // A file system that does not count blocks or files gives 0 as their total number.
     let (needed, free) = if disk.f_blocks > 0 && free_bytes < needed_bytes {
-        (
-            mebibytes(needed_bytes.next_multiple_of(1 << 20)),
-            mebibytes(free_bytes),
-        )
-    } else if disk.f_files > 0 && files < needed.files {
-        (format!("{} files", needed.files), files.to_string())
+        let mebibytes = |bytes: u64| format!("{} MiB", bytes >> 20);
+        let rounded_up = needed_bytes.next_multiple_of(1 << 20);
+        (mebibytes(rounded_up), mebibytes(free_bytes))
+    } else if disk.f_files > 0 && files < needed_files {
+        (format!("{needed_files} files"), files.to_string())
     } else {
         return Ok(());
     };
     let places = needs.iter().filter(|need| need.amount != Amount::default());
-    let what: Vec<String> = places
-        .clone()
-        .map(|need| format!("{} {}", need.what, need.folder.display()))
-        .collect();
-    let options: Vec<&str> = places.map(|need| need.option).collect();
+    let (what, options): (Vec<_>, Vec<_>) = places
+        .map(|need| {
+            let what = format!("{} {}", need.what, need.folder.display());
+            (what, need.option)
+        })
+        .unzip();
     Err(NoRoom {
         what: what.join(" and "),
         needed,
@@ -161,11 +143,7 @@ fn ensure_on(folder: &Path, needs: &[Need<'_>]) -> Result<(), NoRoom> {
     })
 }
 
-fn mebibytes(bytes: u64) -> String {
-    format!("{} MiB", bytes >> 20)
-}
-
-/// By how much a file system may compress what is written: only some are known not to (statfs(2)).
+/// The factor by which a file system may compress files: 1 only for those that never do (statfs(2)).
 #[cfg(target_os = "linux")]
 fn compression(folder: &Path) -> u64 {
     const EXT: i64 = 0xEF53;
@@ -204,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_says_how_much_a_build_takes_and_a_miniature_nothing() {
+    fn the_archive_decides_the_space_and_a_miniature_needs_none() {
         // Measured: the archive, then KiB and files of the tree and of the installation.
         for (archive, tree, tree_files, staged, staged_files) in [
             (26_437_858, 152_060, 5_372, 96_900, 5_007),
@@ -222,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_to_one_file_system_is_added_up() {
+    fn the_needs_on_one_file_system_are_added_up() {
         let half = Amount {
             bytes: u64::MAX / 4,
             files: 0,

@@ -1,4 +1,4 @@
-//! The environment of every build command: named variables of the caller's, fixed ones, nothing else.
+//! The environment of every build command: some variables of the caller, and fixed ones.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use crate::environment::Environment;
 
-/// What is taken over from the caller when it is set. Everything here changes what is built, or
-/// where the tools and libraries that build it are found; all of it is in the plan.
-pub const TAKEN_OVER: [&str; 30] = [
-    // Where programs are, and the libraries of a compiler that lives outside the system's folders.
+/// The variables that are taken over from the caller. Each one changes the result, or the search for
+/// tools and libraries, so all of them are in the plan.
+const TAKEN_OVER: [&str; 30] = [
+    // Programs, and the libraries of a compiler outside the system's folders.
     "PATH",
     "LD_LIBRARY_PATH",
     // configure's own variables.
@@ -23,7 +23,8 @@ pub const TAKEN_OVER: [&str; 30] = [
     "LIBS",
     "AR",
     "RANLIB",
-    // The compiler's and linker's search paths, as environment modules and package managers set them.
+    // Search paths of the compiler and the linker, as environment modules and package managers set
+    // them.
     "CPATH",
     "C_INCLUDE_PATH",
     "CPLUS_INCLUDE_PATH",
@@ -34,40 +35,36 @@ pub const TAKEN_OVER: [&str; 30] = [
     "PKG_CONFIG_PATH",
     "PKG_CONFIG_LIBDIR",
     "PKG_CONFIG_SYSROOT_DIR",
-    // macOS: which system is built for, and whose tools do it.
+    // macOS: the target system, and the tools.
     "MACOSX_DEPLOYMENT_TARGET",
     "SDKROOT",
     "DEVELOPER_DIR",
-    // Compiler caches, which would otherwise look for theirs in a home that is a scratch folder.
+    // Compiler caches: by default, they are in the home folder, which is a scratch folder here.
     "CCACHE_DIR",
     "CCACHE_CONFIGPATH",
     "CCACHE_DISABLE",
     "SCCACHE_DIR",
-    // Dates inside what is built (reproducible-builds.org).
+    // The dates in the result (reproducible-builds.org).
     "SOURCE_DATE_EPOCH",
-    // CPython's Makefile: what a profile-guided build is trained with.
+    // CPython's Makefile: the training of a profile-guided build.
     "PROFILE_TASK",
 ];
 
-/// Where programs are looked for when the caller has no `PATH`.
+/// The search path if the caller has no `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Whether an argument of `configure` sets a variable that [`BuildEnvironment::with_assignments`]
-/// takes.
-#[must_use]
+/// Whether an argument of `configure` sets a variable for [`BuildEnvironment::with_assignments`].
 pub fn is_assignment(argument: &str) -> bool {
     let name = argument.split_once('=').map(|(name, _)| name);
     name.is_some_and(|name| TAKEN_OVER.contains(&name))
 }
 
-/// The environment of build commands.
 #[derive(Debug, Clone)]
 pub struct BuildEnvironment {
     variables: BTreeMap<OsString, OsString>,
 }
 
-/// What is taken over from the caller, by name, for the plan.
-#[must_use]
+/// The caller's variables for the plan.
 pub fn taken_over(caller: &Environment) -> BTreeMap<String, String> {
     let set = |name: &str| {
         let value = caller.variable_os(name)?;
@@ -77,20 +74,16 @@ pub fn taken_over(caller: &Environment) -> BTreeMap<String, String> {
 }
 
 impl BuildEnvironment {
-    /// The clean environment of a build in `scratch`, with what [`TAKEN_OVER`] names from the caller.
-    #[must_use]
+    /// The environment of a build in `scratch`.
     pub fn new(caller: &Environment, scratch: &Path) -> Self {
-        let mut variables = BTreeMap::new();
-        for name in TAKEN_OVER {
-            if let Some(value) = caller.variable_os(name) {
-                variables.insert(name.into(), value.to_owned());
-            }
-        }
-        // No dot file of the caller's changes the build, and nothing is left outside the scratch folder.
+        let taken = TAKEN_OVER.into_iter();
+        let taken = taken.filter_map(|name| Some((name.into(), caller.variable_os(name)?.into())));
+        let mut variables: BTreeMap<OsString, OsString> = taken.collect();
+        // No dot file of the caller changes the build, and all files are in the scratch folder.
         for name in ["HOME", "TMPDIR"] {
             variables.insert(name.into(), scratch.into());
         }
-        // Messages are read by programs, and CPython before 3.7 needs an encoding for its own texts.
+        // pybuild reads messages, and CPython before 3.7 needs an encoding for its own texts.
         for name in ["LANG", "LC_ALL"] {
             variables.insert(name.into(), "C.UTF-8".into());
         }
@@ -100,20 +93,18 @@ impl BuildEnvironment {
         environment
     }
 
-    /// All variables, sorted by name, as a command takes them.
+    /// All variables, sorted by name.
     pub fn variables(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
         self.variables.iter()
     }
 
-    /// The variable's value; `None` when it is unset, empty or not UTF-8.
-    #[must_use]
+    /// The variable's value; `None` if it is unset, empty or not UTF-8.
     pub fn variable(&self, name: &str) -> Option<&str> {
         let value = self.variables.get(std::ffi::OsStr::new(name))?.to_str()?;
         (!value.is_empty()).then_some(value)
     }
 
-    /// The variable's words, split as the shell does in an unquoted `$CC` or `$CFLAGS`.
-    #[must_use]
+    /// The variable's words, split as the shell splits an unquoted `$CC` or `$CFLAGS`.
     pub fn words(&self, name: &str) -> Vec<String> {
         self.variable(name)
             .unwrap_or_default()
@@ -122,16 +113,13 @@ impl BuildEnvironment {
             .collect()
     }
 
-    /// With a variable set, whatever the caller had.
-    #[must_use]
     pub fn with_variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.variables.insert(name.into(), value.into());
         self
     }
 
-    /// With what `configure` will be told as `NAME=VALUE` arguments, for the variables that may be
-    /// taken over: a compiler named there is the one to be looked at.
-    #[must_use]
+    /// With the `NAME=VALUE` arguments of `configure` whose variables may be taken over: a compiler
+    /// that is named there is the one to check.
     pub fn with_assignments(mut self, configure_args: &[String]) -> Self {
         for argument in configure_args {
             if let Some((name, value)) = argument.split_once('=')
@@ -143,14 +131,14 @@ impl BuildEnvironment {
         self
     }
 
-    /// Sets a variable that is not set yet.
+    /// Sets a variable if it is unset.
     pub fn set_default(&mut self, name: &str, value: impl Into<OsString>) {
         self.variables
             .entry(name.into())
             .or_insert_with(|| value.into());
     }
 
-    /// Adds words to the end of a variable, leaving out those that are in it already.
+    /// Appends words to a variable, except those that it already has.
     pub fn append<'w>(&mut self, name: &str, words: impl IntoIterator<Item = &'w str>) {
         let mut all = self.words(name);
         for word in words {

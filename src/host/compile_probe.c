@@ -1,4 +1,4 @@
-/* Compiled, linked and run to prove that the compiler works here; says who compiled it. */
+/* Compiled, linked and run to try the compiler. It prints the compiler and the C library. */
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ int main(void)
 #elif defined(__APPLE__)
     printf("libSystem\n");
 #elif defined(__linux__) && !defined(__UCLIBC__) && !defined(__BIONIC__)
-    /* musl has no macro of its own, on purpose. */
+    /* musl deliberately has no macro. */
     printf("musl\n");
 #else
     printf("other\n");

@@ -1,23 +1,23 @@
-//! Tiny programs compiled and linked to see whether that works; toolchain and modules ask this way.
+//! Small programs that are compiled and linked to try the toolchain and the libraries.
 
 use std::path::{Path, PathBuf};
 
+use super::toolchain::error::ToolchainError;
 use crate::fs::disk;
 use crate::host::build_environment::BuildEnvironment;
-use crate::process::{Command, CommandError};
+use crate::process::Command;
 
-/// Where and with what tiny programs are compiled.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CompileProbe<'a> {
     /// The compiler's full path and its own arguments.
     pub compiler: &'a [String],
     /// The environment; its `CPPFLAGS`, `CFLAGS`, `LDFLAGS` and `LIBS` are used as `make` does.
     pub environment: &'a BuildEnvironment,
-    /// The folder that source and program are written to.
+    /// The folder for sources and programs.
     pub folder: &'a Path,
 }
 
-/// Flags beyond the environment's.
+/// Flags in addition to the environment's.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Flags {
     /// Before the source: `-I`, `-D`.
@@ -26,51 +26,56 @@ pub(super) struct Flags {
     pub link: Vec<String>,
 }
 
-/// Why there is no program.
+/// The reason why a program was not made.
 #[derive(Debug)]
-pub(super) enum Refusal {
-    /// The compiler does not take it.
-    Compiler(Complaint),
-    /// The compiler cannot be started.
-    NotStarted(CommandError),
-    /// The source or the program cannot be written.
-    Folder(std::io::Error),
+pub(super) enum ProbeError {
+    /// The compiler or the linker rejects it.
+    Rejected(Complaint),
+    /// The compiler cannot be started, or the folder cannot be written.
+    Failed(ToolchainError),
 }
 
 impl CompileProbe<'_> {
-    /// Compiles and links `source` in one call; gives the program's path.
-    pub fn build(&self, name: &str, source: &str, flags: &Flags) -> Result<PathBuf, Refusal> {
+    /// Compiles and links `source` in one call; returns the program's path.
+    pub fn build(&self, name: &str, source: &str, flags: &Flags) -> Result<PathBuf, ProbeError> {
+        let folder_error = |source| {
+            let dir = self.folder.to_owned();
+            ProbeError::Failed(ToolchainError::Folder { dir, source })
+        };
         let program = self.folder.join(name);
         let source_file = self.folder.join(format!("{name}.c"));
-        fs_err::write(&source_file, source).map_err(Refusal::Folder)?;
+        fs_err::write(&source_file, source).map_err(folder_error)?;
+        let words = |variable| self.environment.words(variable);
         let answer = self
             .command()
-            .with_arguments(self.environment.words("CPPFLAGS"))
-            .with_arguments(self.environment.words("CFLAGS"))
-            // A warning about a program of three lines, or -Werror, would say nothing of the host.
+            .with_arguments(words("CPPFLAGS"))
+            .with_arguments(words("CFLAGS"))
+            // Without warnings: -Werror would make a probe fail that has nothing to do with them.
             .with_argument("-w")
             .with_arguments(&flags.compile)
             .with_argument("-o")
             .with_argument(&program)
             .with_argument(&source_file)
-            .with_arguments(self.environment.words("LDFLAGS"))
+            .with_arguments(words("LDFLAGS"))
             .with_arguments(&flags.link)
-            .with_arguments(self.environment.words("LIBS"))
+            .with_arguments(words("LIBS"))
             .read()
-            .map_err(Refusal::NotStarted)?;
+            .map_err(|error| ProbeError::Failed(ToolchainError::CompilerNotStarted(error)))?;
         if answer.status.success() && program.exists() {
             return Ok(program);
         }
-        let said = format!("{}\n{}", answer.stderr, answer.stdout);
-        // What a full disk does to a compiler says nothing of what this host has.
-        let told = disk::Refusal::told_in(&said);
-        Err(match disk::cause(told, self.folder) {
-            Some(source) => Refusal::Folder(source),
-            None => Refusal::Compiler(Complaint::of(&said)),
-        })
+        let output = format!("{}\n{}", answer.stderr, answer.stdout);
+        // On a full disk, the compiler's errors are not about the host.
+        Err(
+            match disk::cause(disk::Refusal::in_output(&output), self.folder) {
+                Some(source) => folder_error(source),
+                None => ProbeError::Rejected(Complaint::of(&output)),
+            },
+        )
     }
 
-    /// Runs what [`CompileProbe::build`] made, in the environment of the build; gives its output.
+    /// Runs a program that [`CompileProbe::build`] made, in the build's environment; returns its
+    /// output.
     pub fn run(&self, program: &Path) -> Result<String, Complaint> {
         let answer = Command::new(program, self.folder)
             .with_variables(self.environment.variables())
@@ -80,67 +85,61 @@ impl CompileProbe<'_> {
             Ok(answer) => {
                 let mut lines = answer.stderr.lines().map(str::trim);
                 let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
-                // glibc's loader begins with the program's path.
+                // glibc's loader begins its message with the program's path.
                 let program = format!("{}: ", program.display());
-                let said = line.strip_prefix(&program).unwrap_or(line);
-                match said {
+                match line.strip_prefix(&program).unwrap_or(line) {
                     "" => format!(
                         "a program that uses its library ended with {}",
                         answer.status
                     ),
-                    said => said.to_owned(),
+                    message => message.to_owned(),
                 }
             }
             Err(error) => crate::error::chain(&error),
         };
-        Err(Complaint {
-            line,
-            cause: Cause::DoesNotRun,
-        })
+        let cause = Cause::DoesNotRun;
+        Err(Complaint { line, cause })
     }
 
-    /// The compiler with nothing but its own arguments.
+    /// The compiler with only its own arguments.
     pub fn command(&self) -> Command {
-        let (program, arguments) = self
-            .compiler
-            .split_first()
-            .map_or(("cc", &[][..]), |(program, rest)| (program.as_str(), rest));
+        let (program, arguments) = match self.compiler.split_first() {
+            Some((program, arguments)) => (program.as_str(), arguments),
+            None => ("cc", &[][..]),
+        };
         Command::new(program, self.folder)
             .with_arguments(arguments)
             .with_variables(self.environment.variables())
     }
 }
 
-/// The first thing that a compiler or linker did not like.
+/// The first error of a compiler or linker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Complaint {
     /// The line as it was printed.
     pub line: String,
-    /// What it comes to.
     pub cause: Cause,
 }
 
-/// What a complaint comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// A header is not there.
+    /// A header is missing.
     NoHeader(String),
-    /// A library is not there.
+    /// A library is missing.
     NoLibrary(String),
     /// The program's own `#error`.
     Own(String),
-    /// A library does not have what is asked of it.
+    /// A library lacks a symbol.
     NoSymbol,
-    /// It was linked, but does not run: the loader does not find the library, or the program crashes.
+    /// The program was linked, but the loader does not find its library, or it crashes.
     DoesNotRun,
-    /// Assembler or linker are not there.
+    /// The assembler or the linker is missing.
     NoBinutils,
-    /// Something else.
     Other,
 }
 
 impl Complaint {
-    /// Reads gcc's, clang's, GNU ld's, lld's and Apple's ld's words.
+    /// Reads the output of gcc, clang, GNU ld, lld or Apple's ld.
     fn of(output: &str) -> Self {
         let lines = || {
             output
@@ -165,18 +164,12 @@ fn cause(line: &str) -> Cause {
     let after = |mark: &str| line.split_once(mark).map(|(_, rest)| rest);
     let word = |text: &str| {
         let end = |c: char| c.is_whitespace() || matches!(c, ':' | '\'' | '`' | '"' | ',');
-        text.trim_start_matches(['\'', '`', '"'])
-            .split(end)
-            .next()
-            .unwrap_or_default()
-            .to_owned()
+        let text = text.trim_start_matches(['\'', '`', '"']);
+        text.split(end).next().unwrap_or_default().to_owned()
     };
-    if let Some(rest) = after("#error ") {
-        return Cause::Own(rest.trim_matches('"').to_owned());
-    }
-    if let Some(rest) = after("error: \"") {
-        // clang leaves the directive's name out.
-        return Cause::Own(rest.trim_end_matches('"').to_owned());
+    // clang omits the directive's name.
+    if let Some(text) = after("#error ").or_else(|| after("error: \"")) {
+        return Cause::Own(text.trim_matches('"').to_owned());
     }
     if let Some(rest) = after("fatal error: ") {
         if rest.contains("cannot execute") {
@@ -194,11 +187,10 @@ fn cause(line: &str) -> Cause {
         return Cause::NoLibrary(word(rest));
     }
     if let Some(rest) = after("cannot find ") {
-        let name = word(rest);
-        return match name.as_str() {
+        return match word(rest).as_str() {
             "ld" | "as" => Cause::NoBinutils,
-            // crt1.o and its kin are the C library's.
-            _ if name.starts_with("crt") || name.starts_with("Scrt") => {
+            // `crt1.o` and the like belong to the C library.
+            name if name.starts_with("crt") || name.starts_with("Scrt") => {
                 Cause::NoLibrary("c".to_owned())
             }
             _ => Cause::Other,
@@ -215,7 +207,7 @@ mod tests {
     use super::{Cause, Complaint};
 
     #[test]
-    fn what_compilers_and_linkers_say_is_understood() {
+    fn the_messages_of_compilers_and_linkers_are_recognized() {
         let header = |name: &str| Cause::NoHeader(name.to_owned());
         let library = |name: &str| Cause::NoLibrary(name.to_owned());
         for (output, expected) in [

@@ -1,25 +1,21 @@
-//! Which operating system this is, as far as it decides who installs packages.
-
-use std::path::Path;
+//! The operating system and its package manager.
 
 use super::packages::PackageManager;
 use crate::environment::Environment;
 
-/// Where a Linux system says what it is (os-release(5)), the administrator's file first.
+/// The files that describe a Linux system (os-release(5)), the administrator's first.
 const OS_RELEASE: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
 
 /// The host's operating system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Distribution {
-    /// What it calls itself, such as `Debian GNU/Linux 12 (bookworm)`.
+    /// Such as `Debian GNU/Linux 12 (bookworm)`.
     pub name: String,
-    /// Who installs packages; `None` for a system that is not known here.
+    /// `None` for an unknown system.
     pub manager: Option<PackageManager>,
 }
 
 impl Distribution {
-    /// The system that this process runs on.
-    #[must_use]
     pub fn of_this_host(environment: &Environment) -> Self {
         if cfg!(target_os = "macos") {
             return Self {
@@ -27,20 +23,17 @@ impl Distribution {
                 manager: Some(PackageManager::Brew),
             };
         }
-        OS_RELEASE
-            .iter()
-            .find_map(|path| fs_err::read_to_string(Path::new(path)).ok())
-            .map_or_else(
-                || Self {
-                    name: "an unknown system".to_owned(),
-                    manager: None,
-                },
-                |text| Self::from_os_release(&text, environment),
-            )
+        let mut files = OS_RELEASE.iter();
+        match files.find_map(|path| fs_err::read_to_string(path).ok()) {
+            Some(text) => Self::from_os_release(&text, environment),
+            None => Self {
+                name: "an unknown system".to_owned(),
+                manager: None,
+            },
+        }
     }
 
-    /// The system that an os-release file describes: `ID` decides, then each word of `ID_LIKE`.
-    #[must_use]
+    /// The system that an os-release file describes, by `ID`, then by each word of `ID_LIKE`.
     pub fn from_os_release(text: &str, environment: &Environment) -> Self {
         let value = |name: &str| {
             text.lines().find_map(|line| {
@@ -52,7 +45,7 @@ impl Distribution {
         let mut ids = std::iter::once(id).chain(value("ID_LIKE").unwrap_or_default().split(' '));
         Self {
             name: value("PRETTY_NAME")
-                .or_else(|| value("NAME"))
+                .or(value("NAME"))
                 .unwrap_or(id)
                 .to_owned(),
             manager: ids
@@ -75,7 +68,7 @@ fn manager_of(id: &str) -> Option<PackageManager> {
     })
 }
 
-/// Releases from before dnf have yum alone.
+/// dnf, or yum on a release that has no dnf yet.
 fn available(manager: PackageManager, environment: &Environment) -> PackageManager {
     let has = |manager: PackageManager| environment.find_program(manager.program()).is_some();
     if manager == PackageManager::Dnf && !has(manager) && has(PackageManager::Yum) {
@@ -94,7 +87,7 @@ mod tests {
     use crate::host::install::InstallCommand;
     use crate::host::packages::Capability;
 
-    /// The command that a root user of the system is shown for a few needs.
+    /// The command for a few needs and a root user.
     fn command(os_release: &str) -> String {
         let nothing = Environment::with_variables::<&str, &str>(Path::new("/"), []);
         let distribution = Distribution::from_os_release(os_release, &nothing);

@@ -1,18 +1,18 @@
-//! The one command that installs what is missing: as a line to show, and as something to run.
+//! The one command that installs missing packages: it can be printed and run.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
 use super::Error;
+use super::event::Event;
 use super::packages::{Capability, PackageManager};
 use crate::environment::Environment;
 use crate::process::{Command, CommandError, Runner};
 use crate::progress::{Phase, Reporter, Unit};
 
-/// What package managers and sudo need of the caller's environment: where programs are, and how the
-/// network is reached.
-const PASSED_ON: [&str; 12] = [
+/// The variables that package managers and sudo inherit: the search path, and the network's proxies.
+const INHERITED: [&str; 12] = [
     "PATH",
     "HOME",
     "http_proxy",
@@ -30,7 +30,7 @@ const PASSED_ON: [&str; 12] = [
 /// The step's name in the log and in front of its bar.
 const STEP: &str = "packages";
 
-/// The command that installs packages; displayed as one line for a shell.
+/// Displayed as one line for a shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstallCommand {
     manager: PackageManager,
@@ -39,8 +39,8 @@ pub struct InstallCommand {
 }
 
 impl InstallCommand {
-    /// The command that brings `needs` for a user who is root, or is not. `None` when that package
-    /// manager has no package for any of them.
+    /// The command that installs the packages of `needs`; `as_root` if the user is root. `None` if
+    /// the package manager has no package for any of them.
     pub fn new(
         manager: PackageManager,
         needs: impl IntoIterator<Item = Capability>,
@@ -54,71 +54,61 @@ impl InstallCommand {
         })
     }
 
-    /// Whether sudo has to be put in front.
-    fn through_sudo(&self) -> bool {
+    fn needs_sudo(&self) -> bool {
         self.manager.needs_root() && !self.as_root
     }
 
-    /// What has to be run, in order, each with the options that only a run without a person needs.
     fn steps(&self) -> Vec<Step> {
-        let install = |unattended: &[&'static str], arguments: &[&'static str]| Step {
-            unattended: unattended.to_vec(),
-            arguments: arguments
-                .iter()
-                .copied()
-                .chain(self.packages.iter().copied())
-                .collect(),
-            may_fail: false,
-        };
-        match self.manager {
-            PackageManager::Apt => vec![
-                Step {
-                    unattended: vec![],
-                    arguments: vec!["update"],
-                    // One repository of many that does not answer; what is installed decides.
-                    may_fail: true,
-                },
-                install(
-                    // Hosts that upgrade themselves hold the lock now and then.
-                    &["-o", "DPkg::Lock::Timeout=120"],
-                    &["install", "-y", "--no-install-recommends"],
-                ),
-            ],
-            // A release without one of the optional libraries must not keep the others out. dnf 4
-            // knows the first of these, dnf 5 the second.
-            PackageManager::Dnf => vec![install(
+        let (unattended, arguments): (&[&str], &[&str]) = match self.manager {
+            // A host that upgrades itself holds the lock now and then.
+            PackageManager::Apt => (
+                &["-o", "DPkg::Lock::Timeout=120"],
+                &["install", "-y", "--no-install-recommends"],
+            ),
+            // The system may lack an optional library, and the others are installed anyway. dnf 4
+            // has the first of these options, dnf 5 the second.
+            PackageManager::Dnf => (
                 &["--setopt=strict=0", "--setopt=skip_unavailable=1"],
                 &["install", "-y"],
-            )],
-            PackageManager::Yum => vec![install(&[], &["install", "-y"])],
-            PackageManager::Apk => vec![install(&[], &["add"])],
-            PackageManager::Zypper => vec![install(
+            ),
+            PackageManager::Yum => (&[], &["install", "-y"]),
+            PackageManager::Apk => (&[], &["add"]),
+            PackageManager::Zypper => (
                 &["--ignore-unknown"],
                 &["--non-interactive", "install", "--no-recommends"],
-            )],
-            // Arch does not support installing from new lists without upgrading.
-            PackageManager::Pacman => vec![install(&[], &["-Syu", "--needed", "--noconfirm"])],
-            PackageManager::Brew => vec![install(&[], &["install"])],
-        }
+            ),
+            // Arch does not support new package lists without an upgrade.
+            PackageManager::Pacman => (&[], &["-Syu", "--needed", "--noconfirm"]),
+            PackageManager::Brew => (&[], &["install"]),
+        };
+        let update = (self.manager == PackageManager::Apt).then(|| Step {
+            unattended: &[],
+            arguments: vec!["update"],
+            // One of many repositories may not answer; the installation decides.
+            may_fail: true,
+        });
+        let install = Step {
+            unattended,
+            arguments: arguments.iter().chain(&self.packages).copied().collect(),
+            may_fail: false,
+        };
+        update.into_iter().chain([install]).collect()
     }
 
-    /// Runs it: nothing is asked, the output goes to the log, sudo is used when it is needed.
-    ///
-    /// # Errors
-    /// [`Error::NoPackageManager`], [`Error::NeedsRoot`] and [`Error::Installation`].
+    /// Runs it without questions, with sudo if that is needed. The output goes to the log.
     pub fn run(
         &self,
         environment: &Environment,
         runner: &Runner,
         reporter: &dyn Reporter,
     ) -> Result<(), Error> {
-        let program = environment
-            .find_program(self.manager.program())
-            .ok_or_else(|| Error::NoPackageManager {
-                program: self.manager.program(),
-                command: self.to_string(),
-            })?;
-        let sudo = self.through_sudo().then(|| self.sudo(environment));
+        let name = self.manager.program();
+        let program = environment.find_program(name);
+        let program = program.ok_or_else(|| Error::NoPackageManager {
+            program: name,
+            command: self.to_string(),
+        })?;
+        let sudo = self.needs_sudo().then(|| self.sudo(environment));
         let sudo = sudo.transpose()?;
         let mut phase = reporter.begin(STEP, Unit::Steps, None);
         for step in self.steps() {
@@ -128,13 +118,11 @@ impl InstallCommand {
             match outcome {
                 Ok(()) => {}
                 Err(error @ CommandError::Failed { .. }) if step.may_fail => {
-                    reporter.detail(&error.to_string());
+                    reporter.report(&Event::PackageListsNotUpdated(&error));
                 }
                 Err(source) => {
-                    return Err(Error::Installation {
-                        log: runner.log_path().to_owned(),
-                        source,
-                    });
+                    let log = runner.log_path().to_owned();
+                    return Err(Error::Installation { log, source });
                 }
             }
         }
@@ -144,15 +132,13 @@ impl InstallCommand {
         Ok(())
     }
 
-    /// sudo, once it is known that it asks for nothing any more: a question in the middle of a bar
-    /// would be overwritten by it.
+    /// sudo, after it has asked for the password: a later question would disappear behind the bar.
     fn sudo(&self, environment: &Environment) -> Result<Command, Error> {
-        let needs_root = || Error::NeedsRoot {
-            command: Self {
-                as_root: true,
-                ..self.clone()
-            }
-            .to_string(),
+        let needs_root = || {
+            let mut as_root = self.clone();
+            as_root.as_root = true;
+            let command = as_root.to_string();
+            Error::NeedsRoot { command }
         };
         let path = environment.find_program("sudo").ok_or_else(needs_root)?;
         let sudo = base(&path, environment);
@@ -163,17 +149,14 @@ impl InstallCommand {
         if !environment.stderr_is_terminal() {
             return Err(needs_root());
         }
-        let asked = sudo.clone().with_argument("-v").run_attached();
-        match asked {
-            Ok(status) if status.success() => Ok(sudo),
-            _ => Err(needs_root()),
-        }
+        let asked = sudo.clone().with_argument("-v").run_in_terminal();
+        asked.map(|()| sudo).map_err(|_| needs_root())
     }
 }
 
 impl fmt::Display for InstallCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sudo = if self.through_sudo() { "sudo " } else { "" };
+        let sudo = if self.needs_sudo() { "sudo " } else { "" };
         for (index, step) in self.steps().iter().enumerate() {
             let and = if index == 0 { "" } else { " && " };
             let program = self.manager.program();
@@ -185,11 +168,10 @@ impl fmt::Display for InstallCommand {
 
 /// One call of the package manager.
 struct Step {
-    /// Options that only a run without a person at the keyboard needs; not shown.
-    unattended: Vec<&'static str>,
-    /// What is shown.
+    /// The options for a run without a user; they are not displayed.
+    unattended: &'static [&'static str],
     arguments: Vec<&'static str>,
-    /// Whether the next step may make up for it.
+    /// Whether the next step runs even if this one fails.
     may_fail: bool,
 }
 
@@ -203,40 +185,40 @@ impl Step {
         let command = match sudo {
             None => base(program, environment),
             Some(sudo) => {
-                // By name only: a proxy's address may hold a password, and command lines are shown.
-                let names: Vec<&str> = PASSED_ON
+                // Only the names: a proxy's address may contain a password, and command lines are
+                // visible to everybody.
+                let names = INHERITED
                     .into_iter()
                     .filter(|name| !matches!(*name, "PATH" | "HOME"))
                     .filter(|name| environment.variable_os(name).is_some())
-                    .chain(["DEBIAN_FRONTEND", "LC_ALL"])
-                    .collect();
+                    .chain(["DEBIAN_FRONTEND", "LC_ALL"]);
+                let names = names.collect::<Vec<_>>().join(",");
                 sudo.clone()
-                    .with_argument(format!("--preserve-env={}", names.join(",")))
+                    .with_argument(format!("--preserve-env={names}"))
                     .with_argument(program)
             }
         };
         command
-            .with_arguments(&self.unattended)
+            .with_arguments(self.unattended)
             .with_arguments(&self.arguments)
     }
 }
 
-/// `program` with the environment of package managers, and where Ctrl-C reaches it: killing a group
-/// in which packages are being configured would leave the host worse than before.
+/// `program` with the environment of package managers, in the foreground: if pybuild killed it while
+/// it configures packages, the host would be in a worse state than before.
 fn base(program: &Path, environment: &Environment) -> Command {
-    let mut command = Command::new(program, "/")
+    let command = Command::new(program, "/")
         .in_the_foreground()
         .with_variable("DEBIAN_FRONTEND", "noninteractive")
         .with_variable("LC_ALL", "C");
-    for name in PASSED_ON {
-        if let Some(value) = environment.variable_os(name) {
-            command = command.with_variable(name, value);
-        }
-    }
-    command
+    let inherited = INHERITED.into_iter();
+    let set = inherited.filter_map(|name| Some((name, environment.variable_os(name)?)));
+    set.fold(command, |command, (name, value)| {
+        command.with_variable(name, value)
+    })
 }
 
-/// Reads how far a package manager is from what it prints.
+/// Reads the progress from the output of a package manager.
 #[derive(Default)]
 struct Progress {
     packages: u64,
@@ -244,7 +226,7 @@ struct Progress {
 }
 
 impl Progress {
-    /// What apt does for each package, a line each.
+    /// The lines that apt prints for each package.
     const STAGES: [&str; 3] = ["Get:", "Unpacking ", "Setting up "];
 
     fn see(&mut self, line: &str, phase: &mut dyn Phase) {
@@ -253,12 +235,7 @@ impl Progress {
             return;
         }
         phase.set_current(line);
-        if let Some((_, rest)) = line.split_once(" upgraded, ")
-            && let Some(count) = rest
-                .split_once(" newly installed")
-                .and_then(|(count, _)| count.parse::<u64>().ok())
-        {
-            // apt: `0 upgraded, 12 newly installed, 0 to remove and 3 not upgraded.`
+        if let Some(count) = apt_packages(line) {
             self.packages = count;
             phase.set_total(count * 3);
         } else if self.packages > 0 {
@@ -267,18 +244,24 @@ impl Progress {
                 phase.set_position(self.done);
             }
         } else if let Some((done, total)) = fraction(line) {
-            // apk, dnf, pacman and zypper: `(3/12) installing ...`, for one stage after the other.
+            // apk, dnf, pacman and zypper: `(3/12) installing ...`, in each stage.
             phase.set_total(total);
             phase.set_position(done);
         }
     }
 }
 
-/// `(3, 12)` of a line with `(3/12)` or, as dnf 5 writes it, `[ 3/12]`.
+/// 12 for apt's `0 upgraded, 12 newly installed, 0 to remove and 3 not upgraded.`
+fn apt_packages(line: &str) -> Option<u64> {
+    let (_, rest) = line.split_once(" upgraded, ")?;
+    let (count, _) = rest.split_once(" newly installed")?;
+    count.parse().ok()
+}
+
+/// `(3, 12)` for a line with `(3/12)` or, from dnf 5, `[ 3/12]`.
 fn fraction(line: &str) -> Option<(u64, u64)> {
     let start = line.find(['(', '['])?;
-    let rest = &line[start + 1..];
-    let (numbers, _) = rest.split_once([')', ']'])?;
+    let (numbers, _) = line[start + 1..].split_once([')', ']'])?;
     let (done, total) = numbers.split_once('/')?;
     let (done, total) = (done.trim().parse().ok()?, total.trim().parse().ok()?);
     (done <= total).then_some((done, total))

@@ -1,11 +1,13 @@
-//! Which `libpython` an interpreter built with `--enable-shared` gets: its own, unless a variable of the
-//! caller's names another one first (ld.so(8)).
+//! The `libpython` that the loader takes for an interpreter built with `--enable-shared`: a variable of
+//! the caller may name another one first (ld.so(8)).
 
+use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::environment::Environment;
 
-/// A `libpython` that the loader takes instead of an installation's own.
+/// A `libpython` that the loader takes instead of the installation's own.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Shadowed {
     variable: &'static str,
@@ -14,35 +16,29 @@ pub(crate) struct Shadowed {
 }
 
 impl Shadowed {
-    /// The library that shadows the `libpython` in `folder`; `None` where the loader takes that one, or
-    /// where there is none. `short` is the version, such as `3.11`.
+    /// The library that shadows the `libpython` in `folder`; `None` if the loader takes that one, or
+    /// there is none. `short` is the version, such as `3.11`.
     pub(crate) fn find(folder: &Path, short: &str, environment: &Environment) -> Option<Self> {
         let own = libpython_in(folder, short)?;
         let name = own.file_name()?;
-        // An empty variable is none.
         let entries = |variable, separators: [char; 2]| {
             let value = environment.variable(variable).into_iter();
             value
                 .flat_map(move |value| value.split(separators))
                 .map(Path::new)
         };
-        let preloaded = entries("LD_PRELOAD", [' ', ':']);
-        let preloaded = preloaded
+        let preloaded = entries("LD_PRELOAD", [' ', ':'])
             .filter(|path| path.file_name() == Some(name))
             .map(|path| ("LD_PRELOAD", environment.absolute(path)));
-        // An empty entry is the current folder, as for the loader.
-        let folders = entries("LD_LIBRARY_PATH", [':', ';']);
-        let searched = folders.map(|folder| environment.absolute(folder).join(name));
-        let searched = searched.map(|path| ("LD_LIBRARY_PATH", path));
-        // The first one decides.
+        // For the loader, an empty entry is the current folder, but an empty variable is unset.
+        let searched = entries("LD_LIBRARY_PATH", [':', ';'])
+            .map(|folder| environment.absolute(folder).join(name))
+            .map(|path| ("LD_LIBRARY_PATH", path));
         let (variable, library) = preloaded
             .chain(searched)
             .find(|(_, path)| path.is_file() && !is_of_another_machine(path, &own))?;
-        let same = match (library.canonicalize(), own.canonicalize()) {
-            (Ok(library), Ok(own)) => library == own,
-            _ => false,
-        };
-        (!same).then_some(Self {
+        let (canonical, own_canonical) = (library.canonicalize().ok(), own.canonicalize().ok());
+        (canonical.is_none() || canonical != own_canonical).then_some(Self {
             variable,
             library,
             own,
@@ -50,26 +46,22 @@ impl Shadowed {
     }
 }
 
-impl std::fmt::Display for Shadowed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            variable,
-            library,
-            own,
-        } = self;
+impl fmt::Display for Shadowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variable = self.variable;
         write!(
             f,
-            "with {variable} as it is set here, the interpreter loads {} instead of its own {}; \
+            "{variable} makes the interpreter load {} instead of its own {}; \
              unset {variable} before you use the interpreter, or build it without --enable-shared",
-            library.display(),
-            own.display()
+            self.library.display(),
+            self.own.display()
         )
     }
 }
 
-/// The `libpython` of that version in `folder`, by the name that programs ask the loader for.
+/// The `libpython` of that version in `folder`, by its soname.
 pub(crate) fn libpython_in(folder: &Path, short: &str) -> Option<PathBuf> {
-    // `libpython3.7m.so.1.0`: up to 3.7 there are letters after the version.
+    // `libpython3.7m.so.1.0`: up to 3.7, the version can have letters.
     let start = format!("libpython{short}");
     let files = fs_err::read_dir(folder).ok()?.filter_map(Result::ok);
     let mut files = files.map(|entry| entry.path());
@@ -82,11 +74,10 @@ pub(crate) fn libpython_in(folder: &Path, short: &str) -> Option<PathBuf> {
     })
 }
 
-/// Whether `path` is a library that the loader passes over: one for another kind of processor.
+/// Whether `path` is a library for another kind of processor, which the loader ignores.
 fn is_of_another_machine(path: &Path, own: &Path) -> bool {
     // e_ident up to EI_DATA, and e_machine (elf(5)).
     let kind = |path: &Path| {
-        use std::io::Read as _;
         let mut header = [0; 20];
         let mut file = fs_err::File::open(path).ok()?;
         file.read_exact(&mut header).ok()?;
@@ -113,7 +104,7 @@ mod tests {
         header
     }
 
-    /// What is loaded instead of the library in `own`, in a folder with several others.
+    /// The library that is loaded instead of the one in `own`, among several others.
     fn shadowing(variables: &[(&str, &str)]) -> Option<String> {
         let dir = tempfile::tempdir().unwrap();
         for (folder, name, machine) in [
@@ -144,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn another_library_of_the_same_name_is_found_where_the_loader_looks_first() {
+    fn a_library_of_the_same_name_earlier_in_the_loaders_path_is_found() {
         let other = Some("other/libpython3.11.so.1.0".to_owned());
         for (path, expected) in [
             ("DIR/other", &other),

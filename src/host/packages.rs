@@ -1,29 +1,26 @@
-//! What brings a compiler, make and each library, by the package names of each package manager.
+//! The packages of the compiler, make and each library, by package manager.
 
 use std::collections::BTreeSet;
 
-/// The program that installs packages on this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PackageManager {
-    /// Debian, Ubuntu and their kin.
+    /// Debian, Ubuntu and related systems.
     Apt,
-    /// Fedora, RHEL and their kin.
+    /// Fedora, RHEL and related systems.
     Dnf,
-    /// The same, before there was dnf.
+    /// Their releases without dnf.
     Yum,
     /// Alpine.
     Apk,
     /// openSUSE and SLE.
     Zypper,
-    /// Arch and its kin.
+    /// Arch and related systems.
     Pacman,
     /// macOS.
     Brew,
 }
 
 impl PackageManager {
-    /// The program's name.
-    #[must_use]
     pub fn program(self) -> &'static str {
         match self {
             Self::Apt => "apt-get",
@@ -36,13 +33,11 @@ impl PackageManager {
         }
     }
 
-    /// Whether it wants to be run as root.
-    #[must_use]
     pub fn needs_root(self) -> bool {
         self != Self::Brew
     }
 
-    /// The packages that bring these, sorted, each once.
+    /// The packages of `needs`, sorted, each once.
     pub fn packages(self, needs: impl IntoIterator<Item = Capability>) -> BTreeSet<&'static str> {
         let column = match self {
             Self::Apt => 0,
@@ -54,111 +49,84 @@ impl PackageManager {
         };
         needs
             .into_iter()
-            .filter_map(|need| PACKAGES.iter().find(|(capability, _)| *capability == need))
-            .flat_map(|(_, names)| names[column].split_whitespace())
+            .filter_map(row)
+            .flat_map(|(_, _, packages)| packages[column].split_whitespace())
             .collect()
     }
 }
 
-/// Something that a build needs of the host and that a package can bring.
+/// A tool or library that a package provides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Capability {
-    /// A C compiler.
     Compiler,
-    /// GNU make.
     Make,
     /// `ar`, `as` and `ld`.
     Binutils,
     /// The C library's headers and start-up objects.
     LibcHeaders,
-    /// zlib.
     Zlib,
-    /// OpenSSL's libssl and libcrypto.
     OpenSsl,
-    /// libffi.
     Libffi,
-    /// libbz2.
     Bzip2,
     /// liblzma, of XZ Utils.
     Lzma,
-    /// Zstandard.
     Zstd,
-    /// `SQLite`.
     Sqlite,
-    /// GNU readline.
     Readline,
-    /// ncurses, with wide characters.
+    /// With wide characters.
     Ncurses,
     /// Tcl and Tk.
     Tk,
-    /// GNU dbm.
     Gdbm,
-    /// An implementation of ndbm, which GNU dbm has as well.
+    /// GNU dbm, or another implementation of ndbm.
     Ndbm,
-    /// Berkeley DB.
     BerkeleyDb,
     /// libuuid, of util-linux.
     Uuid,
     /// libcrypt.
     Crypt,
-    /// The certificates of the authorities that everybody trusts.
     RootCertificates,
 }
 
 impl Capability {
-    /// What it is called where no package name is known.
-    #[must_use]
+    /// Its name for a user whose package manager is not known.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Compiler => "a C compiler",
-            Self::Make => "GNU make",
-            Self::Binutils => "binutils",
-            Self::LibcHeaders => "the C library's headers",
-            Self::Zlib => "zlib",
-            Self::OpenSsl => "OpenSSL",
-            Self::Libffi => "libffi",
-            Self::Bzip2 => "bzip2",
-            Self::Lzma => "xz",
-            Self::Zstd => "zstd",
-            Self::Sqlite => "SQLite",
-            Self::Readline => "readline",
-            Self::Ncurses => "ncurses",
-            Self::Tk => "Tk",
-            Self::Gdbm => "gdbm",
-            Self::Ndbm => "ndbm",
-            Self::BerkeleyDb => "Berkeley DB",
-            Self::Uuid => "libuuid",
-            Self::Crypt => "libcrypt",
-            Self::RootCertificates => "root certificates",
-        }
+        row(self).map_or("", |(_, name, _)| name)
     }
 }
 
-/// The packages' names. A name may be empty: macOS brings its compiler with the command line tools,
-/// and its libc, ndbm, uuid and crypt with the system; Arch has no separate headers.
+fn row(capability: Capability) -> Option<&'static Row> {
+    PACKAGES.iter().find(|(known, ..)| *known == capability)
+}
+
+/// A capability, its name, and its packages by package manager.
+type Row = (Capability, &'static str, [&'static str; 6]);
+
+/// The packages' names. Some are empty: on macOS, the compiler is part of the command line tools, and
+/// libc, ndbm, uuid and crypt are part of the system.
 #[rustfmt::skip]
-const PACKAGES: [(Capability, [&str; 6]); 20] = [
-    // what                     apt                           dnf, yum         apk                     zypper             pacman             brew
-    (Capability::Compiler,    ["gcc libc6-dev",               "gcc",           "gcc musl-dev",         "gcc",             "gcc",             ""]),
-    (Capability::Make,        ["make",                        "make",          "make",                 "make",            "make",            "make"]),
-    (Capability::Binutils,    ["binutils",                    "binutils",      "binutils",             "binutils",        "binutils",        ""]),
-    (Capability::LibcHeaders, ["libc6-dev",                   "glibc-devel",   "linux-headers musl-dev", "glibc-devel",   "glibc linux-api-headers", ""]),
-    (Capability::Zlib,        ["zlib1g-dev",                  "zlib-devel",    "zlib-dev",             "zlib-devel",      "zlib",            "zlib"]),
-    (Capability::OpenSsl,     ["libssl-dev",                  "openssl-devel", "openssl-dev",          "libopenssl-devel", "openssl",        "openssl@3"]),
-    (Capability::Libffi,      ["libffi-dev",                  "libffi-devel",  "libffi-dev",           "libffi-devel",    "libffi",          "libffi"]),
-    (Capability::Bzip2,       ["libbz2-dev",                  "bzip2-devel",   "bzip2-dev",            "libbz2-devel",    "bzip2",           "bzip2"]),
-    (Capability::Lzma,        ["liblzma-dev",                 "xz-devel",      "xz-dev",               "xz-devel",        "xz",              "xz"]),
-    (Capability::Zstd,        ["libzstd-dev",                 "libzstd-devel", "zstd-dev",             "libzstd-devel",   "zstd",            "zstd"]),
-    (Capability::Sqlite,      ["libsqlite3-dev",              "sqlite-devel",  "sqlite-dev",           "sqlite3-devel",   "sqlite",          "sqlite"]),
-    (Capability::Readline,    ["libreadline-dev",             "readline-devel", "readline-dev",        "readline-devel",  "readline",        "readline"]),
-    (Capability::Ncurses,     ["libncurses-dev",              "ncurses-devel", "ncurses-dev",          "ncurses-devel",   "ncurses",         "ncurses"]),
-    (Capability::Tk,          ["tk-dev",                      "tk-devel",      "tk-dev",               "tk-devel",        "tk",              "tcl-tk@8"]),
-    (Capability::Gdbm,        ["libgdbm-dev",                 "gdbm-devel",    "gdbm-dev",             "gdbm-devel",      "gdbm",            "gdbm"]),
-    (Capability::Ndbm,        ["libgdbm-compat-dev libgdbm-dev", "gdbm-devel", "gdbm-dev",             "gdbm-devel",      "gdbm",            ""]),
-    (Capability::BerkeleyDb,  ["libdb-dev",                   "libdb-devel",   "db-dev",               "libdb-4_8-devel", "db5.3",           "berkeley-db@5"]),
-    (Capability::Uuid,        ["uuid-dev",                    "libuuid-devel", "util-linux-dev",       "libuuid-devel",   "util-linux-libs", ""]),
-    (Capability::Crypt,       ["libcrypt-dev",                "libxcrypt-devel", "musl-dev",           "libxcrypt-devel", "libxcrypt",       ""]),
-    (Capability::RootCertificates, ["ca-certificates",        "ca-certificates", "ca-certificates",   "ca-certificates-mozilla", "ca-certificates", ""]),
+static PACKAGES: [Row; 20] = [
+    // capability                   name                        apt                           dnf, yum         apk                     zypper             pacman             brew
+    (Capability::Compiler,          "a C compiler",              ["gcc libc6-dev",               "gcc",           "gcc musl-dev",         "gcc",             "gcc",             ""]),
+    (Capability::Make,              "GNU make",                  ["make",                        "make",          "make",                 "make",            "make",            "make"]),
+    (Capability::Binutils,          "binutils",                  ["binutils",                    "binutils",      "binutils",             "binutils",        "binutils",        ""]),
+    (Capability::LibcHeaders,       "the C library's headers",   ["libc6-dev",                   "glibc-devel",   "linux-headers musl-dev", "glibc-devel",   "glibc linux-api-headers", ""]),
+    (Capability::Zlib,              "zlib",                      ["zlib1g-dev",                  "zlib-devel",    "zlib-dev",             "zlib-devel",      "zlib",            "zlib"]),
+    (Capability::OpenSsl,           "OpenSSL",                   ["libssl-dev",                  "openssl-devel", "openssl-dev",          "libopenssl-devel", "openssl",        "openssl@3"]),
+    (Capability::Libffi,            "libffi",                    ["libffi-dev",                  "libffi-devel",  "libffi-dev",           "libffi-devel",    "libffi",          "libffi"]),
+    (Capability::Bzip2,             "bzip2",                     ["libbz2-dev",                  "bzip2-devel",   "bzip2-dev",            "libbz2-devel",    "bzip2",           "bzip2"]),
+    (Capability::Lzma,              "xz",                        ["liblzma-dev",                 "xz-devel",      "xz-dev",               "xz-devel",        "xz",              "xz"]),
+    (Capability::Zstd,              "zstd",                      ["libzstd-dev",                 "libzstd-devel", "zstd-dev",             "libzstd-devel",   "zstd",            "zstd"]),
+    (Capability::Sqlite,            "SQLite",                    ["libsqlite3-dev",              "sqlite-devel",  "sqlite-dev",           "sqlite3-devel",   "sqlite",          "sqlite"]),
+    (Capability::Readline,          "readline",                  ["libreadline-dev",             "readline-devel", "readline-dev",        "readline-devel",  "readline",        "readline"]),
+    (Capability::Ncurses,           "ncurses",                   ["libncurses-dev",              "ncurses-devel", "ncurses-dev",          "ncurses-devel",   "ncurses",         "ncurses"]),
+    (Capability::Tk,                "Tk",                        ["tk-dev",                      "tk-devel",      "tk-dev",               "tk-devel",        "tk",              "tcl-tk@8"]),
+    (Capability::Gdbm,              "gdbm",                      ["libgdbm-dev",                 "gdbm-devel",    "gdbm-dev",             "gdbm-devel",      "gdbm",            "gdbm"]),
+    (Capability::Ndbm,              "ndbm",                      ["libgdbm-compat-dev libgdbm-dev", "gdbm-devel", "gdbm-dev",             "gdbm-devel",      "gdbm",            ""]),
+    (Capability::BerkeleyDb,        "Berkeley DB",               ["libdb-dev",                   "libdb-devel",   "db-dev",               "libdb-4_8-devel", "db5.3",           "berkeley-db@5"]),
+    (Capability::Uuid,              "libuuid",                   ["uuid-dev",                    "libuuid-devel", "util-linux-dev",       "libuuid-devel",   "util-linux-libs", ""]),
+    (Capability::Crypt,             "libcrypt",                  ["libcrypt-dev",                "libxcrypt-devel", "musl-dev",           "libxcrypt-devel", "libxcrypt",       ""]),
+    (Capability::RootCertificates,  "root certificates",         ["ca-certificates",        "ca-certificates", "ca-certificates",   "ca-certificates-mozilla", "ca-certificates", ""]),
 ];
 
 #[cfg(test)]
@@ -167,9 +135,9 @@ mod tests {
 
     #[test]
     fn every_linux_package_manager_has_a_name_for_everything() {
-        for (capability, names) in PACKAGES {
-            for name in &names[..5] {
-                assert!(!name.is_empty(), "{}", capability.name());
+        for (_, capability, packages) in &PACKAGES {
+            for package in &packages[..5] {
+                assert!(!package.is_empty(), "{capability}");
             }
         }
     }

@@ -1,47 +1,47 @@
-//! Whether this host can build what is asked: tools and libraries are looked for, what is missing is
-//! installed where that is wanted, and what is missing then is an error or a warning.
+//! The one check whether this host can build a request: it searches tools and libraries, installs what
+//! is missing if that is requested, and reports the rest as an error or a warning.
 
 use std::path::Path;
 
+use super::event::Event;
+use super::install::InstallCommand;
+use super::missing::Missing;
+use super::modules::found::{MissingModule, Need};
+use super::modules::{self, HostModules, Requirements};
+use super::packages::Capability;
+use super::toolchain::{Family, Toolchain, ToolchainError};
 use crate::environment::Environment;
+use crate::host::Error;
 use crate::host::build_environment::BuildEnvironment;
 use crate::host::distribution::Distribution;
-use crate::host::install::InstallCommand;
-use crate::host::modules::{MissingModule, Need, Prerequisites, Requirements, all_capabilities};
-use crate::host::packages::Capability;
-use crate::host::toolchain::{Family, Toolchain, ToolchainError};
-use crate::host::{Error, Missing};
 use crate::plan::compat::{Component, HostFacts};
 use crate::process::Runner;
 use crate::progress::Reporter;
 
-/// What is done about something that is missing.
+/// The handling of missing packages.
 #[derive(Clone, Copy)]
 pub enum Remedy<'a> {
-    /// It is named, with the command that would install it.
-    Name,
-    /// `--install-deps`: it is installed, with its output in this runner's log.
+    /// Print the command that installs them.
+    Print,
+    /// `--install-deps`: install them; this runner's log gets the output.
     Install(&'a Runner),
 }
 
-/// A host that can build what was asked for.
+/// A host that can build the request.
 #[derive(Debug, Clone)]
-pub struct Ready {
-    /// The tools.
+pub struct ReadyHost {
     pub toolchain: Toolchain,
-    /// The modules that will be there, and the ones that will not.
-    pub prerequisites: Prerequisites,
+    pub modules: HostModules,
 }
 
-impl Ready {
-    /// Tells the build which compiler was proven, and where libraries are that it would not find.
+impl ReadyHost {
+    /// Sets the compiler that was tried, and the folders of libraries that configure does not find.
     pub fn complete(&self, environment: &mut BuildEnvironment) {
         self.toolchain.complete(environment);
-        self.prerequisites.complete(environment);
+        self.modules.complete(environment);
     }
 
-    /// What compatibility patches ask of the host.
-    #[must_use]
+    /// The facts for the conditions of compatibility patches.
     pub fn facts(&self) -> HostFacts {
         let compiler = &self.toolchain.compiler;
         let family = match compiler.family {
@@ -51,205 +51,168 @@ impl Ready {
         };
         HostFacts {
             compiler: Component::read(&format!("{family} {}", compiler.version)),
-            openssl: self.prerequisites.openssl().and_then(Component::read),
+            openssl: self.modules.openssl().and_then(Component::read),
             libc: Component::read(&self.toolchain.libc),
             machine: compiler.machine.clone(),
         }
     }
 }
 
-/// The question whether a host is ready, with all that it takes to answer it.
+/// The check of a host.
 #[derive(Clone, Copy)]
-pub struct Question<'a> {
-    /// What is going to be built.
+pub struct PrerequisiteCheck<'a> {
     pub requirements: Requirements<'a>,
-    /// The host's system: [`Distribution::of_this_host`].
     pub distribution: &'a Distribution,
-    /// What pybuild was started with: where programs are looked for.
+    /// The environment to search programs in.
     pub caller: &'a Environment,
-    /// What the build commands will see; [`BuildEnvironment::with_assignments`] puts in what
-    /// `configure` will be told.
+    /// The environment of the build, with the assignments of the `configure` arguments.
     pub environment: &'a BuildEnvironment,
-    /// A folder inside the one that will be built in. It is left with what was tried.
+    /// A folder in the build folder; the check leaves its programs there.
     pub scratch: &'a Path,
 }
 
-impl Question<'_> {
-    /// Answers it. What is missing and not required is warned of.
-    ///
-    /// # Errors
-    /// [`Error::Missing`] for what is required and not there, [`Error::Toolchain`] for tools that do
-    /// not work, and what [`InstallCommand::run`] gives.
-    pub fn answer(&self, remedy: Remedy<'_>, reporter: &dyn Reporter) -> Result<Ready, Error> {
-        let mut survey = self.survey()?;
+impl PrerequisiteCheck<'_> {
+    /// Checks the host. A missing module that is not required is a warning.
+    pub fn run(&self, remedy: Remedy<'_>, reporter: &dyn Reporter) -> Result<ReadyHost, Error> {
+        let mut findings = self.search()?;
         let mut installed = false;
         if let Remedy::Install(runner) = remedy
-            && let Some(command) = self.install_command(survey.needs())
+            && let Some(command) = self.install_command(&findings)
         {
-            reporter.note(&format!("installing what is missing: {command}"));
+            reporter.report(&Event::InstallsPackages {
+                command: command.to_string(),
+            });
             command.run(self.caller, runner, reporter)?;
             installed = true;
-            survey = self.survey()?;
-            // A compiler that had to come first: only now could the libraries be looked for. Mostly
-            // they have come with it, and then this finds nothing more to do.
-            if let Some(command) = self.install_command(survey.needs())
-                && matches!(survey, Survey::Tools { .. })
+            findings = self.search()?;
+            // The libraries cannot be searched before there is a compiler. Usually they were
+            // installed with it, and nothing more is missing.
+            if let Findings::NoTools { .. } = findings
+                && let Some(command) = self.install_command(&findings)
             {
                 command.run(self.caller, runner, reporter)?;
-                survey = self.survey()?;
+                findings = self.search()?;
             }
         }
-        self.judge(survey, installed, reporter)
+        self.judge(findings, installed, reporter)
     }
 
-    /// What the host is, as far as compatibility patches ask, when `--install-deps` would install
-    /// something: it is named, and nothing is installed.
-    ///
-    /// # Errors
-    /// [`Error::Toolchain`] for tools that do not work although they are installed;
-    /// [`Error::Missing`] for a required module that no package provides.
-    pub fn foresee(&self, reporter: &dyn Reporter) -> Result<HostFacts, Error> {
-        let survey = self.survey()?;
-        let command = self.install_command(survey.needs());
+    /// The facts for compatibility patches in a dry run with `--install-deps`: nothing is installed,
+    /// but the command is reported.
+    pub fn preview(&self, reporter: &dyn Reporter) -> Result<HostFacts, Error> {
+        let findings = self.search()?;
+        let command = self.install_command(&findings);
         if let Some(command) = &command {
-            reporter.note(&format!("a build would install what is missing: {command}"));
+            reporter.report(&Event::WouldInstallPackages {
+                command: command.to_string(),
+            });
         }
-        Ok(match survey {
-            Survey::Complete(_) if command.is_none() => {
-                self.judge(survey, false, reporter)?.facts()
+        Ok(match findings {
+            Findings::Tools(_) if command.is_none() => {
+                self.judge(findings, false, reporter)?.facts()
             }
-            Survey::Complete(ready) => ready.facts(),
-            Survey::Tools { error, .. } => {
-                reporter.warn(&format!(
-                    "the plan leaves out patches that depend on the compiler: {error}"
-                ));
+            Findings::Tools(ready) => ready.facts(),
+            Findings::NoTools { error, .. } => {
+                reporter.report(&Event::PatchesNotKnown(&error));
                 HostFacts::default()
             }
         })
     }
 
-    /// The command that would install these on this host; `None` when that is not known.
-    fn install_command(&self, needs: Vec<Capability>) -> Option<InstallCommand> {
-        let manager = self.distribution.manager?;
-        InstallCommand::new(manager, needs, rustix::process::geteuid().is_root())
+    /// The command that installs what is missing; `None` if it is not known, or nothing is missing.
+    fn install_command(&self, findings: &Findings) -> Option<InstallCommand> {
+        let needs = match findings {
+            Findings::NoTools { needs, .. } => needs.clone(),
+            Findings::Tools(ready) => ready.modules.lacking().collect(),
+        };
+        let as_root = rustix::process::geteuid().is_root();
+        InstallCommand::new(self.distribution.manager?, needs, as_root)
     }
 
-    /// Looks at the host.
-    fn survey(&self) -> Result<Survey, Error> {
-        let found = Toolchain::find(self.caller, self.environment, self.scratch);
-        let toolchain = match found {
+    fn search(&self) -> Result<Findings, Error> {
+        let toolchain = match Toolchain::find(self.caller, self.environment, self.scratch) {
             Ok(toolchain) => toolchain,
             Err(error) => {
                 let Some(tool) = error.fixed_by() else {
                     return Err(error.into());
                 };
-                return Ok(Survey::Tools {
-                    tools: self.tools_besides(tool),
-                    // Nothing can be looked for without a compiler; what is there already costs
-                    // nothing when it is named to a package manager once more.
-                    libraries: all_capabilities(self.requirements),
-                    error,
-                });
+                // The first missing tool hides the others: a host without a compiler often lacks
+                // make too. Naming an installed library to a package manager does no harm.
+                let make = self.caller.variable("MAKE").unwrap_or("make");
+                let lacks_make = self.caller.find_program(make).is_none();
+                let make = lacks_make.then_some(Capability::Make);
+                let libraries = self.requirements.capabilities();
+                let needs = [tool].into_iter().chain(make).chain(libraries).collect();
+                return Ok(Findings::NoTools { error, needs });
             }
         };
-        let prerequisites = Prerequisites::probe(
+        let modules = modules::find(
             self.requirements,
             &toolchain,
             self.environment,
             self.scratch,
         )?;
-        Ok(Survey::Complete(Ready {
-            toolchain,
-            prerequisites,
-        }))
-    }
-
-    /// The first tool that is missing hides the others: a host without a compiler has seldom make.
-    fn tools_besides(&self, tool: Capability) -> Vec<Capability> {
-        let make = self.caller.variable("MAKE").unwrap_or("make");
-        let lacks_make = self.caller.find_program(make).is_none();
-        let other = lacks_make.then_some(Capability::Make);
-        let other = other.filter(|other| *other != tool);
-        std::iter::once(tool).chain(other).collect()
+        let ready = ReadyHost { toolchain, modules };
+        Ok(Findings::Tools(Box::new(ready)))
     }
 
     fn judge(
         &self,
-        survey: Survey,
+        findings: Findings,
         installed: bool,
         reporter: &dyn Reporter,
-    ) -> Result<Ready, Error> {
-        let missing = |tool: Option<ToolchainError>, modules: Vec<MissingModule>, needs| Missing {
-            command: self
-                .install_command(needs)
-                .map(|command| command.to_string()),
-            system: self.distribution.name.clone(),
+    ) -> Result<ReadyHost, Error> {
+        let command = self.install_command(&findings);
+        let command = command.map(|command| command.to_string());
+        let missing = |tool: Option<ToolchainError>, modules: Vec<MissingModule>| Missing {
             tool,
             modules,
+            command: command.clone(),
+            system: self.distribution.name.clone(),
             installed,
         };
-        let needs = survey.needs();
-        let ready = match survey {
-            Survey::Complete(ready) => ready,
-            Survey::Tools { error, .. } => {
-                let missing = missing(Some(error), Vec::new(), needs);
-                return Err(Error::Missing(Box::new(missing)));
+        let ready = match findings {
+            Findings::Tools(ready) => *ready,
+            Findings::NoTools { error, .. } => {
+                return Err(Error::Missing(Box::new(missing(Some(error), Vec::new()))));
             }
         };
-        let of = |need: Need| -> Vec<MissingModule> {
-            let modules = ready.prerequisites.missing.iter();
-            modules
-                .filter(|module| module.need == need)
-                .cloned()
-                .collect()
-        };
-        for module in &ready.prerequisites.missing {
-            reporter.detail(&format!(
-                "{} will be missing: {} ({})",
-                module.module, module.feature, module.detail
-            ));
+        for module in &ready.modules.missing {
+            reporter.report(&Event::ModuleWillBeMissing(module));
         }
-        for module in &ready.prerequisites.present {
+        for module in &ready.modules.present {
             if let (Some(headers), Some(library)) = (&module.library, &module.library_at_run_time) {
-                reporter.warn(&format!(
-                    "{} will be compiled with the headers of {headers} and run with {library}",
-                    module.module
-                ));
+                reporter.report(&Event::VersionsDiffer {
+                    module: module.module,
+                    headers,
+                    library,
+                });
             }
         }
-        let required = of(Need::Required);
+        let with_need = |need: Need| -> Vec<MissingModule> {
+            let modules = ready.modules.missing.iter();
+            modules.filter(|it| it.need == need).cloned().collect()
+        };
+        let required = with_need(Need::Required);
         if !required.is_empty() {
-            return Err(Error::Missing(Box::new(missing(None, required, needs))));
+            return Err(Error::Missing(Box::new(missing(None, required))));
         }
-        let wanted = of(Need::Wanted);
+        let wanted = with_need(Need::Wanted);
         if !wanted.is_empty() {
-            reporter.warn(&missing(None, wanted, needs).warning());
+            reporter.report(&Event::ModulesWillBeMissing(missing(None, wanted)));
         }
         Ok(ready)
     }
 }
 
-/// What was seen of a host.
-enum Survey {
-    /// Tools are missing, so that libraries could not be looked for.
-    Tools {
+enum Findings {
+    /// A tool is missing, so the libraries cannot be searched.
+    NoTools {
         error: ToolchainError,
-        tools: Vec<Capability>,
-        libraries: Vec<Capability>,
+        needs: Vec<Capability>,
     },
-    /// The tools work; some libraries may be missing.
-    Complete(Ready),
-}
-
-impl Survey {
-    fn needs(&self) -> Vec<Capability> {
-        match self {
-            Self::Tools {
-                tools, libraries, ..
-            } => tools.iter().chain(libraries).copied().collect(),
-            Self::Complete(ready) => ready.prerequisites.lacking().collect(),
-        }
-    }
+    /// The tools work; libraries may be missing.
+    Tools(Box<ReadyHost>),
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::record::{self, Record};
 use super::{Error, FilesInTheWay};
 use crate::failpoint::crash_point;
 use crate::fs::durable::{bring, sync_file_system};
-use crate::fs::lock::ScratchFolder;
+use crate::fs::scratch::ScratchFolder;
 use crate::process::signals::HeldFolder;
 use crate::progress::{Reporter, Unit};
 use crate::transaction::{Transaction, beside, coming_name};

@@ -1,21 +1,20 @@
-//! The part of a failed command's output that is shown: its errors, without what surrounds them.
+//! The relevant lines of a failed command's output: the errors, without their surroundings.
 
 use std::collections::VecDeque;
 
 use crate::fs::disk::Refusal;
 
-/// Keeps the lines of an output that matter when the command fails.
+/// Collects the relevant lines of an output.
 ///
-/// A compiler's first error causes those after it, so lines are kept from there on. A Python traceback
-/// has its cause at its end, so the last exceptions are kept, each with the place that raised it. The
-/// last lines are kept for an output that has neither.
+/// A compiler's first error causes the others, so lines are kept from there on. A Python traceback
+/// has its cause at its end, so the last exceptions are kept, each with the line that raised it. An
+/// output with neither is represented by its last lines.
 #[derive(Default)]
 pub(crate) struct Excerpt {
     from_first_error: Vec<String>,
     exceptions: VecDeque<Exception>,
-    /// The traceback that is being read, or the message below it.
     part: Part,
-    /// How far that traceback is indented, as pip does with the output of other programs.
+    /// The indentation of the current traceback: pip indents the output of other programs.
     indent: usize,
     /// Whether an exception came before the first error.
     exceptions_first: bool,
@@ -27,28 +26,29 @@ pub(crate) struct Excerpt {
 /// The end of a traceback.
 #[derive(Default)]
 struct Exception {
-    /// Its last lines before the message: the file, and the line in it.
+    /// The last lines before the message: the file, and the line in it.
     place: VecDeque<String>,
     message: Vec<String>,
 }
 
+/// The kind of the previous line.
 #[derive(Default, PartialEq, Eq)]
 enum Part {
     #[default]
     Other,
     Traceback,
+    /// An exception's message.
     Message,
 }
 
 impl Excerpt {
     const LINES: usize = 8;
-    /// Of each kind, for an exception.
+    /// The lines of each exception's place, and of its message.
     const PLACE: usize = 3;
     const MESSAGE: usize = 4;
-    /// A cause, what was raised over it, and what a process that started the first one says.
+    /// Enough for a cause, the exception raised from it, and that of the parent process.
     const EXCEPTIONS: usize = 3;
 
-    /// Sees all lines of a text.
     pub(crate) fn of(text: &str) -> Self {
         let mut excerpt = Self::default();
         for line in text.lines() {
@@ -57,23 +57,23 @@ impl Excerpt {
         excerpt
     }
 
-    /// Sees one more line.
+    /// Takes the next line.
     pub(crate) fn take(&mut self, line: &str) {
-        self.refusal = self.refusal.or_else(|| Refusal::told_in(line));
-        let line = without_colours(line);
-        let line: String = line.chars().take(300).collect();
+        self.refusal = self.refusal.or_else(|| Refusal::in_output(line));
+        let line: String = without_colours(line).chars().take(300).collect();
         if line.trim().is_empty() {
             return;
         }
-        let line = self.take_python(line);
-        let Some(line) = line else { return };
+        let Some(line) = self.take_python(line) else {
+            return;
+        };
         if is_notice(&line) {
             push(&mut self.last_notices, line, Self::LINES);
             return;
         }
         if self.from_first_error.is_empty() && looks_like_an_error(&line) {
             if line.contains(": error:") || line.contains(": fatal error:") {
-                // A compiler's: the exceptions before it did not end the command.
+                // A compiler's error: the earlier exceptions did not end the command.
                 self.exceptions.clear();
             }
             self.exceptions_first = !self.exceptions.is_empty();
@@ -84,7 +84,7 @@ impl Excerpt {
         push(&mut self.last, line, Self::LINES);
     }
 
-    /// Takes the lines of Python's tracebacks; gives any other one back.
+    /// Takes a line of a Python traceback; returns any other line.
     fn take_python(&mut self, line: String) -> Option<String> {
         let inner = without_border(&line);
         if inner.ends_with("Traceback (most recent call last):") {
@@ -97,24 +97,22 @@ impl Excerpt {
             Some((indent, rest)) if indent.trim().is_empty() => rest,
             _ => inner,
         };
-        let is_indented = inner.starts_with(char::is_whitespace);
         match self.part {
-            Part::Traceback if is_indented => {
+            Part::Traceback if inner.starts_with(char::is_whitespace) => {
                 let exception = self.exceptions.back_mut()?;
                 push(&mut exception.place, line, Self::PLACE);
                 return None;
             }
             Part::Other | Part::Message if is_exception(inner) => {
-                // The place of a SyntaxError stands before it without a headline.
-                push(&mut self.exceptions, Exception::default(), Self::EXCEPTIONS);
-                let exception = self.exceptions.back_mut()?;
+                let mut exception = Exception::default();
                 if self.part == Part::Other {
+                    // The place of a SyntaxError comes before it, without a headline.
                     let place = self.last.iter().rev();
                     let place = place.take_while(|line| line.starts_with("  "));
-                    for line in place.take(Self::PLACE) {
-                        exception.place.push_front(line.clone());
-                    }
+                    exception.place = place.take(Self::PLACE).cloned().collect();
+                    exception.place.make_contiguous().reverse();
                 }
+                push(&mut self.exceptions, exception, Self::EXCEPTIONS);
             }
             Part::Traceback => {}
             Part::Message if !ends_message(inner) => {}
@@ -124,36 +122,37 @@ impl Excerpt {
             }
         }
         self.part = Part::Message;
-        let exception = self.exceptions.back_mut()?;
-        if exception.message.len() < Self::MESSAGE {
-            exception.message.push(line);
+        let message = &mut self.exceptions.back_mut()?.message;
+        if message.len() < Self::MESSAGE {
+            message.push(line);
         }
         None
     }
 
-    /// The disk's refusal that any line speaks of: a disk that is full makes many a program stumble
-    /// over something else first.
+    /// The disk error that any line reports. A program on a full disk often fails with a different
+    /// error later.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         self.refusal
     }
 
-    /// The lines that matter.
     pub(crate) fn lines(self) -> Vec<String> {
         let exceptions = self.exceptions.into_iter();
         let exceptions = exceptions.flat_map(|one| one.place.into_iter().chain(one.message));
-        let lines: Vec<String> = if self.exceptions_first {
-            exceptions.chain(self.from_first_error).collect()
-        } else {
-            self.from_first_error
-                .into_iter()
-                .chain(exceptions)
-                .collect()
-        };
-        [lines, self.last.into(), self.last_notices.into()]
+        let mut parts = [self.from_first_error, exceptions.collect()];
+        if self.exceptions_first {
+            parts.reverse();
+        }
+        [parts.concat(), self.last.into(), self.last_notices.into()]
             .into_iter()
             .find(|lines| !lines.is_empty())
             .unwrap_or_default()
     }
+}
+
+/// The lines as the end of an error message: indented, each on a line of its own.
+pub(crate) fn excerpt(lines: &[String]) -> String {
+    let lines = lines.iter().map(String::as_str);
+    lines.flat_map(|line| ["\n    ", line]).collect()
 }
 
 fn push<T>(lines: &mut VecDeque<T>, line: T, most: usize) {
@@ -163,7 +162,7 @@ fn push<T>(lines: &mut VecDeque<T>, line: T, most: usize) {
     lines.push_back(line);
 }
 
-/// The line without the sequences that colour it (ECMA-48, 5.4).
+/// The line without colour sequences (ECMA-48, 5.4).
 fn without_colours(line: &str) -> String {
     let mut parts = line.split("\u{1b}[");
     let mut plain = parts.next().unwrap_or_default().to_owned();
@@ -185,11 +184,12 @@ fn without_border(line: &str) -> &str {
 fn is_exception(line: &str) -> bool {
     let name = line.split(':').next().unwrap_or_default();
     let is_name = |c: char| c.is_alphanumeric() || "._".contains(c);
-    name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+    name != "Error"
+        && name.starts_with(|c: char| c.is_alphabetic() || c == '_')
         && name.chars().all(is_name)
         && ["Error", "Exception", "ExceptionGroup", "KeyboardInterrupt"]
             .iter()
-            .any(|ending| name.ends_with(ending) && name != "Error")
+            .any(|ending| name.ends_with(ending))
 }
 
 /// Whether a line cannot be part of an exception's message.
@@ -197,14 +197,14 @@ fn ends_message(line: &str) -> bool {
     is_notice(line) || is_link_of_chain(line) || looks_like_an_error(line)
 }
 
-/// What Python writes between two exceptions, and around those of a group.
+/// Whether Python prints the line between two exceptions, or around those of a group.
 fn is_link_of_chain(line: &str) -> bool {
     line.starts_with("During handling of the above exception")
         || line.starts_with("The above exception was the direct cause")
         || (line.starts_with(['-', '+']) && line.contains("------"))
 }
 
-/// pip's and Python's warnings: they come before and after errors, and say nothing of them.
+/// Whether the line is a warning of pip or Python, which has nothing to do with the error.
 fn is_notice(line: &str) -> bool {
     let line = line.trim_start();
     ["[notice]", "WARNING:", "DEPRECATION:", "Looking in "]
@@ -215,7 +215,7 @@ fn is_notice(line: &str) -> bool {
 
 fn looks_like_an_error(line: &str) -> bool {
     let lower = line.to_ascii_lowercase();
-    // `-Werror` and the like stand in nearly every compiler command line.
+    // Not `-Werror`, which is part of nearly every compiler command line.
     let after_a_space = |mark: &str| lower.starts_with(mark) || lower.contains(&format!(" {mark}"));
     after_a_space("error:")
         || after_a_space("fatal error:")
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_traceback_is_shown_from_its_end() {
+    fn the_end_of_a_traceback_is_shown() {
         let frames = "  File \"a.py\", line 1, in a\n    b()\n".repeat(9);
         let output = format!(
             "noise\nTraceback (most recent call last):\n{frames}  File \"b.py\", line 7, in b\n\
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_of_pip_is_shown_and_not_what_surrounds_it() {
+    fn the_error_of_pip_is_shown_without_its_notices() {
         let notice = "WARNING: Running pip as root\n[notice] To update, run: pip\n";
         shown(
             &format!("Looking in links: /x\n{notice}ERROR: No matching distribution\n{notice}"),
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_is_shown_before_the_error_of_make_and_not_before_that_of_a_compiler() {
+    fn an_exception_is_shown_before_an_error_of_make_but_not_before_one_of_a_compiler() {
         let exception =
             "Traceback (most recent call last):\n  File \"a.py\", line 1\nKeyError: 1\n";
         shown(
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_an_interpreter_is_shown() {
+    fn a_fatal_error_of_an_interpreter_is_shown() {
         let fatal =
             "Fatal Python error: no codec\nModuleNotFoundError: No module named 'encodings'";
         shown(fatal, &fatal.lines().collect::<Vec<_>>());

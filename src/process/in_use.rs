@@ -1,6 +1,7 @@
-//! The processes that run an interpreter now, and leftover processes of killed pybuild runs, as far as
-//! this process may know.
+//! The processes that run an interpreter, and leftover processes of killed pybuild runs, found in
+//! `/proc` (proc(5)). On a system without it, none are found.
 
+use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -10,23 +11,20 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::error::{ExitStatus, Explain};
 
-/// The environment variable of interpreters that pybuild itself starts to ask or check them.
+/// The environment variable of the interpreters that pybuild itself starts.
 pub const STARTED_BY_PYBUILD: (&str, &str) = ("PYBUILD_STARTED_THIS", "1");
 
-/// What to do about processes that run an interpreter which is to be changed or taken away.
+/// The policy for an interpreter that is to be changed or removed while processes run it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenInUse {
-    /// Nothing is changed while there are any.
+    /// Fail before anything is changed.
     Refuse,
     /// `--even-if-running`.
     Ignore,
 }
 
 impl WhenInUse {
-    /// Whether this interpreter may be changed now.
-    ///
-    /// # Errors
-    /// [`InUse`].
+    /// Fails if the interpreter must not be changed now.
     pub fn judge(self, interpreter: &Path) -> Result<(), InUse> {
         let processes = match self {
             Self::Refuse => processes_of(interpreter),
@@ -42,7 +40,6 @@ impl WhenInUse {
     }
 }
 
-/// Processes run the interpreter now.
 #[derive(Debug, thiserror::Error)]
 #[error("{} is running: {}", interpreter.display(), listed(processes))]
 pub struct InUse {
@@ -56,71 +53,65 @@ impl Explain for InUse {
     }
 
     fn hint(&self) -> Option<String> {
-        Some("end these processes first; --even-if-running does it all the same, and they will not find what they have not read yet".to_owned())
+        Some("end these processes first; --even-if-running continues anyway, and the processes may fail when they import more modules".to_owned())
     }
 }
 
 fn listed(processes: &[Process]) -> String {
     const MOST: usize = 5;
-    let mut shown: Vec<String> = processes
-        .iter()
-        .take(MOST)
-        .map(ToString::to_string)
-        .collect();
+    let shown = processes.iter().take(MOST).map(ToString::to_string);
+    let mut shown: Vec<String> = shown.collect();
     if processes.len() > MOST {
         shown.push(format!("and {} more", processes.len() - MOST));
     }
     shown.join(", ")
 }
 
-/// A process that runs the interpreter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Process {
-    /// Its id.
     id: u32,
-    /// Its command line, as far as it is shown.
+    /// The beginning of its command line.
     command: String,
 }
 
-impl std::fmt::Display for Process {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "process {} ({})", self.id, self.command)
     }
 }
 
-/// The processes whose program is this file, virtual environments of it included, by process id.
-/// Those that a pybuild started are left out: it holds the interpreter's lock, only asks for the
-/// version, or was killed a moment ago.
-/// Where there is no `/proc` (proc(5)), nothing is known and nothing is found.
+/// The processes and their folders in `/proc`.
+fn all_processes() -> impl Iterator<Item = (u32, PathBuf)> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())))
+}
+
+/// The processes whose program is this file, directly or from a virtual environment, by process id.
+/// Those that pybuild started are not included: they hold the interpreter's lock, only print a
+/// version, or were killed a moment ago.
 fn processes_of(interpreter: &Path) -> Vec<Process> {
     let Ok(file) = interpreter.metadata() else {
         return Vec::new();
     };
-    let Ok(entries) = std::fs::read_dir("/proc") else {
-        return Vec::new();
+    let is_it = |id: u32, folder: &Path| {
+        let program = std::fs::metadata(folder.join("exe"));
+        id != std::process::id()
+            && program.is_ok_and(|it| (it.dev(), it.ino()) == (file.dev(), file.ino()))
     };
-    let mut found: Vec<Process> = entries
-        .filter_map(Result::ok)
-        .filter_map(|entry| {
-            let id: u32 = entry.file_name().to_str()?.parse().ok()?;
-            let program = std::fs::metadata(entry.path().join("exe")).ok()?;
-            let same = (program.dev(), program.ino()) == (file.dev(), file.ino());
-            if !same || id == std::process::id() {
-                return None;
-            }
-            wait_for_start(&entry.path());
-            (!is_started_by_pybuild(&entry.path())).then(|| Process {
-                id,
-                command: command_line(&entry.path()),
-            })
-        })
-        .collect();
+    let mut found = Vec::new();
+    for (id, folder) in all_processes().filter(|(id, folder)| is_it(*id, folder)) {
+        wait_for_start(&folder);
+        if !is_started_by_pybuild(&folder) {
+            let command = command_line(&folder);
+            found.push(Process { id, command });
+        }
+    }
     found.sort_by_key(|process| process.id);
     found
 }
 
-/// Waits until the process in this folder of `/proc` has a command line and an environment: a process that
-/// has only just begun has neither. One without any environment is given a moment.
+/// Waits up to 50 ms until the process has a command line and an environment: a new process has
+/// neither.
 fn wait_for_start(process: &Path) {
     let is_empty = |name: &str| std::fs::read(process.join(name)).is_ok_and(|text| text.is_empty());
     for _ in 0..50 {
@@ -131,8 +122,7 @@ fn wait_for_start(process: &Path) {
     }
 }
 
-/// Whether the process in this folder of `/proc` is one that pybuild started. Another user's cannot be
-/// read, and is none.
+/// Whether pybuild started the process. The environment of another user's process cannot be read.
 fn is_started_by_pybuild(process: &Path) -> bool {
     let (name, value) = STARTED_BY_PYBUILD;
     has_variable(process, |variable| {
@@ -145,23 +135,19 @@ fn has_variable(process: &Path, is_it: impl Fn(&[u8]) -> bool) -> bool {
     environment.split(|byte| *byte == 0).any(is_it)
 }
 
-/// Ends the leftover processes of a killed pybuild, where their guard did not: those whose home folder is
-/// in its scratch folder, which is no other process's home. Where there is no `/proc` (proc(5)), they
-/// end by themselves when nobody reads what they print.
+/// Ends the leftover processes of a killed pybuild that their guard did not end. Their home folder is
+/// in its scratch folder, unlike that of any other process. On a system without `/proc`, they end
+/// when they next write to their closed output pipe.
 pub fn end_leftovers(scratch: &Path) {
     let home = [b"HOME=", scratch.as_os_str().as_bytes(), b"/"].concat();
-    // One that was being started while this looked is found the next time.
+    // A process that starts during one search is found by the next one.
     for _ in 0..20 {
         let mut found = false;
-        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let id = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok());
-            let Some(process) = id.and_then(Pid::from_raw) else {
-                continue;
-            };
-            if has_variable(&entry.path(), |variable| variable.starts_with(&home)) {
+        for (id, folder) in all_processes() {
+            let process = i32::try_from(id).ok().and_then(Pid::from_raw);
+            if let Some(process) = process
+                && has_variable(&folder, |variable| variable.starts_with(&home))
+            {
                 found |= kill_process(process, Signal::KILL).is_ok();
             }
         }
@@ -177,11 +163,9 @@ fn command_line(process: &Path) -> String {
     let bytes = std::fs::read(process.join("cmdline")).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
     let text = text.trim();
-    if text.chars().count() > LONGEST {
-        let shown: String = text.chars().take(LONGEST).collect();
-        format!("{shown}…")
-    } else {
-        text.to_owned()
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -190,7 +174,7 @@ mod tests {
     use super::{STARTED_BY_PYBUILD, end_leftovers, processes_of};
 
     #[test]
-    fn only_processes_that_live_in_the_scratch_folder_are_ended() {
+    fn only_processes_with_a_home_in_the_scratch_folder_are_ended() {
         let dir = tempfile::tempdir().unwrap();
         let scratch = dir.path().join("scratch");
         let beside = dir.path().join("scratch-of-a-user");
@@ -200,7 +184,7 @@ mod tests {
         };
         let mut users = [start(&scratch), start(&beside.join("home"))];
         let mut ours = start(&scratch.join("home"));
-        // One that has only just begun may still have this process's environment.
+        // A new process may still have this process's environment.
         while ours.try_wait().unwrap().is_none() {
             end_leftovers(&scratch);
         }
@@ -215,8 +199,8 @@ mod tests {
     fn a_process_is_found_by_the_file_that_it_runs() {
         let dir = tempfile::tempdir().unwrap();
         let program = dir.path().join("sleeper");
-        // By another process: what this one has open for writing, the children of other tests may have
-        // open too, and what is open for writing cannot be run.
+        // Copied by another process: children of other tests inherit a file that this process has
+        // open, and a file that is open for writing cannot be executed.
         let mut copy = std::process::Command::new("cp");
         let copied = copy.arg("/bin/sleep").arg(&program).status().unwrap();
         assert!(copied.success());
@@ -224,7 +208,7 @@ mod tests {
         std::os::unix::fs::symlink(&program, &link).unwrap();
         assert!(processes_of(&program).is_empty());
         let mut child = std::process::Command::new(&link).arg("60").spawn().unwrap();
-        // A process that has only just begun has no command line yet.
+        // A new process has no command line yet.
         let found = (0..1000)
             .map(|_| processes_of(&program))
             .find(|found| found.iter().any(|process| !process.command.is_empty()))
@@ -234,7 +218,7 @@ mod tests {
         let (name, value) = STARTED_BY_PYBUILD;
         let mut own = std::process::Command::new(&link);
         let mut own = own.arg("60").env(name, value).spawn().unwrap();
-        // Its environment is another's until it runs the file.
+        // Until it runs the file, it has this process's environment.
         let own_path = format!("/proc/{}/exe", own.id());
         while std::fs::read_link(&own_path).is_ok_and(|exe| exe != program) {
             std::thread::yield_now();

@@ -1,5 +1,5 @@
-//! The log of the commands of one run. It is created together with its first text, so that no empty
-//! log exists at any moment.
+//! The log of the commands of one run. It is created with its first text, so an empty log never
+//! exists.
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,19 +9,19 @@ use std::time::{Duration, SystemTime};
 
 use crate::failpoint::crash_point;
 use crate::fs::disk::may_not_be_written;
-use crate::fs::lock;
+use crate::fs::scratch;
 use crate::process::signals::HeldLog;
 
-/// The beginning of the name of a log that has no text yet.
+/// The prefix of the name of a log that has no text yet.
 const NEW: &str = ".new-";
 
-/// Empty logs come from earlier versions, which may still be running: only old ones are removed.
+/// Earlier versions create empty logs, and may still be running: only old ones are removed.
 const OLD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A log that may not exist yet.
 #[derive(Debug)]
 pub(super) struct Log {
-    /// Where it goes: the first place that can be written.
+    /// The candidate paths: the first one that can be written is used.
     places: Vec<PathBuf>,
     open: OnceLock<Open>,
     writing: Mutex<()>,
@@ -35,7 +35,6 @@ struct Open {
 }
 
 impl Log {
-    /// A log at the first of `places` that can be written.
     pub fn at(places: Vec<PathBuf>) -> Self {
         Self {
             places,
@@ -44,17 +43,14 @@ impl Log {
         }
     }
 
-    /// Where it is, or where it will be unless that place cannot be written.
+    /// The path of the log; before it exists, the first candidate.
     pub fn path(&self) -> &Path {
         let open = self.open.get().map(|open| open.path.as_path());
         open.or_else(|| self.places.first().map(PathBuf::as_path))
             .unwrap_or(Path::new(""))
     }
 
-    /// Appends `text`.
-    ///
-    /// # Errors
-    /// When it cannot be created or written; with the path.
+    /// Appends `text`. An error comes with the path.
     pub fn write(&self, text: &[u8]) -> Result<(), (PathBuf, io::Error)> {
         let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = self.open.get() {
@@ -80,20 +76,20 @@ impl Log {
     }
 }
 
-/// Creates a log that begins with `text`: under another name first, so that the log is never empty.
+/// Creates a log that begins with `text`, under a temporary name first.
 fn create(path: &Path, text: &[u8]) -> io::Result<std::fs::File> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs_err::create_dir_all(folder)?;
-    let mut file = lock::scratch_file(folder, NEW)?;
+    let mut file = scratch::scratch_file(folder, NEW)?;
     crash_point("log.created");
     file.write_all(text)?;
-    // The mode of any other new file, not that of a temporary one.
+    // Temporary files are private; a log is not.
     let readable = std::fs::Permissions::from_mode(0o644);
     file.as_file().set_permissions(readable)?;
     Ok(file.persist(path)?)
 }
 
-/// Removes what killed processes left in a folder of logs without text: unfinished new logs, and empty
+/// Removes the logs without text that killed processes left in a folder: unfinished new logs, and empty
 /// logs of earlier versions.
 pub fn sweep_logs(folder: &Path) {
     let is_old = |name: &str| {
@@ -103,7 +99,7 @@ pub fn sweep_logs(folder: &Path) {
             age > OLD
         })
     };
-    lock::sweep_files(folder, |name, size| {
+    scratch::sweep_files(folder, |name, size| {
         name.starts_with(NEW) || (size == 0 && is_old(name))
     });
 }
@@ -152,7 +148,7 @@ mod tests {
         fs_err::write(path("new-empty.log"), "").unwrap();
         let unfinished = format!("{NEW}x");
         fs_err::write(path(&unfinished), "half").unwrap();
-        let in_use = crate::fs::lock::scratch_file(dir.path(), NEW).unwrap();
+        let in_use = crate::fs::scratch::scratch_file(dir.path(), NEW).unwrap();
         sweep_logs(dir.path());
         let left = ["killed.log", "old.log", "new-empty.log"].map(path);
         assert!(left.iter().all(|path| path.exists()) && in_use.path().exists());

@@ -1,12 +1,13 @@
-//! Ctrl-C and SIGTERM: what runs is ended, what is half done is cleared away, and the exit code says so.
+//! Ctrl-C, SIGTERM and SIGHUP: child processes are ended, temporary folders are removed, and the exit
+//! code is the signal's.
 //!
-//! Signals reach a process and not a value, so this is the one module with state of its own.
+//! A signal reaches the whole process, so this module has global state, unlike all others.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,8 +22,8 @@ use signal_hook::iterator::Signals;
 
 use crate::failpoint::crash_point;
 
-/// What has to be seen to before the process may end. Locked for moments only: the second signal has
-/// to get at it too.
+/// The work of the signal handler. It is locked only for moments, because a second signal needs it
+/// too.
 #[derive(Default)]
 struct Held {
     children: Vec<Running>,
@@ -30,50 +31,48 @@ struct Held {
     logs: BTreeSet<PathBuf>,
 }
 
-/// A child that runs.
+/// A running child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Running {
-    /// The leader of its group: its guard, or itself where it has none.
+    /// The leader of its process group: its guard, or the child if there is no guard.
     leader: Pid,
     place: Place,
 }
 
-/// Which process group a child is in.
+/// The process group of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Place {
-    /// One of its own, which is ended as a whole. The terminal's Ctrl-C does not reach it by itself,
-    /// and it would be stopped if it read the terminal.
+    /// A group of its own, which is ended as a whole. The terminal's Ctrl-C does not reach it, and
+    /// reading the terminal would stop it.
     #[default]
     OwnGroup,
-    /// This process's: the terminal's Ctrl-C reaches it, even where this process may not end it
-    /// (`sudo`), and it may ask the person.
+    /// This process's group: the terminal's Ctrl-C reaches the child even if this process may not
+    /// signal it (`sudo`), and the child may ask the user.
     Foreground,
 }
 
 static HELD: Mutex<Option<Held>> = Mutex::new(None);
 
-/// Locked while something must not be cut short.
+/// Locked during work that a signal must not interrupt.
 static UNINTERRUPTED: Mutex<()> = Mutex::new(());
 
-/// Whether a signal has come; set the moment that it comes.
+/// Whether a signal has arrived.
 static SIGNALLED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// How long children have to end by themselves.
+/// How long children may take to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long the system has to end those that are killed.
+/// How long children may take to end after SIGKILL.
 const DYING: Duration = Duration::from_secs(1);
 
-/// From now on the first signal ends the process in order, and a second one at once. One that whoever
-/// started this process has it ignore (`nohup`, or a shell for what runs in the background) stays ignored.
-///
-/// # Errors
-/// When the system does not let signals be handled.
+/// Installs the signal handlers: the first signal ends the process in order, the second one at once.
+/// Signals that are ignored when the process starts (`nohup`, or a background job of a shell) stay
+/// ignored.
 pub fn watch() -> io::Result<()> {
-    let ignored = ignored();
+    let ignored = ignored_signals();
     let mut all = vec![SIGINT, SIGTERM, SIGHUP];
     all.retain(|signal| ignored & (1 << (signal - 1)) == 0);
-    // First: a flag that nobody acts upon would be waited for in vain.
+    // Before the flag: once the flag is set, other threads wait for the thread below to exit.
     let mut signals = Signals::new(&all)?;
     for signal in all {
         signal_hook::flag::register(signal, Arc::clone(&SIGNALLED))?;
@@ -81,24 +80,24 @@ pub fn watch() -> io::Result<()> {
     std::thread::spawn(move || {
         let mut first = true;
         for signal in signals.forever() {
-            // What a shell reports for a process that a signal ended.
+            // The status that a shell reports for a process that a signal ended.
             let status = 128 + signal;
             if !first {
-                // At once, as if killed: a prefix that is being changed has a journal, and scratch
-                // folders are swept by the next run.
+                // As SIGKILL does: an unfinished change of a prefix has a journal, and the next run
+                // sweeps scratch folders.
                 signal_all(Signal::KILL);
                 std::process::exit(status);
             }
             first = false;
             std::thread::spawn(move || {
                 let _last = uninterrupted();
-                // Clearing away takes a moment on a slow disk, and silence would look like a hang.
-                anstream::eprintln!("\ninterrupted: clearing away what is half done");
+                // Removing files can take a moment on a slow disk, and silence looks like a hang.
+                anstream::eprintln!("\ninterrupted: removing temporary files");
                 crash_point("interrupt.begun");
                 end_children();
                 crash_point("interrupt.ended");
-                clear_folders();
-                name_logs();
+                remove_folders();
+                print_logs();
                 std::process::exit(status);
             });
         }
@@ -106,29 +105,29 @@ pub fn watch() -> io::Result<()> {
     Ok(())
 }
 
-/// The signals that this process ignores, a bit each; none where there is no `/proc` (proc(5)).
-fn ignored() -> u64 {
+/// The signals that this process ignores, as a bit mask; 0 if there is no `/proc` (proc(5)).
+fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .unwrap_or_default()
 }
 
-/// Ctrl-C may reach children too, and one that fell sooner than this process must not be told as a
-/// command that failed: after a signal, this never returns.
+/// After a signal, never returns. Ctrl-C may end a child before this process, and that child must
+/// not be reported as a failed command.
 pub fn give_way() {
     while SIGNALLED.load(Ordering::SeqCst) {
         std::thread::park();
     }
 }
 
-/// While this is held, the first signal waits; for moments only.
+/// Delays the first signal until the guard is dropped; for short work only.
 pub fn uninterrupted() -> MutexGuard<'static, ()> {
     UNINTERRUPTED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A child process that is ended with this one, and all that it started with it: `make`'s jobs, what
-/// these started, and what outlived them. Only what leaves the group on purpose (`setsid`) escapes.
+/// A child process. If this process ends, so do the child and all its descendants, unless one leaves
+/// the process group (`setsid`).
 #[derive(Debug)]
 pub struct HeldChild {
     child: Child,
@@ -137,11 +136,11 @@ pub struct HeldChild {
     running: Running,
 }
 
-/// Starts the first process of a new group. It kills that group, and nothing else, as soon as the pipe
-/// to this process closes. So the group's processes end even if this process is killed with SIGKILL.
-/// The guard belongs to the group: the group's id cannot pass to other processes while it lives.
+/// Starts the first process of a new group. It kills the group as soon as the pipe to this process
+/// closes, so the group ends even if this process is killed with SIGKILL. The guard belongs to the
+/// group, so the group's id cannot be reused while it lives.
 fn guard() -> io::Result<Child> {
-    std::process::Command::new("/bin/sh")
+    Command::new("/bin/sh")
         .args(["-c", "read -r _; kill -s KILL 0"])
         .env_clear()
         .current_dir("/")
@@ -153,27 +152,22 @@ fn guard() -> io::Result<Child> {
 }
 
 impl HeldChild {
-    /// Starts `process`; until [`HeldChild::wait`] has come to its end, a signal ends it.
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub fn spawn(process: &mut std::process::Command, place: Place) -> io::Result<Self> {
-        // A host without a shell has no guard; a signal still ends the group.
+    /// Starts `process`. A signal ends it until [`HeldChild::wait`] returns.
+    pub fn spawn(process: &mut Command, place: Place) -> io::Result<Self> {
+        // On a host without a shell there is no guard; a signal still ends the group.
         let guard = (place == Place::OwnGroup).then(|| guard().ok()).flatten();
         let group = guard.as_ref().map(Pid::from_child);
         if place == Place::OwnGroup {
             process.process_group(Pid::as_raw(group));
         }
-        // Under the lock, so that no signal finds a child that is not on the list yet.
+        // The child is started under the lock, so that a signal finds it in the list.
         let started = with_held(|held| {
             if SIGNALLED.load(Ordering::SeqCst) {
                 return None;
             }
             Some(process.spawn().map(|child| {
-                let running = Running {
-                    leader: group.unwrap_or(Pid::from_child(&child)),
-                    place,
-                };
+                let leader = group.unwrap_or(Pid::from_child(&child));
+                let running = Running { leader, place };
                 held.children.push(running);
                 Self {
                     child,
@@ -190,22 +184,14 @@ impl HeldChild {
         }
     }
 
-    /// Its standard output and error, where they are pipes.
-    pub fn take_pipes(
-        &mut self,
-    ) -> (
-        Option<std::process::ChildStdout>,
-        Option<std::process::ChildStderr>,
-    ) {
+    /// Its standard output and error, if they are pipes.
+    pub fn take_pipes(&mut self) -> (Option<ChildStdout>, Option<ChildStderr>) {
         (self.child.stdout.take(), self.child.stderr.take())
     }
 
-    /// Waits for its end. After a signal, this never returns.
-    ///
-    /// # Errors
-    /// When the system does not tell.
+    /// Waits until it ends. After a signal, never returns.
     pub fn wait(mut self) -> io::Result<ExitStatus> {
-        // It is not reaped as long as it is on the list: its id must not become somebody else's.
+        // It is not reaped while it is in the list, so that its id cannot be reused.
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         loop {
             match waitid(WaitId::Pid(Pid::from_child(&self.child)), ended) {
@@ -218,13 +204,13 @@ impl HeldChild {
             let signalled = SIGNALLED.load(Ordering::SeqCst);
             let status = self.child.wait();
             if let Some(mut guard) = self.guard.take() {
-                // Before its pipe closes: what the child left running on purpose goes on.
+                // Before its pipe closes: background processes of the child may go on.
                 let _ = guard.kill();
                 let _ = guard.wait();
             }
-            // After a signal those that it left behind are still to be ended; as long as there are
-            // any, the group's id stays theirs.
-            if !signalled || !self.running.is_there() {
+            // After a signal, the rest of the group still has to be ended. While the group has
+            // members, its id is not reused.
+            if !signalled || !self.running.exists() {
                 held.children.retain(|child| *child != self.running);
             }
             status
@@ -235,16 +221,13 @@ impl HeldChild {
 }
 
 impl Running {
-    /// Whether there is anything left of it. A leader that nobody has reaped counts.
-    fn is_there(self) -> bool {
-        match self.place {
-            Place::OwnGroup => test_kill_process_group(self.leader) != Err(Errno::SRCH),
-            Place::Foreground => false,
-        }
+    /// Whether its group has a process, even one that is not reaped yet.
+    fn exists(self) -> bool {
+        self.place == Place::OwnGroup && test_kill_process_group(self.leader) != Err(Errno::SRCH)
     }
 
     fn signal(self, signal: Signal) {
-        // It may have ended, and `sudo` may not be signalled.
+        // This fails if the process has ended, or for `sudo`.
         let _ = match self.place {
             Place::OwnGroup => kill_process_group(self.leader, signal),
             Place::Foreground => kill_process(self.leader, signal),
@@ -252,13 +235,11 @@ impl Running {
     }
 }
 
-/// A folder that does not outlive this process.
+/// A temporary folder: until this is dropped, a signal removes the folder.
 #[derive(Debug)]
 pub struct HeldFolder(PathBuf);
 
 impl HeldFolder {
-    /// Until this is dropped, a signal removes the folder.
-    #[must_use]
     pub fn new(folder: PathBuf) -> Self {
         with_held(|held| held.folders.insert(folder.clone()));
         Self(folder)
@@ -271,13 +252,11 @@ impl Drop for HeldFolder {
     }
 }
 
-/// A log of commands: a signal prints its path, as nobody else will.
+/// A log of commands: until this is dropped, a signal prints its path.
 #[derive(Debug)]
 pub struct HeldLog(PathBuf);
 
 impl HeldLog {
-    /// Until this is dropped, a signal prints the path.
-    #[must_use]
     pub fn new(log: PathBuf) -> Self {
         with_held(|held| held.logs.insert(log.clone()));
         Self(log)
@@ -296,12 +275,12 @@ fn with_held<T>(work: impl FnOnce(&mut Held) -> T) -> T {
 }
 
 fn end_children() {
-    // Once: a shell script such as `configure` clears up when it is told to end, and being told
-    // again and again it would never come to an end.
+    // Once only: a shell script such as `configure` cleans up on SIGTERM, and every further signal
+    // would start that again.
     signal_all(Signal::TERM);
-    if !all_gone_within(PATIENCE) {
+    if !all_end_within(PATIENCE) {
         signal_all(Signal::KILL);
-        all_gone_within(DYING);
+        all_end_within(DYING);
     }
 }
 
@@ -309,26 +288,26 @@ fn signal_all(signal: Signal) {
     with_held(|held| held.children.iter().for_each(|child| child.signal(signal)));
 }
 
-fn all_gone_within(patience: Duration) -> bool {
+fn all_end_within(patience: Duration) -> bool {
     let step = Duration::from_millis(20);
     let mut waited = Duration::ZERO;
     loop {
-        // One in the foreground is off the list when its end was seen.
-        let gone = with_held(|held| {
+        // `HeldChild::wait` removes a child in the foreground.
+        let ended = with_held(|held| {
             held.children
-                .retain(|child| child.place == Place::Foreground || child.is_there());
+                .retain(|child| child.place == Place::Foreground || child.exists());
             held.children.is_empty()
         });
-        if gone || waited >= patience {
-            return gone;
+        if ended || waited >= patience {
+            return ended;
         }
         std::thread::sleep(step);
         waited += step;
     }
 }
 
-fn clear_folders() {
-    // What left its group may still be writing there.
+fn remove_folders() {
+    // A process that left its group may still write there.
     for _ in 0..20 {
         let mut folders = with_held(|held| held.folders.clone());
         folders.retain(|folder| {
@@ -342,10 +321,9 @@ fn clear_folders() {
     }
 }
 
-/// Prints the paths of the logs that stay.
-fn name_logs() {
+fn print_logs() {
     let logs = with_held(|held| held.logs.clone());
     for log in logs.iter().filter(|log| log.exists()) {
-        anstream::eprintln!("the log of what had run is {}", log.display());
+        anstream::eprintln!("log of the commands: {}", log.display());
     }
 }

@@ -1,17 +1,16 @@
-//! A thread that calls something now and then, for as long as the heartbeat is kept.
+//! A thread that calls a function repeatedly until the heartbeat is dropped.
 
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Dropped, it ends its thread.
 pub(super) struct Heartbeat {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Heartbeat {
-    /// Calls `beat` after `first`, and then each time after as long as it gives.
+    /// Calls `beat` after `first`, and then each time after the duration that it returned.
     pub(super) fn start(first: Duration, beat: impl Fn() -> Duration + Send + 'static) -> Self {
         let (stop, stopped) = mpsc::channel();
         let thread = thread::Builder::new().spawn(move || {
@@ -22,7 +21,7 @@ impl Heartbeat {
         });
         Self {
             stop: Some(stop),
-            // A host that gives no thread gets no heartbeat.
+            // If no thread can be started, there is no heartbeat.
             thread: thread.ok(),
         }
     }

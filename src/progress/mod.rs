@@ -1,4 +1,4 @@
-//! How a step tells what it is doing; the only module that knows the progress library.
+//! Progress and events of the steps. Only this module uses the progress library.
 
 mod heartbeat;
 
@@ -11,12 +11,12 @@ use heartbeat::Heartbeat;
 
 use crate::output::{Output, elapsed};
 
-/// What a bar counts.
+/// The unit that a bar counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Bytes, shown as KiB and MiB.
     Bytes,
-    /// Steps of the work, such as files compiled.
+    /// Steps of the work, such as compiled files.
     Steps,
 }
 
@@ -25,7 +25,7 @@ pub enum Unit {
 pub enum Level {
     /// The user should look at it.
     Warning,
-    /// Worth knowing.
+    /// Printed unless quiet.
     Note,
     /// Printed with `-v` only.
     Detail,
@@ -37,9 +37,9 @@ pub trait Event: std::fmt::Display {
     fn level(&self) -> Level;
 }
 
-/// Where the steps report to. A phase is one bar on a terminal and one line elsewhere.
+/// The listener of the steps. A phase is one bar on a terminal and one line elsewhere.
 pub trait Reporter: Send + Sync {
-    /// Begins a phase. `total` is what there is to do, as far as it is known.
+    /// Begins a phase. `total` is the amount of work, if it is known.
     fn begin(&self, title: &str, unit: Unit, total: Option<u64>) -> Box<dyn Phase>;
 
     /// Reports an event.
@@ -52,46 +52,47 @@ pub trait Reporter: Send + Sync {
         }
     }
 
-    /// Says something worth knowing that is neither a warning nor an error.
+    /// Prints a note.
     fn note(&self, text: &str);
 
-    /// Says something that the person should look at.
+    /// Prints a warning.
     fn warn(&self, text: &str);
 
-    /// Says something that only `-v` shows.
+    /// Prints a line with `-v` only.
     fn detail(&self, text: &str);
 }
 
-/// One phase of the work. Dropped without [`Phase::finish`], it counts as failed.
+/// One phase of the work. If it is dropped without [`Phase::finish`], it has failed.
 pub trait Phase: Send {
-    /// What there is to do turned out to be `total`.
-    fn set_total(&mut self, total: u64);
+    /// Sets the amount of work.
+    fn set_total(&mut self, _total: u64) {}
 
-    /// `amount` more is done.
-    fn advance(&mut self, amount: u64);
+    /// Adds to the amount of work that is done.
+    fn advance(&mut self, _amount: u64) {}
 
-    /// `position` is done in all.
-    fn set_position(&mut self, position: u64);
+    /// Sets the amount of work that is done.
+    fn set_position(&mut self, _position: u64) {}
 
-    /// What is being worked on just now, such as a file.
-    fn set_current(&mut self, current: &str);
+    /// Sets the current item, such as a file.
+    fn set_current(&mut self, _current: &str) {}
 
-    /// The phase is done; `outcome` says what came of it, and may be empty.
-    fn finish(self: Box<Self>, outcome: &str);
+    /// Ends the phase; `outcome` is the result in a few words, and may be empty.
+    fn finish(self: Box<Self>, _outcome: &str) {}
 }
 
-/// The longest silence where no bar is drawn. Some CI systems end a job after ten silent minutes.
+/// The longest time without output if no bar is drawn. Some CI systems end a job after ten
+/// minutes without output.
 pub const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
-/// Reports to the person: bars on a terminal, lines elsewhere, nothing when quiet.
+/// Reports to the user: bars on a terminal, lines elsewhere, nothing if quiet.
 pub struct TerminalReporter {
     shown: Arc<Shown>,
     _heartbeat: Option<Heartbeat>,
 }
 
 impl TerminalReporter {
-    /// A reporter that prints through `output`; where that draws no bars, at least one line in each
-    /// `longest_silence`.
+    /// A reporter that prints to `output`. If that draws no bars, it prints at least one line in
+    /// each `longest_silence`.
     #[must_use]
     pub fn new(output: Output, longest_silence: Duration) -> Self {
         let shown = Arc::new(Shown {
@@ -152,10 +153,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What is on the screen, or in the log of a CI job.
 struct Shown {
     output: Output,
-    /// The phase that runs just now: lines are printed above its bar, not into it.
+    /// The current phase: lines are printed above its bar.
     phase: Mutex<Option<RunningPhase>>,
     started: Instant,
     last_line: Mutex<Instant>,
@@ -170,29 +170,25 @@ impl Shown {
         *lock(&self.last_line) = Instant::now();
     }
 
-    /// Prints how far the work is when nothing was printed for so long; gives the time until the
-    /// next look.
+    /// Prints the progress after `longest_silence` without output; returns the time to wait until
+    /// the next call.
     fn silent_for(&self, longest_silence: Duration) -> Duration {
         let silence = lock(&self.last_line).elapsed();
         if silence < longest_silence {
             return longest_silence.saturating_sub(silence);
         }
-        // The bar cannot be asked while lines are printed above it.
-        let (title, position, started) = match &*lock(&self.phase) {
-            Some(phase) => (phase.title.clone(), phase.position(), phase.started),
-            None => (
-                "pybuild".to_owned(),
-                "still running".to_owned(),
-                self.started,
-            ),
+        // The bar's lock is released first: `above_the_bar` takes it again.
+        let phase = lock(&self.phase).clone();
+        let (title, position, started) = match &phase {
+            Some(phase) => (phase.title.as_str(), phase.position(), phase.started),
+            None => ("pybuild", "still running".to_owned(), self.started),
         };
         let took = elapsed(started.elapsed());
-        self.above_the_bar(|output| output.progress(&title, &position, &took));
+        self.above_the_bar(|output| output.progress(title, &position, &took));
         longest_silence
     }
 }
 
-/// A phase that is not finished yet.
 #[derive(Clone)]
 struct RunningPhase {
     title: String,
@@ -202,7 +198,7 @@ struct RunningPhase {
 }
 
 impl RunningPhase {
-    /// How far it is, such as `132 of ~250, Objects/abstract.c`.
+    /// The progress, such as `132 of ~250, Objects/abstract.c`.
     fn position(&self) -> String {
         const LONGEST: usize = 60;
         let amount = |count| match self.unit {
@@ -211,7 +207,7 @@ impl RunningPhase {
         };
         let done = amount(self.bar.position());
         let done = match self.bar.length() {
-            // What a number of steps comes to is an estimate.
+            // The number of steps is an estimate.
             Some(total) if self.unit == Unit::Steps => format!("{done} of ~{}", amount(total)),
             Some(total) => format!("{done} of {}", amount(total)),
             None => done,
@@ -242,7 +238,7 @@ impl Phase for TerminalPhase {
 
     fn set_position(&mut self, position: u64) {
         let RunningPhase { bar, unit, .. } = &self.running;
-        // A total is often an estimate: a bar that is full while work goes on would be a lie.
+        // The total is often an estimate, and a full bar means that the work is done.
         let most = bar.length().unwrap_or(u64::MAX);
         let most = match unit {
             Unit::Bytes => most,
@@ -288,7 +284,7 @@ fn style(unit: Unit, known: bool) -> ProgressStyle {
         .progress_chars("━╸─")
 }
 
-/// Says nothing; for library use and tests.
+/// Prints nothing; for library use and tests.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SilentReporter;
 
@@ -304,14 +300,4 @@ impl Reporter for SilentReporter {
     fn detail(&self, _text: &str) {}
 }
 
-impl Phase for SilentReporter {
-    fn set_total(&mut self, _total: u64) {}
-
-    fn advance(&mut self, _amount: u64) {}
-
-    fn set_position(&mut self, _position: u64) {}
-
-    fn set_current(&mut self, _current: &str) {}
-
-    fn finish(self: Box<Self>, _outcome: &str) {}
-}
+impl Phase for SilentReporter {}

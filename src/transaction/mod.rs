@@ -23,6 +23,7 @@ use crate::fs::durable::{
     bring, remove_if_there, rename_to_nothing, sync_file_system, sync_folder,
 };
 use crate::fs::lock;
+use crate::fs::scratch;
 use crate::install::Error;
 use crate::process::signals::{HeldFolder, uninterrupted};
 use crate::progress::Reporter;
@@ -436,7 +437,7 @@ fn sweep_beside(prefix: &Path) {
     let Some((parent, name)) = beside(prefix) else {
         return;
     };
-    lock::sweep_folders(parent, &coming_name(&name), |_| {});
+    scratch::sweep_folders(parent, &coming_name(&name), |_| {});
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let of_prefix = entry
             .file_name()

@@ -16,6 +16,7 @@ use crate::error::chain;
 use crate::failpoint::crash_point;
 use crate::fs::durable::sync_folder;
 use crate::fs::lock;
+use crate::fs::scratch;
 use crate::hotpatch;
 use crate::progress::Reporter;
 use crate::store::Store;
@@ -74,7 +75,7 @@ impl<'a> PendingChanges<'a> {
 
     fn write(self, prefix: &Path) -> io::Result<NamedTempFile> {
         let folder = self.store.notes()?;
-        let mut file = lock::scratch_file(&folder, "prefix-")?;
+        let mut file = scratch::scratch_file(&folder, "prefix-")?;
         let note = Note {
             host: this_host(),
             prefix: prefix.to_owned(),
@@ -195,7 +196,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::{Note, PendingChanges, this_host};
-    use crate::fs::lock;
+    use crate::fs::scratch;
     use crate::store::Store;
     use crate::testing::Said;
 
@@ -275,7 +276,7 @@ mod tests {
     fn a_note_that_says_nothing_goes_unless_its_process_lives() {
         let (_place, store) = Place::new();
         let folder = store.notes().unwrap();
-        let living = lock::scratch_file(&folder, "prefix-").unwrap();
+        let living = scratch::scratch_file(&folder, "prefix-").unwrap();
         let dead = folder.join("dead");
         fs_err::write(&dead, "").unwrap();
         let newer = folder.join("newer");

@@ -343,7 +343,7 @@ fn the_log_of_a_build_that_is_ended_is_named() {
     wait_until("make", || make_is_reached(&fixture));
     let outcome = end(&fixture, child, Signal::TERM).exits(128 + 15);
     let [log] = logs(&fixture).try_into().unwrap();
-    outcome.says(["the log of what had run is", &log.display().to_string()]);
+    outcome.says(["log of the commands:", &log.display().to_string()]);
     let text = fs_err::read_to_string(log).unwrap();
     assert!(text.contains("checking for zlib.h... yes"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! Tests of the install command, run with made-up package managers.
+//! Tests of the install command with fake package managers.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,22 +7,15 @@ use crate::environment::Environment;
 use crate::error::Explain as _;
 use crate::host::Error;
 use crate::host::packages::{Capability, PackageManager};
+use crate::host::testing::write_program;
 use crate::process::Runner;
 use crate::progress::{Phase, SilentReporter};
 
-/// A folder with programs, written by another process: a file that this one has open for writing in
-/// one thread cannot be executed in another.
+/// A folder with programs.
 fn programs(scripts: &[(&str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, body) in scripts {
-        let written = std::process::Command::new("sh")
-            .arg("-c")
-            .arg("printf '#!/bin/sh\\n%s\\n' \"$2\" > \"$1\" && chmod 755 \"$1\"")
-            .arg("sh")
-            .arg(dir.path().join(name))
-            .arg(body)
-            .status();
-        assert!(written.unwrap().success());
+        write_program(&dir.path().join(name), &format!("#!/bin/sh\n{body}\n"));
     }
     dir
 }
@@ -61,7 +54,7 @@ fn root_runs_the_package_manager_itself_without_questions() {
 }
 
 #[test]
-fn others_go_through_sudo_and_no_password_is_on_its_command_line() {
+fn other_users_need_sudo_and_its_command_line_has_no_password() {
     let sudo = "echo \"sudo $*\"";
     let (result, log) = run(&[("apt-get", ""), ("sudo", sudo)], false);
     result.unwrap();
@@ -73,7 +66,7 @@ fn others_go_through_sudo_and_no_password_is_on_its_command_line() {
 }
 
 #[test]
-fn without_sudos_consent_the_root_command_is_named() {
+fn if_sudo_refuses_the_root_command_is_printed() {
     let (result, _) = run(&[("apt-get", ""), ("sudo", "exit 1")], false);
     let error = result.unwrap_err();
     assert!(matches!(error, Error::NeedsRoot { .. }), "{error}");
@@ -87,7 +80,7 @@ fn without_sudos_consent_the_root_command_is_named() {
 }
 
 #[test]
-fn a_refresh_that_fails_is_made_up_for_and_an_installation_that_fails_is_shown() {
+fn a_failed_update_is_ignored_and_a_failed_installation_is_an_error() {
     let apt = "case $* in update) echo 'E: no route' >&2; exit 100;; esac";
     run(&[("apt-get", apt)], true).0.unwrap();
     let apt = "echo 'E: Could not get lock /var/lib/dpkg/lock-frontend' >&2; exit 100";
@@ -97,7 +90,7 @@ fn a_refresh_that_fails_is_made_up_for_and_an_installation_that_fails_is_shown()
 }
 
 #[test]
-fn sudo_stands_before_each_part_of_the_line() {
+fn each_part_of_the_line_begins_with_sudo() {
     let command = InstallCommand::new(PackageManager::Apt, [Capability::Zlib], false).unwrap();
     assert_eq!(
         command.to_string(),
@@ -112,19 +105,16 @@ fn sudo_stands_before_each_part_of_the_line() {
 }
 
 #[test]
-fn the_bar_follows_what_package_managers_print() {
+fn the_bar_follows_the_output_of_package_managers() {
     #[derive(Default, Clone)]
     struct Seen(Arc<Mutex<(u64, u64)>>);
     impl Phase for Seen {
         fn set_total(&mut self, total: u64) {
             self.0.lock().unwrap().1 = total;
         }
-        fn advance(&mut self, _: u64) {}
         fn set_position(&mut self, position: u64) {
             self.0.lock().unwrap().0 = position;
         }
-        fn set_current(&mut self, _: &str) {}
-        fn finish(self: Box<Self>, _: &str) {}
     }
     let after = |lines: &[&str]| {
         let seen = Seen::default();

@@ -1,17 +1,20 @@
-//! Tests of the probes: real ones on this host, and made-up compilers for what it has.
+//! Tests of the search for libraries on this host.
+
+mod run_time;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{
-    Need, Prerequisites, Prober, Requirements, all_capabilities, canonical_name, hex, in_parallel,
-    release_flags,
-};
+use super::finding::{Finder, in_parallel};
+use super::flags::hex;
+use super::found::{HostModules, Need};
+use super::{Requirements, canonical_name, find};
 use crate::environment::Environment;
 use crate::host::build_environment::BuildEnvironment;
 use crate::host::compile_probe::CompileProbe;
 use crate::host::module_probes::{PROBES, Probe};
 use crate::host::packages::Capability;
+use crate::host::testing::write_program;
 use crate::host::toolchain::Toolchain;
 use crate::plan::ModulePolicy;
 use crate::plan::compat::CompatPolicy;
@@ -72,80 +75,74 @@ const STANDARD: Probe = Probe {
 };
 
 #[test]
-fn what_is_there_is_told_from_what_is_not() {
+fn present_and_missing_libraries_are_distinguished() {
     let (dir, caller, environment) = host(&[]);
     let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
     let modules = policy(&[], &[]);
-    let prober = Prober {
-        requirements: requirements("3.11.2", &modules),
-        release_flags: release_flags(requirements("3.11.2", &modules)),
-        pkg_config: None,
-        probe: CompileProbe {
-            compiler: &toolchain.compiler.words,
-            environment: &environment,
-            folder: dir.path(),
-        },
+    let compile = CompileProbe {
+        compiler: &toolchain.compiler.words,
+        environment: &environment,
+        folder: dir.path(),
     };
+    let finder = Finder::new(requirements("3.11.2", &modules), None, compile);
     let present = Probe {
         version: "\"1.2\"",
         ..STANDARD
     };
-    let found = prober.look_for(&present).unwrap().unwrap();
+    let found = finder.look_for(&present).unwrap().unwrap();
     assert_eq!(found.library.as_deref(), Some("1.2"));
-    let missing = prober.look_for(&BOGUS).unwrap().unwrap_err();
+    let missing = finder.look_for(&BOGUS).unwrap().unwrap_err();
     assert_eq!(missing.why, "no pybuild-has-no-such-header.h");
     let no_library = Probe {
         flags: &["-lpybuild-has-no-such-library"],
         ..STANDARD
     };
-    let missing = prober.look_for(&no_library).unwrap().unwrap_err();
+    let missing = finder.look_for(&no_library).unwrap().unwrap_err();
     assert_eq!(missing.why, "no library -lpybuild-has-no-such-library");
     let no_symbol = Probe {
         includes: "#include <math.h>\nextern int no_such_symbol(void);",
         symbols: &["no_such_symbol"],
         ..STANDARD
     };
-    let missing = prober.look_for(&no_symbol).unwrap().unwrap_err();
+    let missing = finder.look_for(&no_symbol).unwrap().unwrap_err();
     assert!(missing.why.contains("lacks"), "{missing:?}");
     assert!(missing.detail.contains("no_such_symbol"), "{missing:?}");
     let too_old = Probe {
         includes: "#include <math.h>\n#if PYTHON_HEX == 0x030B02\n#error \"too old\"\n#endif",
         ..present
     };
-    let missing = prober.look_for(&too_old).unwrap().unwrap_err();
+    let missing = finder.look_for(&too_old).unwrap().unwrap_err();
     assert_eq!(
         (missing.why.as_str(), missing.unsuitable),
         ("too old", true)
     );
     let ssl = PROBES.iter().find(|probe| probe.name() == "ssl").unwrap();
     let args = ["--with-openssl=/no/such/folder".to_owned()];
-    let elsewhere = Prober {
-        requirements: Requirements {
-            configure_args: &args,
-            ..prober.requirements
-        },
-        ..prober
+    let requirements = Requirements {
+        configure_args: &args,
+        ..requirements("3.11.2", &modules)
     };
+    let elsewhere = Finder::new(requirements, None, compile);
     let missing = elsewhere.look_for(ssl).unwrap().unwrap_err();
     assert_eq!(missing.why, "no /no/such/folder/include/openssl/ssl.h");
     assert!(
         missing.unsuitable,
-        "no package fixes what configure is told"
+        "no package fixes an argument of configure"
     );
 }
 
 #[test]
-fn every_probe_is_a_program_that_compiles_where_its_library_is() {
+fn every_probe_compiles_if_its_library_is_installed() {
     let (dir, caller, environment) = host(&[]);
     let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
     let modules = policy(&[], &[]);
     let mut probed = BTreeSet::new();
     for python in ["2.7.18", "3.14.0"] {
         let requirements = requirements(python, &modules);
-        let found = Prerequisites::probe(requirements, &toolchain, &environment, dir.path());
-        let Prerequisites { present, missing } = found.unwrap();
-        // What this host has is not known here; but what is missing is a header, a library or of
-        // another version, never a program that no compiler would take.
+        let found = find(requirements, &toolchain, &environment, dir.path());
+        let HostModules { present, missing } = found.unwrap();
+        // The host may lack any header or library, or have another version, but every program has
+        // to compile.
         for missing in &missing {
             let why = &missing.why;
             assert!(
@@ -153,10 +150,10 @@ fn every_probe_is_a_program_that_compiles_where_its_library_is() {
                 "{missing:?}"
             );
         }
-        probed.extend(present.into_iter().map(|module| module.module));
-        probed.extend(missing.iter().map(|module| module.module.to_owned()));
+        probed.extend(present.iter().map(|module| module.module));
+        probed.extend(missing.iter().map(|module| module.module));
     }
-    let all: BTreeSet<String> = PROBES.iter().map(|probe| probe.name().to_owned()).collect();
+    let all: BTreeSet<&str> = PROBES.iter().map(Probe::name).collect();
     assert_eq!(probed, all);
 }
 
@@ -182,34 +179,21 @@ fn flags_of_the_environment_are_used_and_passed_on() {
     let look = |variables: &[(&str, &str)], python: &str, pkg_config: Option<&Path>| {
         let (dir, caller, environment) = host(variables);
         let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
-        let prober = Prober {
-            requirements: requirements(python, &modules),
-            release_flags: release_flags(requirements(python, &modules)),
-            pkg_config,
-            probe: CompileProbe {
-                compiler: &toolchain.compiler.words,
-                environment: &environment,
-                folder: dir.path(),
-            },
+        let compile = CompileProbe {
+            compiler: &toolchain.compiler.words,
+            environment: &environment,
+            folder: dir.path(),
         };
-        prober.look_for(&probe).unwrap()
+        let finder = Finder::new(requirements(python, &modules), pkg_config, compile);
+        finder.look_for(&probe).unwrap()
     };
     assert!(look(&[], "3.11.2", None).is_err());
     let found = look(&[("CPPFLAGS", &flag)], "3.11.2", None).unwrap();
     assert_eq!(found.library.as_deref(), Some("4.5"));
     assert!(found.flags.is_empty());
-    // A stand-in for pkg-config, written by another process: a file that this one has open for
-    // writing in one thread cannot be executed in another.
     let script = folder.path().join("pkg-config");
-    let written = std::process::Command::new("sh")
-        .arg("-c")
-        .arg("printf '#!/bin/sh\\necho %s -lm\\n' \"$2\" > \"$1\" && chmod 755 \"$1\"")
-        .arg("sh")
-        .args([script.as_os_str(), flag.as_ref()])
-        .status();
-    assert!(written.unwrap().success());
-    // configure asks pkg-config by itself from the series on that the probe names; before, the
-    // build has to be told.
+    write_program(&script, &format!("#!/bin/sh\necho {flag} -lm\n"));
+    // From that series on, configure asks pkg-config itself; before it, pybuild passes the flags.
     assert!(look(&[], "3.12.1", Some(&script)).unwrap().flags.is_empty());
     assert_eq!(
         look(&[], "3.11.2", Some(&script)).unwrap().flags,
@@ -218,9 +202,9 @@ fn flags_of_the_environment_are_used_and_passed_on() {
 }
 
 #[test]
-fn the_release_decides_which_modules_are_looked_for() {
+fn the_release_decides_which_modules_are_searched() {
     let modules = policy(&[], &["tkinter"]);
-    let needs = |python: &str| all_capabilities(requirements(python, &modules));
+    let needs = |python: &str| requirements(python, &modules).capabilities();
     assert!(needs("3.12.0").contains(&Capability::Crypt));
     assert!(!needs("3.13.0").contains(&Capability::Crypt));
     assert!(!needs("3.6.15").contains(&Capability::Libffi));
@@ -233,40 +217,41 @@ fn the_release_decides_which_modules_are_looked_for() {
         "--with-system-ffi".to_owned(),
         "--without-readline".to_owned(),
     ];
-    let needs = all_capabilities(Requirements {
+    let requirements = Requirements {
         configure_args: &args,
         ..requirements("2.7.18", &modules)
-    });
+    };
+    let needs = requirements.capabilities();
     assert!(needs.contains(&Capability::Libffi) && !needs.contains(&Capability::Readline));
 }
 
 #[test]
-fn with_openssl_is_made_flags_of_where_configure_does_not_know_it() {
+fn with_openssl_becomes_flags_if_configure_does_not_know_it() {
     let (dir, caller, environment) = host(&[]);
     let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
     let modules = ModulePolicy::default();
     let args = ["--with-openssl=/usr".to_owned()];
-    let told = |python: &str| {
+    let flags = |python: &str| {
         let requirements = Requirements {
             configure_args: &args,
             ..requirements(python, &modules)
         };
-        let found = Prerequisites::probe(requirements, &toolchain, &environment, dir.path());
+        let found = find(requirements, &toolchain, &environment, dir.path());
         let present = found.unwrap().present;
         let ssl = present.into_iter().find(|module| module.module == "ssl");
         ssl.expect("OpenSSL's headers, which every test of a build needs")
             .flags
     };
     assert_eq!(
-        told("3.6.12"),
+        flags("3.6.12"),
         ["-Wl,-rpath,/usr/lib", "-I/usr/include", "-L/usr/lib"]
     );
-    assert_eq!(told("3.9.2"), ["-Wl,-rpath,/usr/lib"]);
-    assert!(told("3.11.2").is_empty());
+    assert_eq!(flags("3.9.2"), ["-Wl,-rpath,/usr/lib"]);
+    assert!(flags("3.11.2").is_empty());
 }
 
 #[test]
-fn an_openssl_that_only_a_patch_makes_usable_is_refused_when_the_patch_is_left_out() {
+fn an_openssl_that_needs_a_patch_is_rejected_without_the_patch() {
     let (dir, caller, environment) = host(&[]);
     let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
     let modules = ModulePolicy::default();
@@ -275,7 +260,7 @@ fn an_openssl_that_only_a_patch_makes_usable_is_refused_when_the_patch_is_left_o
             compat,
             ..requirements("3.4.10", &modules)
         };
-        let found = Prerequisites::probe(requirements, &toolchain, &environment, dir.path());
+        let found = find(requirements, &toolchain, &environment, dir.path());
         let missing = found.unwrap().missing;
         missing.into_iter().find(|module| module.module == "ssl")
     };
@@ -288,7 +273,8 @@ fn an_openssl_that_only_a_patch_makes_usable_is_refused_when_the_patch_is_left_o
 fn modules_are_known_by_all_their_names() {
     let probe = |name: &str| PROBES.iter().find(|probe| probe.name() == name).unwrap();
     let need = |module: &str, required: &[&str], may_be_missing: &[&str]| {
-        super::need(probe(module), &policy(required, may_be_missing))
+        let policy = policy(required, may_be_missing);
+        requirements("3.11.2", &policy).need(probe(module))
     };
     assert_eq!(need("ssl", &[], &[]), Need::Required);
     assert_eq!(need("ctypes", &[], &["_ctypes"]), Need::Waived);

@@ -1,50 +1,36 @@
-//! Tests of the whole question, on a made-up host whose package manager brings a real compiler.
+//! Tests of the whole check, on a fake host whose package manager installs a real compiler.
 
-use std::path::Path;
-
-use super::{Question, Remedy};
+use super::{PrerequisiteCheck, ReadyHost, Remedy};
 use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain as _};
 use crate::host::Error;
 use crate::host::build_environment::BuildEnvironment;
 use crate::host::distribution::Distribution;
 use crate::host::modules::Requirements;
+use crate::host::testing::write_program;
 use crate::plan::ModulePolicy;
 use crate::plan::compat::CompatPolicy;
 use crate::process::Runner;
 use crate::progress::SilentReporter;
 
-/// What the made-up `apt-get install` does: links to the real tools appear in `PATH`.
+/// A fake `apt-get`: `install` creates links to the real tools in `PATH`.
 const APT: &str = "#!/bin/sh
 [ \"$1\" = update ] && exit 0
 here=$(dirname \"$0\")
 for tool in cc make ar ld as; do
     real=$(PATH=$REAL_PATH command -v $tool) && ln -sf \"$real\" \"$here/$tool\"
 done
-echo brought
+echo installed
 ";
 
-/// What the made-up sudo does: it takes its own options away and runs the rest.
+/// A fake sudo: it drops its options and runs the rest.
 const SUDO: &str = "#!/bin/sh
 while case $1 in -*) true;; *) false;; esac; do shift; done
 [ \"$1\" = true ] && exit 0
 exec \"$@\"
 ";
 
-/// Written by another process: a file that this one has open for writing in one thread cannot be
-/// executed in another.
-fn write_program(path: &Path, text: &str) {
-    let written = std::process::Command::new("sh")
-        .arg("-c")
-        .arg("printf %s \"$2\" > \"$1\" && chmod 755 \"$1\"")
-        .arg("sh")
-        .arg(path)
-        .arg(text)
-        .status();
-    assert!(written.unwrap().success());
-}
-
-fn answer(remedied: bool) -> (Result<super::Ready, Error>, String) {
+fn check(install: bool) -> (Result<ReadyHost, Error>, String) {
     let dir = tempfile::tempdir().unwrap();
     let bin = dir.path().join("bin");
     let scratch = dir.path().join("scratch");
@@ -63,14 +49,14 @@ fn answer(remedied: bool) -> (Result<super::Ready, Error>, String) {
         std::os::unix::fs::symlink(real.unwrap(), bin.join(name)).unwrap();
     }
     let caller = Environment::with_variables(dir.path(), [("PATH", bin.as_os_str())]);
-    // Everything but tools may be missing on the host that runs this test.
+    // The host that runs this test may lack any library.
     let modules = ModulePolicy {
         may_be_missing: ModulePolicy::ESSENTIAL.map(ToOwned::to_owned).into(),
         ..ModulePolicy::default()
     };
     let distribution = Distribution::from_os_release("ID=debian\n", &caller);
     let environment = BuildEnvironment::new(&caller, &scratch);
-    let question = Question {
+    let check = PrerequisiteCheck {
         requirements: Requirements {
             python: "3.11.2".parse().unwrap(),
             modules: &modules,
@@ -84,18 +70,18 @@ fn answer(remedied: bool) -> (Result<super::Ready, Error>, String) {
     };
     let log = dir.path().join("log");
     let runner = Runner::with_log([log.clone()]);
-    let remedy = if remedied {
+    let remedy = if install {
         Remedy::Install(&runner)
     } else {
-        Remedy::Name
+        Remedy::Print
     };
-    let answer = question.answer(remedy, &SilentReporter);
-    (answer, fs_err::read_to_string(log).unwrap_or_default())
+    let result = check.run(remedy, &SilentReporter);
+    (result, fs_err::read_to_string(log).unwrap_or_default())
 }
 
 #[test]
-fn a_host_without_a_compiler_is_told_the_one_command_for_everything() {
-    let (result, log) = answer(false);
+fn a_host_without_a_compiler_gets_one_command_for_everything() {
+    let (result, log) = check(false);
     let error = result.unwrap_err();
     assert_eq!(error.exit_status(), ExitStatus::Prerequisite);
     assert!(error.to_string().contains("no C compiler"), "{error}");
@@ -108,9 +94,9 @@ fn a_host_without_a_compiler_is_told_the_one_command_for_everything() {
 }
 
 #[test]
-fn with_install_deps_the_host_gets_what_it_lacks_and_is_looked_at_again() {
-    let (result, log) = answer(true);
+fn with_install_deps_packages_are_installed_and_the_host_is_checked_again() {
+    let (result, log) = check(true);
     let ready = result.unwrap_or_else(|error| panic!("{error}: {log}"));
     assert_eq!(ready.toolchain.compiler.command, "cc");
-    assert!(log.contains("brought"), "{log}");
+    assert!(log.contains("installed"), "{log}");
 }

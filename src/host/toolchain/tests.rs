@@ -1,4 +1,4 @@
-//! Tests of the search for tools, with made-up compilers beside the real one.
+//! Tests of the search for tools, with fake compilers and the real one.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -28,8 +28,8 @@ impl Bench {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
-    /// A script to be run as `sh SCRIPT`: a file that another thread's fork still holds open for
-    /// writing could not be executed itself.
+    /// A script to be run as `sh SCRIPT`: children of other tests inherit a file that this process
+    /// has open, and a file that is open for writing cannot be executed.
     fn script(&self, name: &str, body: &str) -> PathBuf {
         let path = self.dir.path().join(name);
         fs_err::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
@@ -46,7 +46,7 @@ impl Bench {
 }
 
 #[test]
-fn the_hosts_own_compiler_is_found_and_proven() {
+fn the_hosts_compiler_is_found_and_works() {
     let toolchain = Bench::new().find().unwrap();
     assert_ne!(toolchain.compiler.family, Family::Other);
     assert!(
@@ -76,7 +76,7 @@ fn cc_may_hold_a_launcher_and_arguments() {
 }
 
 #[test]
-fn no_compiler_and_a_wrong_cc_are_different_things() {
+fn a_missing_compiler_and_a_wrong_cc_are_different_errors() {
     let mut bench = Bench::new();
     bench.set(
         "PATH",
@@ -106,7 +106,7 @@ fn a_compiler_that_fails_is_shown_with_its_first_error() {
 }
 
 #[test]
-fn a_compiler_without_the_c_library_is_told_from_a_broken_one() {
+fn a_compiler_without_the_c_library_is_not_a_broken_one() {
     let mut bench = Bench::new();
     let bare = bench.script(
         "bare-cc",
@@ -138,7 +138,7 @@ fn another_make_is_not_enough() {
 }
 
 #[test]
-fn a_denied_start_of_an_executable_file_is_the_folders_fault() {
+fn if_an_executable_file_may_not_be_started_the_folder_is_the_cause() {
     let bench = Bench::new();
     let denied = || CommandError::NotStarted {
         command: "proof".to_owned(),

@@ -1,28 +1,24 @@
-//! Tests of libraries that programs are linked with, but do not find when they run.
+//! Tests of libraries that programs are linked with, but do not find at run time.
 
 use std::path::Path;
 
-use super::{MissingModule, PresentModule, Prober, Requirements, release_flags};
+use super::super::Requirements;
+use super::super::finding::Finder;
+use super::super::found::{MissingModule, PresentModule};
+use super::BOGUS;
 use crate::environment::Environment;
 use crate::host::build_environment::BuildEnvironment;
 use crate::host::compile_probe::CompileProbe;
 use crate::host::module_probes::{PROBES, Probe};
-use crate::host::packages::Capability;
 use crate::plan::ModulePolicy;
 use crate::plan::compat::CompatPolicy;
 
 const CURL: Probe = Probe {
     names: &["curl"],
-    series: ((0, 0), (9, 0)),
-    capability: Capability::Zlib,
-    feature: "nothing",
     includes: "int pybuild_curl(void);",
     symbols: &["pybuild_curl"],
-    version: "\"\"",
-    runtime_version: "",
     flags: &["-lpybuildcurl"],
-    pkg_config: "",
-    pkg_config_first: (0, 0),
+    ..BOGUS
 };
 
 fn cc(folder: &Path, source: &str, arguments: &[&str]) {
@@ -33,7 +29,7 @@ fn cc(folder: &Path, source: &str, arguments: &[&str]) {
     assert!(compiler.current_dir(folder).status().unwrap().success());
 }
 
-/// A folder with `libpybuildcurl.so`, which no loader finds by itself.
+/// A folder with `libpybuildcurl.so`, which is not in the loader's path.
 fn private_library(source: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let shared = ["-shared", "-o", "libpybuildcurl.so"];
@@ -64,17 +60,13 @@ fn look_for(
         configure_args,
         compat: &CompatPolicy::All,
     };
-    let prober = Prober {
-        requirements,
-        release_flags: release_flags(requirements),
-        pkg_config: None,
-        probe: CompileProbe {
-            compiler: &["cc".to_owned()],
-            environment: &environment,
-            folder: dir.path(),
-        },
+    let compile = CompileProbe {
+        compiler: &["cc".to_owned()],
+        environment: &environment,
+        folder: dir.path(),
     };
-    prober.look_for(probe).unwrap()
+    let finder = Finder::new(requirements, None, compile);
+    finder.look_for(probe).unwrap()
 }
 
 fn look_for_curl(variables: &[(&str, &str)]) -> Result<PresentModule, MissingModule> {
@@ -82,7 +74,7 @@ fn look_for_curl(variables: &[(&str, &str)]) -> Result<PresentModule, MissingMod
 }
 
 #[test]
-fn a_library_that_links_but_does_not_load_is_missing_unless_a_variable_says_where_it_is() {
+fn a_library_that_does_not_load_is_missing_unless_a_variable_names_its_folder() {
     let library = private_library("int pybuild_curl(void) { return 1; }");
     let folder = library.path().to_str().unwrap();
     let link = format!("-L{folder}");
@@ -135,7 +127,7 @@ fn a_library_that_crashes_is_missing() {
     assert!(missing.at_run_time.unwrap().contains("made for this host"));
 }
 
-/// A stand-in for an OpenSSL in a folder of its own, with libraries of a name that no host has.
+/// A fake OpenSSL in a folder of its own, with a soname that no host has.
 fn private_openssl(libraries: &str, version_of_library: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let include = dir.path().join("include/openssl");
@@ -161,7 +153,6 @@ fn private_openssl(libraries: &str, version_of_library: &str) -> tempfile::TempD
     dir
 }
 
-/// What is found of `ssl` for a release and `--configure-arg`s.
 fn look_for_ssl(python: &str, args: &[String]) -> Result<PresentModule, MissingModule> {
     let ssl = PROBES.iter().find(|probe| probe.name() == "ssl").unwrap();
     look_for(ssl, python, args, &[])
@@ -199,14 +190,14 @@ fn an_openssl_outside_the_loaders_path_needs_its_rpath_from_3_10_on() {
             assert_eq!(found.library_at_run_time, None, "{found:?}");
         }
     }
-    // Here pybuild itself says where the library is.
+    // For these releases, pybuild itself sets the run path.
     for python in ["2.7.18", "3.6.12", "3.7.9", "3.9.2"] {
         look(python, &[]).unwrap();
     }
 }
 
 #[test]
-fn headers_and_library_of_different_versions_and_a_lib64_folder_are_found_out() {
+fn headers_and_library_of_different_versions_and_a_lib64_folder_are_noticed() {
     let openssl = private_openssl("lib", "OpenSSL 3.0.1");
     let dir = openssl.path().display();
     let args = [
@@ -221,7 +212,7 @@ fn headers_and_library_of_different_versions_and_a_lib64_folder_are_found_out() 
     let args = [format!("--with-openssl={}", openssl.path().display())];
     let missing = look_for_ssl("3.11.2", &args).unwrap_err();
     assert!(
-        missing.why.contains("its lib64 folder has one"),
+        missing.why.contains("libssl is in its lib64 folder"),
         "{missing:?}"
     );
 }
