@@ -14,11 +14,11 @@ use crate::plan::version::PythonVersion;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verify {
-    /// A digest that is believed, and nothing else: signatures are not looked at
+    /// Accept only a known digest; ignore signatures
     Digest,
-    /// A good signature, even where the digest is known
+    /// Require a good signature, even if the digest is known
     Signature,
-    /// Either; a bad signature beside the archive stops the build
+    /// Accept a known digest or a good signature; reject a bad signature beside the archive
     #[default]
     Any,
 }
