@@ -45,6 +45,10 @@ pub enum ProgramNames {
 }
 
 impl ProgramNames {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }

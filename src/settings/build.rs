@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::configure;
 use super::error::Error;
-use super::inputs::{PinSettings, choose, location, mirrors, proofs};
+use super::inputs::{Mode, PinSettings, choose, location, mirrors, proofs};
 use super::path::{absolute, file, of_variable};
 use crate::cli::BuildArguments;
 use crate::compile::confinement::BuildUser;
@@ -65,13 +65,6 @@ pub enum BuildTree {
     Remove,
     /// `--keep-build`.
     Keep,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    Build,
-    /// `--dry-run`: only the plan is printed.
-    DryRun,
 }
 
 impl BuildSettings {
@@ -157,7 +150,7 @@ impl BuildSettings {
                 None => of_variable("PYBUILD_BUILD_DIR", environment)?,
             },
             build_tree: choose(arguments.keep_build, BuildTree::Keep, BuildTree::Remove),
-            mode: choose(arguments.dry_run, Mode::DryRun, Mode::Build),
+            mode: choose(arguments.dry_run, Mode::DryRun, Mode::Change),
         })
     }
 }

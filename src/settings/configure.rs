@@ -200,7 +200,8 @@ pub(crate) fn ensure_consistent(
             "libdir" if library == Library::Shared => Some("lib"),
             _ => None,
         };
-        if !below.is_some_and(|below| only.is_none_or(|only| below == Path::new(only))) {
+        let fits = below.is_some_and(|below| only.is_none_or(|only| below == Path::new(only)));
+        if !fits {
             let why = match only {
                 Some(only) => {
                     format!("it installs into {prefix}/{only} and expects the files there")

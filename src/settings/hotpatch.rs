@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::error::Error;
+pub use super::inputs::Mode;
 use super::inputs::{PinSettings, choose};
 use crate::cli::HotpatchArguments;
 use crate::environment::Environment;
@@ -49,13 +50,6 @@ pub enum ResultCheck {
     Prove,
     /// `--no-check`.
     Skip,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    Change,
-    /// `--dry-run`: only the changes are printed.
-    DryRun,
 }
 
 impl HotpatchSettings {

@@ -16,7 +16,15 @@ pub fn choose<T>(flag: bool, set: T, unset: T) -> T {
     if flag { set } else { unset }
 }
 
-/// What to bundle in `ensurepip`, and the index to search.
+/// Whether the command changes anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Change,
+    /// `--dry-run`: it only prints what it would do.
+    DryRun,
+}
+
+/// The pins of `ensurepip`, and the index to search.
 #[derive(Debug)]
 pub(super) struct PinSettings {
     pub pip: PinRequest,

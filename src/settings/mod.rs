@@ -9,7 +9,8 @@ mod inputs;
 pub mod patch;
 pub mod path;
 pub mod stdlib;
+pub mod uninstall;
 
-pub use build::{BuildSettings, BuildTree, Mode, WhenInstalled, WhenMissing};
+pub use build::{BuildSettings, BuildTree, WhenInstalled, WhenMissing};
 pub use error::Error;
-pub use inputs::choose;
+pub use inputs::Mode;

@@ -57,8 +57,8 @@ pub fn ensure_modules_exist(policy: &ModulePolicy, python: PythonVersion) -> Res
 fn ensure_exists(option: &str, name: &str, python: PythonVersion) -> Result<(), Error> {
     let series = python.series();
     // Probes are known by the same names in every release; the modules are not.
-    let mut probes = PROBES.iter().filter(|probe| probe.names.contains(&name));
-    let probed = probes
+    let mut of_name = PROBES.iter().filter(|probe| probe.names.contains(&name));
+    let probed = of_name
         .clone()
         .any(|probe| probe.series.0 <= series && series < probe.series.1);
     let modules: Vec<Module> = table().filter(|module| module.name == name).collect();
@@ -66,7 +66,7 @@ fn ensure_exists(option: &str, name: &str, python: PythonVersion) -> Result<(), 
         return Ok(());
     }
     let of_module = modules.first().map(|module| (module.first, module.last));
-    let other_releases = of_module.or_else(|| Some((probes.next()?.series.0, None)));
+    let other_releases = of_module.or_else(|| Some((of_name.next()?.series.0, None)));
     Err(match other_releases {
         Some((first, last)) => Error::usage(
             format!("{option} {name}: CPython {python} has no module `{name}`"),
