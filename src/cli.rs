@@ -27,29 +27,47 @@ const STYLES: Styles = Styles::styled()
 const EXAMPLES: &str = "\
 Examples:
   pybuild 3.11.2 --pip latest
-      CPython 3.11.2 whose pip, and that of every venv made from it, is the newest that admits it
+      Build CPython 3.11.2 with the newest pip that supports it
   pybuild 3.13 --pip '<26' --prefix /usr/local
-      the newest 3.13, with the newest pip before 26, into /usr/local
+      Install the newest 3.13 into /usr/local, with the newest pip below 26
   pybuild 3.9.2 --pip 24.0 --setuptools 68.0.0 --mirror /srv/python --offline
-      nothing from the network: release files from a folder, wheels from the store
+      Build without network, from release archives in a folder and cached wheels
   pybuild 3.11.2 --pip ./pip-24.0-py3-none-any.whl --dry-run
-      what would be done, as TOML
+      Print the build plan as TOML
 
 Exit codes:
-  0 done   1 the build failed   2 usage   3 no such version or no fitting wheel
-  4 an input cannot be fetched or is not what it should be   5 a prerequisite is missing
-  6 the result does not pass its checks   130 interrupted";
+  0 success   1 build failed   2 usage error   3 no such release or no compatible wheel
+  4 input unavailable or not verified   5 missing prerequisite   6 failed check of the result
+  130 interrupted   143 terminated";
+
+const PATCH_EXAMPLES: &str = "\
+Examples:
+  pybuild patch 3.11.2 --pip latest -o pip.patch
+      Write one patch file; run `git apply pip.patch` in an unpacked 3.11.2 to apply it
+  pybuild patch --tree . --pip 24.0 --apply
+      Pin pip in the source tree of the current folder
+  pybuild patch 3.13.5 --pip latest --for patch -o - | python-build --patch 3.13.5 ~/py3.13
+      Build with python-build and the newest pip; `pyenv install --patch` takes the patch too";
 
 const HOTPATCH_EXAMPLES: &str = "\
 Examples:
   pybuild hotpatch ~/.pyenv/versions/3.10.13 --pip latest
-      new venvs of that interpreter get the newest pip that admits it
+      Give new venvs of this interpreter the newest pip that supports it
   pybuild hotpatch /usr/local/bin/python3.12 --pip 24.0 --upgrade-installed
-      and the interpreter's own pip is 24.0 too
+      Also install pip 24.0 for the interpreter itself
   pybuild hotpatch ~/.pyenv/versions/3.10.13 --undo
-      as it was before";
+      Restore the original files";
 
-/// Builds CPython with the pip and setuptools of your choice inside its ensurepip.
+const UNINSTALL_EXAMPLES: &str = "\
+Examples:
+  pybuild uninstall 3.11.2
+      Uninstall 3.11.2 from its default prefix
+  pybuild uninstall 3.11 --prefix /usr/local
+      Uninstall one version from a shared prefix; all other files stay
+  pybuild uninstall /opt/python --dry-run
+      Print the files to remove";
+
+/// Build CPython with a chosen pip and setuptools bundled in its ensurepip
 #[derive(Debug, Parser)]
 #[command(
     name = "pybuild",
@@ -61,85 +79,152 @@ Examples:
     subcommand_negates_reqs = true
 )]
 pub struct Cli {
-    /// Something else than a build.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// What to build, and how; there when there is no subcommand.
     #[command(flatten)]
     pub build: BuildArguments,
-    /// What to say of it.
     #[command(flatten)]
     pub output: OutputArguments,
 }
 
-/// What stands in the place of VERSION for something else than a build.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make the patch that pins what ensurepip bundles, and nothing else
+    /// Write a patch that pins pip and setuptools in the ensurepip of a CPython source tree
     Patch(PatchArguments),
-    /// Bring the ensurepip of installed interpreters up to date in place
+    /// Pin pip and setuptools in the ensurepip of installed interpreters
     Hotpatch(HotpatchArguments),
-    /// Remove what a build put into its prefix, and nothing else
+    /// Remove a CPython that pybuild installed
     Uninstall(UninstallArguments),
 }
 
-const UNINSTALL_EXAMPLES: &str = "\
-Examples:
-  pybuild uninstall 3.11.2
-      the one in the default prefix
-  pybuild uninstall 3.11 --prefix /usr/local
-      one of several in a prefix; whatever else is there stays
-  pybuild uninstall /opt/python --dry-run
-      the files that would go";
-
-/// `pybuild uninstall …`.
 #[derive(Debug, Args)]
-#[command(after_help = UNINSTALL_EXAMPLES)]
-pub struct UninstallArguments {
-    /// The version that is to go (3.11.2, or 3.11 where only one is installed), or the prefix that it
-    /// is in
-    #[arg(value_name = "PREFIX|VERSION")]
-    pub what: PathBuf,
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a flag on a command line is a bool; BuildSettings makes enums of them"
+)]
+pub struct BuildArguments {
+    /// CPython version: a release such as 3.11.2, or 3.11, 3 or latest for the newest final release
+    #[arg(value_name = "VERSION", required = true)]
+    pub python: Option<VersionRequest>,
 
-    /// The prefix that the version is in [default: the data folder's pybuild/versions/VERSION]
-    #[arg(long, value_name = "DIR")]
+    #[command(flatten)]
+    pub pins: PinArguments,
+
+    #[command(flatten)]
+    pub source: SourceArguments,
+
+    /// Installation prefix [default: pybuild/versions/VERSION in the user's data folder]
+    #[arg(long, value_name = "DIR", help_heading = "Installation")]
     pub prefix: Option<PathBuf>,
 
-    /// Take it away although processes are running it
-    #[arg(long)]
-    pub even_if_running: bool,
+    /// Also create the links bin/python, bin/pip, bin/idle, bin/pydoc and bin/python-config; the
+    /// default prefix always has them
+    #[arg(long, help_heading = "Installation")]
+    pub unversioned_links: bool,
 
-    /// Print the files that would go, and do nothing
+    /// Build again even if the prefix already has the requested installation
+    #[arg(long, help_heading = "Installation")]
+    pub force: bool,
+
+    /// Replace files in the prefix that pybuild did not install
+    #[arg(long, help_heading = "Installation")]
+    pub overwrite: bool,
+
+    /// Number of parallel make jobs [default: the number of CPUs that pybuild may use]
+    #[arg(short, long, value_name = "N", help_heading = "Build")]
+    pub jobs: Option<Jobs>,
+
+    /// Enable profile-guided and link-time optimisation: a faster interpreter, a much longer build
+    #[arg(long, help_heading = "Build")]
+    pub optimize: bool,
+
+    /// Build libpython as a shared library
+    #[arg(long, help_heading = "Build")]
+    pub enable_shared: bool,
+
+    /// Extra argument for configure (repeatable); an argument that contradicts pybuild is an error
+    #[arg(
+        long,
+        value_name = "ARG",
+        allow_hyphen_values = true,
+        help_heading = "Build"
+    )]
+    pub configure_arg: Vec<String>,
+
+    /// Patch for CPython's source, applied after pybuild's own patches (repeatable); a header in the
+    /// file can limit it to certain releases and hosts
+    #[arg(long, value_name = "FILE", help_heading = "Build")]
+    pub patch: Vec<PathBuf>,
+
+    /// Skip one of pybuild's compatibility patches (repeatable); --dry-run lists those that apply
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with = "no_compat_patches",
+        help_heading = "Build"
+    )]
+    pub no_compat_patch: Vec<String>,
+
+    /// Skip all of pybuild's compatibility patches
+    #[arg(long, help_heading = "Build")]
+    pub no_compat_patches: bool,
+
+    /// Build folder [also: PYBUILD_BUILD_DIR; default: build in the cache folder]
+    #[arg(long, value_name = "DIR", help_heading = "Build")]
+    pub build_dir: Option<PathBuf>,
+
+    /// As root, run configure, make and the programs that they build as this user
+    #[arg(long, value_name = "USER", help_heading = "Build")]
+    pub build_user: Option<String>,
+
+    /// Allow the build commands to use the network; by default, pybuild isolates them from it where
+    /// the kernel supports this
+    #[arg(long, help_heading = "Build")]
+    pub network: bool,
+
+    /// Keep the build folder and print its path
+    #[arg(long, help_heading = "Build")]
+    pub keep_build: bool,
+
+    /// Stop if this module of the standard library does not work (repeatable)
+    #[arg(
+        long,
+        value_name = "MODULE",
+        help_heading = "Modules and prerequisites"
+    )]
+    pub require: Vec<String>,
+
+    /// Continue without this module (repeatable); zlib, ssl and ctypes are required by default
+    #[arg(
+        long,
+        value_name = "MODULE",
+        help_heading = "Modules and prerequisites"
+    )]
+    pub allow_missing: Vec<String>,
+
+    /// Install a missing compiler and missing libraries with the host's package manager
+    #[arg(long, help_heading = "Modules and prerequisites")]
+    pub install_deps: bool,
+
+    /// Check the request and the host, print the plan as TOML, and build nothing
     #[arg(long, help_heading = "Output")]
     pub dry_run: bool,
 }
 
-const PATCH_EXAMPLES: &str = "\
-Examples:
-  pybuild patch 3.11.2 --pip latest -o pip.patch
-      one file; `git apply pip.patch` in an unpacked 3.11.2 is all there is to do
-  pybuild patch --tree . --pip 24.0 --apply
-      pins pip in the tree that is here
-  pybuild patch 3.13.5 --pip latest --for patch -o - | python-build --patch 3.13.5 ~/py3.13
-      a python-build whose ensurepip bundles the newest pip; pyenv install --patch takes it too";
-
-/// `pybuild patch …`.
 #[derive(Debug, Args)]
 #[command(after_help = PATCH_EXAMPLES)]
 pub struct PatchArguments {
-    /// CPython's version, as for a build; with --tree it is the tree's own, and need not be said
+    /// CPython version, as for a build; with --tree, the default is the version of the tree
     #[arg(value_name = "VERSION", required_unless_present = "tree")]
     pub python: Option<VersionRequest>,
 
-    /// What ensurepip will bundle.
     #[command(flatten)]
     pub pins: PinArguments,
 
-    /// Where CPython's source comes from.
     #[command(flatten)]
     pub source: SourceArguments,
 
-    /// Make the patch for this unpacked tree: nothing is fetched but wheels
+    /// Make the patch for this unpacked source tree; only wheels are downloaded
     #[arg(
         long,
         value_name = "DIR",
@@ -148,12 +233,12 @@ pub struct PatchArguments {
     )]
     pub tree: Option<PathBuf>,
 
-    /// Apply it to that tree
+    /// Apply the patch to the source tree
     #[arg(long, requires = "tree", help_heading = "Patch")]
     pub apply: bool,
 
-    /// One file with the wheels in it (- for standard output), or a folder of diff, wheels and
-    /// SHA256SUMS [default: the text's diff on standard output]
+    /// File for a patch that contains the wheels (- for standard output), or folder for the diff,
+    /// the wheels and SHA256SUMS [default: print the diff without wheels]
     #[arg(
         short = 'o',
         long = "output",
@@ -162,7 +247,7 @@ pub struct PatchArguments {
     )]
     pub destination: Option<PathBuf>,
 
-    /// What will apply the file [default: git]
+    /// Program that will apply the patch file [default: git]
     #[arg(
         long = "for",
         value_name = "PROGRAM",
@@ -172,7 +257,6 @@ pub struct PatchArguments {
     pub program: Option<PatchProgram>,
 }
 
-/// `pybuild hotpatch …`.
 #[derive(Debug, Args)]
 #[command(after_help = HOTPATCH_EXAMPLES)]
 #[expect(
@@ -180,19 +264,18 @@ pub struct PatchArguments {
     reason = "a flag on a command line is a bool; HotpatchSettings makes enums of them"
 )]
 pub struct HotpatchArguments {
-    /// An interpreter, or the prefix that has it in bin (repeatable)
+    /// Interpreter, or prefix with an interpreter in bin (repeatable)
     #[arg(value_name = "PYTHON|PREFIX", required = true)]
     pub targets: Vec<PathBuf>,
 
-    /// What ensurepip will bundle.
     #[command(flatten)]
     pub pins: PinArguments,
 
-    /// Bring the interpreter's own pip and setuptools to the pins too
+    /// Also install the pinned pip and setuptools into the interpreter's site-packages
     #[arg(long, help_heading = "Hotpatch")]
     pub upgrade_installed: bool,
 
-    /// Put back what was there before the first hotpatch
+    /// Restore the files that were there before the first hotpatch
     #[arg(
         long,
         conflicts_with_all = ["pip", "setuptools", "index_url", "offline", "upgrade_installed", "no_check"],
@@ -200,140 +283,44 @@ pub struct HotpatchArguments {
     )]
     pub undo: bool,
 
-    /// Leave out the proof: asking ensurepip, and making a venv
+    /// Skip the final check, which runs ensurepip and creates a venv
     #[arg(long, help_heading = "Hotpatch")]
     pub no_check: bool,
 
-    /// Change it although processes run that interpreter
+    /// Continue even if processes run this interpreter
     #[arg(long, help_heading = "Hotpatch")]
     pub even_if_running: bool,
 
-    /// Show the diff and the wheels that would come and go, and do nothing
+    /// Print the diff and the wheels to add and to remove, and change nothing
     #[arg(long, help_heading = "Output")]
     pub dry_run: bool,
 }
 
-/// `pybuild VERSION …`.
 #[derive(Debug, Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "a flag on a command line is a bool; BuildSettings makes enums of them"
-)]
-pub struct BuildArguments {
-    /// CPython's version: 3.11.2, or 3.11, 3 or latest for the newest final release that is known
-    #[arg(value_name = "VERSION", required = true)]
-    pub python: Option<VersionRequest>,
+#[command(after_help = UNINSTALL_EXAMPLES)]
+pub struct UninstallArguments {
+    /// Version to uninstall (3.11.2, or 3.11 if only one 3.11 is installed), or the prefix that
+    /// contains it
+    #[arg(value_name = "PREFIX|VERSION")]
+    pub what: PathBuf,
 
-    /// What ensurepip will bundle.
-    #[command(flatten)]
-    pub pins: PinArguments,
-
-    /// Where CPython's source comes from.
-    #[command(flatten)]
-    pub source: SourceArguments,
-
-    /// Where the interpreter goes [default: the data folder's pybuild/versions/VERSION]
-    #[arg(long, value_name = "DIR", help_heading = "Installation")]
+    /// Prefix that contains the version [default: pybuild/versions/VERSION in the user's data folder]
+    #[arg(long, value_name = "DIR")]
     pub prefix: Option<PathBuf>,
 
-    /// Also make bin/python, bin/pip, bin/idle, bin/pydoc and bin/python-config, which point at the
-    /// programs of this version; a default prefix has them anyway
-    #[arg(long, help_heading = "Installation")]
-    pub unversioned_links: bool,
+    /// Continue even if processes run this interpreter
+    #[arg(long)]
+    pub even_if_running: bool,
 
-    /// Build again although the same request is installed there already
-    #[arg(long, help_heading = "Installation")]
-    pub force: bool,
-
-    /// Replace files in the prefix that pybuild did not put there
-    #[arg(long, help_heading = "Installation")]
-    pub overwrite: bool,
-
-    /// Jobs that make runs at once [default: the CPUs that this process may use]
-    #[arg(short, long, value_name = "N", help_heading = "Build")]
-    pub jobs: Option<Jobs>,
-
-    /// Profile-guided and link-time optimisation: a faster interpreter, a much longer build
-    #[arg(long, help_heading = "Build")]
-    pub optimize: bool,
-
-    /// Build libpython as a shared library
-    #[arg(long, help_heading = "Build")]
-    pub enable_shared: bool,
-
-    /// One more argument for configure (repeatable); one that contradicts pybuild is refused
-    #[arg(
-        long,
-        value_name = "ARG",
-        allow_hyphen_values = true,
-        help_heading = "Build"
-    )]
-    pub configure_arg: Vec<String>,
-
-    /// A patch for CPython's tree, applied after pybuild's own (repeatable); one with a header says
-    /// itself which releases and hosts it is for
-    #[arg(long, value_name = "FILE", help_heading = "Build")]
-    pub patch: Vec<PathBuf>,
-
-    /// Leave out one of pybuild's own compatibility patches (repeatable); --dry-run names those that fit
-    #[arg(
-        long,
-        value_name = "NAME",
-        conflicts_with = "no_compat_patches",
-        help_heading = "Build"
-    )]
-    pub no_compat_patch: Vec<String>,
-
-    /// Leave out all of pybuild's own compatibility patches: CPython as it was released
-    #[arg(long, help_heading = "Build")]
-    pub no_compat_patches: bool,
-
-    /// The folder to build in [also: PYBUILD_BUILD_DIR; default: build in the cache folder]
-    #[arg(long, value_name = "DIR", help_heading = "Build")]
-    pub build_dir: Option<PathBuf>,
-
-    /// As root, run configure, make and what they build as this user
-    #[arg(long, value_name = "USER", help_heading = "Build")]
-    pub build_user: Option<String>,
-
-    /// Let configure, make and what they build use the network, from which they are kept where the
-    /// kernel allows that
-    #[arg(long, help_heading = "Build")]
-    pub network: bool,
-
-    /// Keep the folder that was built in, and say where it is
-    #[arg(long, help_heading = "Build")]
-    pub keep_build: bool,
-
-    /// Stop unless this module of the standard library works (repeatable)
-    #[arg(
-        long,
-        value_name = "MODULE",
-        help_heading = "Modules and prerequisites"
-    )]
-    pub require: Vec<String>,
-
-    /// Go on without this module (repeatable); zlib, ssl and ctypes are required by default
-    #[arg(
-        long,
-        value_name = "MODULE",
-        help_heading = "Modules and prerequisites"
-    )]
-    pub allow_missing: Vec<String>,
-
-    /// Install the compiler and libraries that are missing, with the host's package manager
-    #[arg(long, help_heading = "Modules and prerequisites")]
-    pub install_deps: bool,
-
-    /// Make the checks of a build, print the plan as TOML, and do nothing
+    /// Print the files to remove, and remove nothing
     #[arg(long, help_heading = "Output")]
     pub dry_run: bool,
 }
 
-/// What `ensurepip` will bundle, and whom to ask for it.
 #[derive(Debug, Args)]
 pub struct PinArguments {
-    /// The pip that ensurepip will bundle: latest, bundled, a version, a range such as '<24', or a .whl
+    /// pip to bundle in ensurepip: latest, bundled (unchanged), a version, a range such as '<24', or
+    /// the path of a wheel
     #[arg(
         long,
         value_name = "SPEC",
@@ -342,7 +329,7 @@ pub struct PinArguments {
     )]
     pub pip: PinRequest,
 
-    /// The same for setuptools, up to CPython 3.11; also none, to leave it out
+    /// setuptools to bundle in ensurepip, up to CPython 3.11: as for --pip, or none to remove it
     #[arg(
         long,
         value_name = "SPEC",
@@ -351,48 +338,49 @@ pub struct PinArguments {
     )]
     pub setuptools: PinRequest,
 
-    /// The package index for pip and setuptools [default: as pip is configured, else PyPI]
+    /// Package index for pip and setuptools [default: the index in pip's configuration, else PyPI]
     #[arg(long, value_name = "URL", help_heading = "Pins")]
     pub index_url: Option<String>,
 
-    /// Ask no other host: the store, folders and earlier index answers have to do
+    /// Use no network: only local files, the cache and cached pages of the package index
     #[arg(long, help_heading = "Inputs")]
     pub offline: bool,
 }
 
-/// Where CPython's source comes from.
 #[derive(Debug, Args)]
 pub struct SourceArguments {
-    /// A release file, its address, or the folder of an unpacked tree, instead of looking for one
+    /// CPython source: a release archive, its URL, or an unpacked source tree [default: search the
+    /// cache, the mirrors, python.org and the host's package manager]
     #[arg(long, value_name = "FILE|DIR|URL", help_heading = "Inputs")]
     pub source: Option<String>,
 
-    /// The release file's digest, for a release that pybuild does not know
+    /// SHA-256 of the release archive, for a release that pybuild does not know
     #[arg(long, value_name = "HEX", help_heading = "Inputs")]
     pub sha256: Option<Sha256>,
 
-    /// A folder of release files, or an address below which they are [also: PYBUILD_MIRROR, separated by spaces]
+    /// Folder or base URL of release archives, searched before python.org (repeatable) [also:
+    /// PYBUILD_MIRROR, separated by spaces]
     #[arg(long, value_name = "DIR|URL", help_heading = "Inputs")]
     pub mirror: Vec<String>,
 
-    /// What has to prove that an archive is the release
+    /// How to verify the release archive
     #[arg(
         long,
-        value_name = "WITH",
+        value_name = "METHOD",
         default_value = "any",
         help_heading = "Inputs"
     )]
     pub verify: Verify,
 
-    /// A file of OpenPGP keys that may sign archives, beside the release managers' (repeatable) [also: PYBUILD_KEYRING]
+    /// File of OpenPGP keys to trust in addition to the release managers' keys (repeatable) [also:
+    /// PYBUILD_KEYRING, separated by colons]
     #[arg(long, value_name = "FILE", help_heading = "Inputs")]
     pub keyring: Vec<PathBuf>,
 }
 
-/// How much is said, and in which colours.
 #[derive(Debug, Clone, Args)]
 pub struct OutputArguments {
-    /// Say more: what each origin answered, every choice, where the log grows
+    /// Print more: the answer of each origin, every choice, and the path of the log
     #[arg(
         short,
         long,
@@ -402,7 +390,7 @@ pub struct OutputArguments {
     )]
     pub verbose: bool,
 
-    /// Say nothing but warnings and errors
+    /// Print only warnings and errors
     #[arg(short, long, global = true, help_heading = "Output", action = ArgAction::SetTrue)]
     pub quiet: bool,
 
@@ -418,8 +406,6 @@ pub struct OutputArguments {
 }
 
 impl OutputArguments {
-    /// How much is said.
-    #[must_use]
     pub fn verbosity(&self) -> Verbosity {
         match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
@@ -429,19 +415,18 @@ impl OutputArguments {
     }
 }
 
-/// When colours are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set.
+    /// On a terminal, unless NO_COLOR is set
     Auto,
-    /// Always.
+    /// Always
     Always,
-    /// Never.
+    /// Never
     Never,
 }
 
 impl Color {
-    /// Makes it so for all that is printed from now on.
+    /// Sets the choice for the whole process.
     pub fn apply(self) {
         match self {
             Self::Auto => anstream::ColorChoice::Auto,

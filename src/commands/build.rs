@@ -60,7 +60,7 @@ pub fn run(
         reporter,
     )?;
     let context = match settings.mode {
-        Mode::Build => context,
+        Mode::Change => context,
         Mode::DryRun => context.for_a_dry_run()?,
     };
     let request = &settings.request;
@@ -83,7 +83,7 @@ pub fn run(
         environment,
     };
     preflight.ensure_usable()?;
-    if settings.mode == Mode::Build {
+    if settings.mode == Mode::Change {
         pending::recover(prefix.path(), environment, reporter)?;
         PendingChanges::of(&context.store).settle(environment, reporter);
         context.store.sweep();
@@ -94,7 +94,7 @@ pub fn run(
     let present = already_there(settings, &prefix, python, reporter);
     let is_present = present.is_some();
     match (present, settings.mode) {
-        (Some(record), Mode::Build) => return Ok(Outcome::AlreadyThere(Box::new(record))),
+        (Some(record), Mode::Change) => return Ok(Outcome::AlreadyThere(Box::new(record))),
         (Some(_), Mode::DryRun) => reporter.note(&format!(
             "CPython {python} is installed in {prefix} as asked for: a build would do nothing"
         )),
@@ -124,7 +124,7 @@ pub fn run(
         Mode::DryRun => {
             look_only(draft, settings, &context).map(|plan| Outcome::Planned(Box::new(plan)))
         }
-        Mode::Build => Builder { settings, context }
+        Mode::Change => Builder { settings, context }
             .build(draft)
             .map(|installation| Outcome::Installed(Box::new(installation))),
     }
@@ -134,7 +134,7 @@ fn when_no_certificates(settings: &BuildSettings) -> WhenNoCertificates {
     match (settings.missing_prerequisites, settings.mode) {
         (WhenMissing::Tell, _) => WhenNoCertificates::NameOption,
         (WhenMissing::Install, Mode::DryRun) => WhenNoCertificates::DryRun,
-        (WhenMissing::Install, Mode::Build) => WhenNoCertificates::Install,
+        (WhenMissing::Install, Mode::Change) => WhenNoCertificates::Install,
     }
 }
 

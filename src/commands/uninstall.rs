@@ -7,31 +7,16 @@ use crate::commands::error::Error;
 use crate::environment::Environment;
 use crate::hotpatch::InterpreterLock;
 use crate::install;
-use crate::install::{Leaving, prefix, record};
+use crate::install::{Leaving, record};
 use crate::output::Output;
 use crate::plan::version::{PythonVersion, VersionRequest};
-use crate::process::in_use::WhenInUse;
 use crate::progress::{Reporter, Unit};
-use crate::settings::{self, choose};
+use crate::settings::uninstall::{Place, UninstallSettings};
+use crate::settings::{self, Mode};
 use crate::store::Store;
 use crate::transaction::Recovered;
 use crate::transaction::pending;
 use crate::transaction::pending::PendingChanges;
-
-/// What is to be uninstalled.
-struct Wanted {
-    /// As it was typed.
-    typed: String,
-    request: Option<VersionRequest>,
-    place: Place,
-}
-
-/// Where that is.
-enum Place {
-    Prefix(PathBuf),
-    /// In any of the default prefixes, whose folder this is.
-    Default(PathBuf),
-}
 
 /// Uninstalls what the arguments name.
 ///
@@ -44,8 +29,8 @@ pub fn run(
     reporter: &dyn Reporter,
     output: Output,
 ) -> Result<(), Error> {
-    let wanted = Wanted::of(arguments, environment)?;
-    if arguments.dry_run {
+    let wanted = UninstallSettings::new(arguments, environment)?;
+    if wanted.mode == Mode::DryRun {
         for prefix in wanted.prefixes() {
             super::tell_pending(&prefix, reporter);
         }
@@ -76,8 +61,7 @@ pub fn run(
     let noted = pending.enter(&prefix, reporter);
     let _turn = InterpreterLock::take_if_there(&prefix, version, reporter)?;
     if let Some(record) = record::read_in(&prefix, version) {
-        let flag = arguments.even_if_running;
-        choose(flag, WhenInUse::Ignore, WhenInUse::Refuse).judge(&record.python())?;
+        wanted.running.judge(&record.python())?;
     }
     let phase = reporter.begin("uninstall", Unit::Steps, None);
     let leaving = install::uninstall(&prefix, version, reporter)?;
@@ -91,39 +75,7 @@ pub fn run(
     Ok(())
 }
 
-impl Wanted {
-    /// What reads as a version is one; a folder of such a name is `./3.11`.
-    fn of(arguments: &UninstallArguments, environment: &Environment) -> Result<Self, Error> {
-        let typed = arguments.what.to_string_lossy().into_owned();
-        let request: Option<VersionRequest> = typed.parse().ok();
-        let request = request.filter(|request| *request != VersionRequest::Latest);
-        let place = match (&arguments.prefix, request) {
-            (Some(prefix), Some(_)) => Place::Prefix(environment.absolute(prefix)),
-            (Some(_), None) => {
-                return Err(settings::Error::Usage {
-                    what: format!("`{typed}` is not a CPython version"),
-                    hint: "with --prefix, name the version that is to leave it".to_owned(),
-                }
-                .into());
-            }
-            (None, Some(_)) => {
-                Place::Default(prefix::default_folder(environment).ok_or_else(|| {
-                    settings::Error::Usage {
-                        what: "there is no data folder: neither HOME nor XDG_DATA_HOME is set"
-                            .to_owned(),
-                        hint: "name the folder with --prefix".to_owned(),
-                    }
-                })?)
-            }
-            (None, None) => Place::Prefix(environment.absolute(&arguments.what)),
-        };
-        Ok(Self {
-            typed,
-            request,
-            place,
-        })
-    }
-
+impl UninstallSettings {
     /// The prefixes that may be meant, sorted.
     fn prefixes(&self) -> Vec<PathBuf> {
         match &self.place {

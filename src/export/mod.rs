@@ -25,9 +25,9 @@ use crate::source::ensurepip::{AddedWheel, EnsurepipPatch};
 /// What applies a patch that has the wheels in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PatchProgram {
-    /// `git apply`: the wheels are git's binary hunks, which are text
+    /// `git apply`; the wheels are git binary hunks, which are text
     Git,
-    /// GNU patch, and so python-build: it refuses binary hunks, so the wheels' bytes stand as they are
+    /// GNU patch and python-build; the wheels are raw bytes, because GNU patch rejects binary hunks
     Patch,
 }
 

@@ -1,39 +1,40 @@
-//! What people type after `--pip` and `--setuptools`.
+//! The values of `--pip` and `--setuptools`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use pep440_rs::{Version, VersionSpecifiers};
-use serde::{Deserialize, Serialize};
 
-/// What was asked for one project that `ensurepip` bundles.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+use super::text::serialize_as_text;
+
+/// A request for one project that `ensurepip` bundles.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PinRequest {
     /// `latest`: the newest version that fits.
     Latest,
-    /// `bundled`: it stays as it was released.
+    /// `bundled`: no change.
     Bundled,
-    /// `none`: it is taken out.
+    /// `none`: the project is removed.
     None,
-    /// `24.0`: this version and no other (PEP 440).
+    /// `24.0`: this version (PEP 440).
     Exact(Version),
-    /// `<24`, `>=23,!=23.1`: the newest version of the set that fits (PEP 440).
+    /// `<24`, `>=23,!=23.1`: the newest version of the range that fits (PEP 440).
     Specifiers(VersionSpecifiers),
     /// The path of a `.whl`.
     Wheel(PathBuf),
 }
 
+serialize_as_text!(PinRequest);
+
 impl PinRequest {
-    /// Whether a wheel is looked for, in an index or in what stands in for one.
-    #[must_use]
+    /// Whether the wheel is searched in an index or in `find-links`.
     pub fn needs_index(&self) -> bool {
         matches!(self, Self::Latest | Self::Exact(_) | Self::Specifiers(_))
     }
 }
 
-/// A text that is no pin.
+/// A text that is not a [`PinRequest`].
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(
     "`{0}` is none of: latest, bundled, a version (24.0), versions (`<24`, `>=23,!=23.1`), \
@@ -58,11 +59,10 @@ impl FromStr for PinRequest {
         if let Ok(version) = text.parse() {
             return Ok(Self::Exact(version));
         }
-        text.parse()
-            .ok()
-            .filter(|set: &VersionSpecifiers| !set.is_empty())
-            .map(Self::Specifiers)
-            .ok_or_else(|| InvalidPin(text.to_owned()))
+        match text.parse::<VersionSpecifiers>() {
+            Ok(specifiers) if !specifiers.is_empty() => Ok(Self::Specifiers(specifiers)),
+            _ => Err(InvalidPin(text.to_owned())),
+        }
     }
 }
 
@@ -73,23 +73,9 @@ impl fmt::Display for PinRequest {
             Self::Bundled => f.write_str("bundled"),
             Self::None => f.write_str("none"),
             Self::Exact(version) => version.fmt(f),
-            Self::Specifiers(set) => set.fmt(f),
+            Self::Specifiers(specifiers) => specifiers.fmt(f),
             Self::Wheel(path) => path.display().fmt(f),
         }
-    }
-}
-
-impl TryFrom<String> for PinRequest {
-    type Error = InvalidPin;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<PinRequest> for String {
-    fn from(request: PinRequest) -> Self {
-        request.to_string()
     }
 }
 
@@ -98,7 +84,7 @@ mod tests {
     use super::PinRequest;
 
     #[test]
-    fn every_form_is_understood_and_written_back() {
+    fn every_form_is_read_and_written_back() {
         for text in [
             "latest",
             "bundled",
@@ -119,14 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn a_version_is_not_a_set() {
+    fn a_version_is_not_a_range() {
         let parse = |text: &str| text.parse::<PinRequest>().unwrap();
         assert!(matches!(parse("24"), PinRequest::Exact(_)));
         assert!(matches!(parse("==24.0"), PinRequest::Specifiers(_)));
     }
 
     #[test]
-    fn what_is_none_of_them_is_told_the_forms() {
+    fn the_error_for_other_texts_lists_the_forms() {
         for text in [
             "",
             " ",

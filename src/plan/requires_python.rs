@@ -1,12 +1,12 @@
-//! `Requires-Python`: which Pythons a wheel is for, tested and said in people's words.
+//! `Requires-Python` of a wheel.
 
 use std::fmt;
 
 use pep440_rs::{Operator, VersionSpecifiers};
 
-use crate::plan::version::PythonVersion;
+use super::version::PythonVersion;
 
-/// The value of a wheel's `Requires-Python` (PEP 345, PEP 440's specifiers).
+/// The value of a wheel's `Requires-Python` (PEP 345, with PEP 440's specifiers).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequiresPython {
     text: String,
@@ -15,10 +15,8 @@ pub struct RequiresPython {
 }
 
 impl RequiresPython {
-    /// Reads the value; none where it is empty, since that asks for nothing.
-    ///
-    /// What old uploads got wrong is forgiven: quotes, commas too many, and `>=3.6.*`.
-    #[must_use]
+    /// Reads the value; `None` when it is empty. Tolerates the mistakes of old uploads: quotes,
+    /// superfluous commas, and `>=3.6.*`.
     pub fn read(text: &str) -> Option<Self> {
         let text: String = text
             .chars()
@@ -26,7 +24,7 @@ impl RequiresPython {
             .collect();
         let parts: Vec<&str> = text
             .split(',')
-            .map(|part| forgiven(part.trim()))
+            .map(|part| without_wildcard(part.trim()))
             .filter(|part| !part.is_empty())
             .collect();
         if parts.is_empty() {
@@ -38,34 +36,29 @@ impl RequiresPython {
         })
     }
 
-    /// Whether that CPython may use the wheel. A pre-release counts as the release that it leads
-    /// to, as in pip. What cannot be read admits nobody.
-    #[must_use]
+    /// Whether that CPython may use the wheel. A pre-release counts as its final release, as in pip.
+    /// A value that cannot be read admits no CPython.
     pub fn admits(&self, python: PythonVersion) -> bool {
         let version = python.final_release().to_pep440();
-        self.specifiers
-            .as_ref()
-            .is_some_and(|specifiers| specifiers.contains(&version))
+        let specifiers = self.specifiers.as_ref();
+        specifiers.is_some_and(|specifiers| specifiers.contains(&version))
     }
 }
 
-/// `>=3.6.*` means `>=3.6` to everyone but PEP 440.
-fn forgiven(specifier: &str) -> &str {
+/// Turns `>=3.6.*` into `>=3.6`: old uploads use it with that meaning, but PEP 440 does not allow it.
+fn without_wildcard(specifier: &str) -> &str {
     match specifier.strip_suffix(".*") {
         Some(start) if start.starts_with(['<', '>', '~']) => start,
         _ => specifier,
     }
 }
 
-/// Reads on from a version: `needs Python 3.10 or later`.
+/// Continues a sentence that begins with a version: `needs Python 3.10 or later`.
 impl fmt::Display for RequiresPython {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(specifiers) = &self.specifiers else {
-            return write!(
-                f,
-                "has a `Requires-Python` that cannot be read: `{}`",
-                self.text
-            );
+            let text = &self.text;
+            return write!(f, "has a `Requires-Python` that cannot be read: `{text}`");
         };
         match &specifiers[..] {
             [only] if *only.operator() == Operator::GreaterThanEqual => {
@@ -94,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn slips_of_old_uploads_are_forgiven_and_nonsense_admits_nobody() {
+    fn mistakes_of_old_uploads_are_tolerated_and_other_texts_admit_no_cpython() {
         assert!(admits(">=2.6,!=3.0.*,", "3.7.1"));
         assert!(!admits(">=2.6,!=3.0.*,", "3.0.1"));
         assert!(admits(">='2.7'", "3.7.1") && !admits(">='2.7'", "2.6.9"));
@@ -104,12 +97,12 @@ mod tests {
     }
 
     #[test]
-    fn it_is_said_in_words() {
-        let said = |text| RequiresPython::read(text).unwrap().to_string();
-        assert_eq!(said(">=3.10"), "needs Python 3.10 or later");
-        assert_eq!(said(">=2.7,!=3.0.*"), "needs Python >=2.7, !=3.0.*");
+    fn it_is_shown_as_a_sentence() {
+        let shown = |text| RequiresPython::read(text).unwrap().to_string();
+        assert_eq!(shown(">=3.10"), "needs Python 3.10 or later");
+        assert_eq!(shown(">=2.7,!=3.0.*"), "needs Python >=2.7, !=3.0.*");
         assert_eq!(
-            said("three"),
+            shown("three"),
             "has a `Requires-Python` that cannot be read: `three`"
         );
     }

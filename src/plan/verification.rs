@@ -1,4 +1,4 @@
-//! What a release's source has to prove itself with, and what it did prove itself with.
+//! Verification of a release archive: the policy, and the proofs that were found.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,28 +6,26 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::version::PythonVersion;
 use crate::digest::Sha256;
-use crate::plan::DigestProof;
-use crate::plan::version::PythonVersion;
 
-/// What proves that an archive is the release that it is called.
+/// `--verify`; the comments are part of `--help`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verify {
-    /// A digest that is believed, and nothing else: signatures are not looked at
+    /// Accept only a known digest; ignore signatures
     Digest,
-    /// A good signature, even where the digest is known
+    /// Require a good signature, even if the digest is known
     Signature,
-    /// Either; a bad signature beside the archive stops the build
+    /// Accept a known digest or a good signature; reject a bad signature beside the archive
     #[default]
     Any,
 }
 
-/// How a release's source is verified.
+/// How a release archive is verified.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ProofPolicy {
-    /// `--verify`.
     #[serde(default)]
     pub verify: Verify,
     /// `--keyring`, in order.
@@ -36,58 +34,61 @@ pub struct ProofPolicy {
 }
 
 impl ProofPolicy {
-    /// Whether nothing else than the default is asked for.
-    #[must_use]
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether an OpenPGP signature can prove this release. PEP 761 ended them with 3.14; whoever
-    /// signs a mirror of their own may go on.
-    #[must_use]
+    /// Whether an OpenPGP signature can verify this release. CPython has none from 3.14 on (PEP 761),
+    /// but the user's keyrings may contain the keys of a mirror that signs its archives.
     pub fn knows_signers_of(&self, version: PythonVersion) -> bool {
         version.series() < (3, 14) || !self.keyrings.is_empty()
     }
 
-    /// Whether a signature may stand in for a digest that nobody knows.
-    #[must_use]
+    /// Whether a signature is sufficient if the digest is unknown.
     pub fn accepts_signatures_of(&self, version: PythonVersion) -> bool {
         self.verify != Verify::Digest && self.knows_signers_of(version)
     }
 }
 
-/// A file of OpenPGP keys that the person trusts.
+/// A file of trusted OpenPGP keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyringFile {
-    /// Where it is.
     pub path: PathBuf,
-    /// What it held when the request was read.
+    /// The digest of the file when the request was read.
     pub sha256: Sha256,
 }
 
-/// What an archive proved itself with. A Sigstore bundle (PEP 761) would be one more.
+/// The origin of a release archive's digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DigestProof {
+    BuiltInTable,
+    /// `--sha256`.
+    CommandLine,
+    /// python.org's release data, over HTTPS.
+    PythonOrg,
+    /// No digest is known, so the archive needs a good signature.
+    Signature,
+}
+
+/// One verification of an archive that succeeded. A Sigstore bundle (PEP 761) would be another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Proof {
-    /// It has a digest that is believed.
-    Digest {
-        /// Why.
-        by: DigestProof,
-    },
-    /// A good OpenPGP signature.
+    /// The digest is the expected one.
+    Digest { by: DigestProof },
     #[serde(rename = "openpgp")]
     OpenPgp(GoodSignature),
 }
 
-/// An OpenPGP signature that was verified.
+/// A verified OpenPGP signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct GoodSignature {
-    /// Whose key it is: a release manager, or the first user ID of a key in a keyring.
+    /// The owner of the key: a release manager, or the first user ID of a key in a keyring.
     pub signer: String,
-    /// The key.
     pub fingerprint: Fingerprint,
-    /// When the signature was made, as it says itself.
+    /// The signature's creation time.
     pub made: Timestamp,
 }
 
@@ -98,14 +99,12 @@ impl fmt::Display for GoodSignature {
     }
 }
 
-/// The fingerprint of a key (RFC 9580, section 5.5.4); written in capital hexadecimal digits.
+/// The fingerprint of a key in upper-case hexadecimal digits (RFC 9580, section 5.5.4).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(String);
 
 impl Fingerprint {
-    /// The fingerprint that has these bytes.
-    #[must_use]
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Self(hex::encode_upper(bytes))
     }

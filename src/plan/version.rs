@@ -1,13 +1,12 @@
-//! CPython versions, and what people type when they ask for one.
+//! CPython versions, and the requests that users type for them.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use super::text::serialize_as_text;
 
 /// The version of one CPython release, such as `3.11.2` or `3.15.0rc1`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PythonVersion {
     major: u32,
     minor: u32,
@@ -15,7 +14,7 @@ pub struct PythonVersion {
     stage: Stage,
 }
 
-/// Alpha, beta and release candidate sort before the final release.
+/// Pre-releases sort before the final release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Stage {
     Alpha(u32),
@@ -41,19 +40,19 @@ impl PythonVersion {
         }
     }
 
-    /// `(3, 11)` of 3.11.2.
+    /// `(3, 11)` for 3.11.2.
     #[must_use]
     pub fn series(self) -> (u32, u32) {
         (self.major, self.minor)
     }
 
-    /// `3.11` of 3.11.2: what the interpreter's programs and folders are named after.
+    /// `3.11` for 3.11.2, as in the names of programs and folders.
     #[must_use]
     pub fn short(self) -> String {
         format!("{}.{}", self.major, self.minor)
     }
 
-    /// The release that a pre-release leads to; where python.org keeps it.
+    /// The final release that a pre-release precedes; python.org has both in its folder.
     #[must_use]
     pub fn final_release(self) -> Self {
         Self::new(self.major, self.minor, self.micro)
@@ -68,38 +67,30 @@ impl PythonVersion {
     /// Whether this release has `ensurepip` (PEP 453 for 3.4, PEP 477 for 2.7.9).
     #[must_use]
     pub fn has_ensurepip(self) -> bool {
-        match self.series() {
-            (2, 7) => self.micro >= 9,
-            (major, minor) => major > 3 || (major == 3 && minor >= 4),
-        }
+        self.series() >= (3, 4) || (self.series() == (2, 7) && self.micro >= 9)
     }
 
-    /// Whether `ensurepip` brings setuptools along with pip (gh-95299 ended that in 3.12).
+    /// Whether `ensurepip` bundles setuptools as well (until 3.12, gh-95299).
     #[must_use]
     pub fn bundles_setuptools(self) -> bool {
         self.series() < (3, 12)
     }
 
-    /// The version as PEP 440 sees it, for `Requires-Python`.
+    /// The version for comparisons with PEP 440 specifiers.
     #[must_use]
     pub fn to_pep440(self) -> pep440_rs::Version {
-        let release = pep440_rs::Version::new([
-            u64::from(self.major),
-            u64::from(self.minor),
-            u64::from(self.micro),
-        ]);
-        let pre = |kind, number| {
-            Some(pep440_rs::Prerelease {
-                kind,
-                number: u64::from(number),
-            })
+        use pep440_rs::{Prerelease, PrereleaseKind, Version};
+        let (kind, number) = match self.stage {
+            Stage::Alpha(number) => (PrereleaseKind::Alpha, number),
+            Stage::Beta(number) => (PrereleaseKind::Beta, number),
+            Stage::Candidate(number) => (PrereleaseKind::Rc, number),
+            Stage::Final => {
+                return Version::new([self.major, self.minor, self.micro].map(u64::from));
+            }
         };
-        release.with_pre(match self.stage {
-            Stage::Alpha(number) => pre(pep440_rs::PrereleaseKind::Alpha, number),
-            Stage::Beta(number) => pre(pep440_rs::PrereleaseKind::Beta, number),
-            Stage::Candidate(number) => pre(pep440_rs::PrereleaseKind::Rc, number),
-            Stage::Final => None,
-        })
+        let number = u64::from(number);
+        let release = self.final_release().to_pep440();
+        release.with_pre(Some(Prerelease { kind, number }))
     }
 }
 
@@ -107,42 +98,32 @@ impl FromStr for PythonVersion {
     type Err = InvalidVersion;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = || InvalidVersion(text.to_owned());
-        let mut parts = text.split('.');
-        let major = number(parts.next()).ok_or_else(invalid)?;
-        let minor = number(parts.next()).ok_or_else(invalid)?;
-        let last = parts.next().ok_or_else(invalid)?;
-        if parts.next().is_some() {
-            return Err(invalid());
-        }
-        let digits = last
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(last.len());
-        let (micro, stage) = last.split_at(digits);
-        let micro = number(Some(micro)).ok_or_else(invalid)?;
-        let stage = if stage.is_empty() {
-            Some(Stage::Final)
-        } else if let Some(n) = stage.strip_prefix("rc") {
-            number(Some(n)).map(Stage::Candidate)
-        } else if let Some(n) = stage.strip_prefix('a') {
-            number(Some(n)).map(Stage::Alpha)
-        } else if let Some(n) = stage.strip_prefix('b') {
-            number(Some(n)).map(Stage::Beta)
-        } else {
-            None
+        let parse = || {
+            let [major, minor, last] = text.split('.').collect::<Vec<_>>()[..] else {
+                return None;
+            };
+            let is_letter = |c: char| !c.is_ascii_digit();
+            let (micro, stage) = last.split_at(last.find(is_letter).unwrap_or(last.len()));
+            let digits = stage.find(|c: char| c.is_ascii_digit());
+            Some(Self {
+                major: number(major)?,
+                minor: number(minor)?,
+                micro: number(micro)?,
+                stage: match stage.split_at(digits.unwrap_or(stage.len())) {
+                    ("", "") => Stage::Final,
+                    ("a", digits) => Stage::Alpha(number(digits)?),
+                    ("b", digits) => Stage::Beta(number(digits)?),
+                    ("rc", digits) => Stage::Candidate(number(digits)?),
+                    _ => return None,
+                },
+            })
         };
-        Ok(Self {
-            major,
-            minor,
-            micro,
-            stage: stage.ok_or_else(invalid)?,
-        })
+        parse().ok_or_else(|| InvalidVersion(text.to_owned()))
     }
 }
 
-/// Digits only: `+3`, ` 3` and `03` are how typing errors look.
-fn number(text: Option<&str>) -> Option<u32> {
-    let text = text?;
+/// Reads digits only: `+3`, ` 3` and `03` are probably typing errors.
+fn number(text: &str) -> Option<u32> {
     let plain = text.chars().all(|c| c.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     plain.then(|| text.parse().ok()).flatten()
 }
@@ -165,25 +146,10 @@ impl fmt::Debug for PythonVersion {
     }
 }
 
-impl TryFrom<String> for PythonVersion {
-    type Error = InvalidVersion;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<PythonVersion> for String {
-    fn from(version: PythonVersion) -> Self {
-        version.to_string()
-    }
-}
-
-/// What somebody asks for: one release, or the newest of a series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+/// A request for one release, or for the newest one of a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VersionRequest {
-    /// `3.11.2`: this release and no other.
+    /// `3.11.2`: this release.
     Exact(PythonVersion),
     /// `3.11`: the newest final release of the series.
     Series(u32, u32),
@@ -193,8 +159,10 @@ pub enum VersionRequest {
     Latest,
 }
 
+serialize_as_text!(PythonVersion, VersionRequest);
+
 impl VersionRequest {
-    /// Whether `version` is one that the request can mean.
+    /// Whether `version` matches the request.
     #[must_use]
     pub fn admits(self, version: PythonVersion) -> bool {
         match self {
@@ -210,19 +178,15 @@ impl FromStr for VersionRequest {
     type Err = InvalidVersion;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = || InvalidVersion(text.to_owned());
-        if text == "latest" {
-            return Ok(Self::Latest);
-        }
-        let parts: Vec<&str> = text.split('.').collect();
-        match parts[..] {
-            [major] => Ok(Self::Major(number(Some(major)).ok_or_else(invalid)?)),
-            [major, minor] => Ok(Self::Series(
-                number(Some(major)).ok_or_else(invalid)?,
-                number(Some(minor)).ok_or_else(invalid)?,
-            )),
-            _ => Ok(Self::Exact(text.parse()?)),
-        }
+        let request = match text.split('.').collect::<Vec<_>>()[..] {
+            ["latest"] => Some(Self::Latest),
+            [major] => number(major).map(Self::Major),
+            [major, minor] => number(major)
+                .zip(number(minor))
+                .map(|(major, minor)| Self::Series(major, minor)),
+            _ => return text.parse().map(Self::Exact),
+        };
+        request.ok_or_else(|| InvalidVersion(text.to_owned()))
     }
 }
 
@@ -234,20 +198,6 @@ impl fmt::Display for VersionRequest {
             Self::Major(major) => major.fmt(f),
             Self::Latest => f.write_str("latest"),
         }
-    }
-}
-
-impl TryFrom<String> for VersionRequest {
-    type Error = InvalidVersion;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<VersionRequest> for String {
-    fn from(request: VersionRequest) -> Self {
-        request.to_string()
     }
 }
 

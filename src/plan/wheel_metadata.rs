@@ -1,16 +1,15 @@
-//! The one reader of a wheel's `METADATA`, and of `WHEEL`, which has the same form.
+//! Reader of a wheel's `METADATA`, and of `WHEEL`, which has the same form.
 
 use crate::archive::zip;
 use crate::archive::zip::Zip;
 use crate::plan::requires_python::RequiresPython;
 
-/// The fields at the beginning of `METADATA` and `WHEEL`, in the form of RFC 822.
+/// The fields of `METADATA` and `WHEEL`, in the form of RFC 822.
 #[derive(Debug)]
 pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
-    /// Reads the fields up to the first empty line; the description follows it.
-    #[must_use]
+    /// Reads the fields before the first empty line; the description follows that line.
     pub fn parse(text: &str) -> Self {
         let mut fields: Vec<(String, String)> = Vec::new();
         for line in text.lines().take_while(|line| !line.is_empty()) {
@@ -21,45 +20,38 @@ impl Headers {
                     value.push_str(line.trim());
                 }
             } else if let Some((name, value)) = line.split_once(':') {
-                let name = name.trim().to_ascii_lowercase();
-                fields.push((name, value.trim().to_owned()));
+                fields.push((name.trim().to_owned(), value.trim().to_owned()));
             }
         }
         Self(fields)
     }
 
-    /// The values of every field of this name, in order.
+    /// The values of all fields of this name, in order.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        let name = name.to_ascii_lowercase();
         self.0
             .iter()
-            .filter(move |(field, _)| *field == name)
+            .filter(move |(field, _)| field.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.trim())
     }
 
-    /// The value of the first field of this name.
-    #[must_use]
     pub fn first(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 }
 
-/// The fields of `METADATA` that matter here (the core metadata specification).
+/// Fields of `METADATA` (core metadata specification).
 #[derive(Debug)]
 pub struct Metadata {
-    /// `Name`; empty when it is missing.
+    /// Empty when missing.
     pub name: String,
-    /// `Version`; empty when it is missing.
+    /// Empty when missing.
     pub version: String,
-    /// `Requires-Python`.
     pub requires_python: Option<RequiresPython>,
-    /// Every `Requires-Dist`.
+    /// The values of `Requires-Dist`.
     pub requirements: Vec<String>,
 }
 
 impl Metadata {
-    /// Reads the text of a `METADATA`.
-    #[must_use]
     pub fn parse(text: &str) -> Self {
         let headers = Headers::parse(text);
         let text = |name| headers.first(name).unwrap_or_default();
@@ -71,21 +63,18 @@ impl Metadata {
         }
     }
 
-    /// The `METADATA` in a wheel; `None` when it has none.
-    ///
-    /// # Errors
-    /// When the archive cannot be read.
+    /// The `METADATA` of a wheel; `None` when it has none.
     pub fn of(wheel: &Zip) -> Result<Option<Self>, zip::Error> {
         let Some(file) = wheel.files().find(|file| is_metadata(file)) else {
             return Ok(None);
         };
         let bytes = wheel.read(file)?.unwrap_or_default();
-        // Old metadata may name its author in Latin-1; the fields read here are ASCII.
+        // Old metadata may have an author's name in Latin-1; the fields read here are ASCII.
         Ok(Some(Self::parse(&String::from_utf8_lossy(&bytes))))
     }
 }
 
-/// `pip-24.0.dist-info/METADATA`: at the top, and not of a project that the wheel vendors.
+/// Matches `pip-24.0.dist-info/METADATA`, but not the metadata of a vendored project.
 fn is_metadata(name: &str) -> bool {
     name.split_once('/')
         .is_some_and(|(folder, file)| folder.ends_with(".dist-info") && file == "METADATA")

@@ -1,17 +1,16 @@
-//! A wheel's file name, which says whose it is and what it fits before anything is fetched.
+//! Wheel file names.
 
 use std::fmt;
 use std::str::FromStr;
 
 use pep440_rs::Version;
-use serde::{Deserialize, Serialize};
 
-use crate::plan::version::PythonVersion;
+use super::text::serialize_as_text;
+use super::version::PythonVersion;
 
 /// The file name of a wheel, such as `pip-24.0-py3-none-any.whl` (PEP 427, with PEP 425's
 /// compressed tag sets).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WheelName {
     text: String,
     project: String,
@@ -21,51 +20,47 @@ pub struct WheelName {
     platform: String,
 }
 
+serialize_as_text!(WheelName);
+
 /// A text that is not the file name of a wheel.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("`{0}` is not a wheel's file name: PROJECT-VERSION-PYTHON-ABI-PLATFORM.whl is expected")]
 pub struct InvalidWheelName(String);
 
 impl WheelName {
-    /// The project, in PEP 503's normal form.
-    #[must_use]
+    /// The project's normalised name (PEP 503).
     pub fn project(&self) -> &str {
         &self.project
     }
 
-    /// The version.
-    #[must_use]
     pub fn version(&self) -> &Version {
         &self.version
     }
 
-    /// The tag of the Pythons it is for, as it stands in the name: `py3`, `py2.py3`, `cp311`.
-    #[must_use]
+    /// The Python tag set: `py3`, `py2.py3`, `cp311`.
     pub fn python_tag(&self) -> &str {
         &self.python
     }
 
-    /// Each Python that it is for: `py2` and `py3` of `py2.py3`.
+    /// The tags of the set: `py2` and `py3` for `py2.py3`.
     pub fn python_tags(&self) -> impl Iterator<Item = &str> {
         self.python.split('.')
     }
 
-    /// Whether it holds nothing compiled, so that every platform can use it.
-    #[must_use]
+    /// Whether every platform can use the wheel.
     pub fn is_none_any(&self) -> bool {
         self.abi == "none" && self.platform == "any"
     }
 
-    /// Whether `ensurepip` of that CPython can bundle it: `none-any`, and for all of the major version.
-    #[must_use]
+    /// Whether `ensurepip` of that CPython can bundle the wheel: it has to be a `none-any` wheel for
+    /// the major version.
     pub fn fits(&self, python: PythonVersion) -> bool {
         let wanted = format!("py{}", python.series().0);
         self.is_none_any() && self.python_tags().any(|tag| tag == wanted)
     }
 }
 
-/// A project's name in its normal form: lower case, runs of `-`, `_` and `.` as one `-` (PEP 503).
-#[must_use]
+/// The normalised name of a project: lower case, and one `-` for each run of `-`, `_` and `.` (PEP 503).
 pub fn normalised(project: &str) -> String {
     let mut name = String::with_capacity(project.len());
     for c in project.chars() {
@@ -82,39 +77,35 @@ impl FromStr for WheelName {
     type Err = InvalidWheelName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = || InvalidWheelName(text.to_owned());
-        let stem = text.strip_suffix(".whl").ok_or_else(invalid)?;
-        let parts: Vec<&str> = stem.split('-').collect();
-        let (project, version, python, abi, platform) = match parts[..] {
-            [project, version, python, abi, platform] => (project, version, python, abi, platform),
-            // A build tag begins with a digit (PEP 427), which keeps it apart from a stray hyphen.
-            [project, version, build, python, abi, platform]
-                if build.starts_with(|c: char| c.is_ascii_digit()) =>
-            {
-                (project, version, python, abi, platform)
-            }
-            _ => return Err(invalid()),
-        };
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '+' | '!');
-        if parts
-            .iter()
-            .any(|part| part.is_empty() || !part.chars().all(plain))
-        {
-            return Err(invalid());
-        }
-        let version = version
-            .parse()
-            // A hyphen of the version is written as an underscore.
-            .or_else(|_| version.replace('_', "-").parse())
-            .map_err(|_| invalid())?;
-        Ok(Self {
-            text: text.to_owned(),
-            project: normalised(project),
-            version,
-            python: python.to_owned(),
-            abi: abi.to_owned(),
-            platform: platform.to_owned(),
-        })
+        let is_plain = |part: &&str| !part.is_empty() && part.chars().all(plain);
+        let parse = || {
+            let parts: Vec<&str> = text.strip_suffix(".whl")?.split('-').collect();
+            let (version, [python, abi, platform]) = match parts[..] {
+                [_, version, python, abi, platform] => (version, [python, abi, platform]),
+                // A build tag begins with a digit (PEP 427).
+                [_, version, build, python, abi, platform]
+                    if build.starts_with(|c: char| c.is_ascii_digit()) =>
+                {
+                    (version, [python, abi, platform])
+                }
+                _ => return None,
+            };
+            if !parts.iter().all(is_plain) {
+                return None;
+            }
+            // A `-` in a version is written as `_` in the name.
+            let with_hyphen = || version.replace('_', "-").parse();
+            Some(Self {
+                text: text.to_owned(),
+                project: normalised(parts[0]),
+                version: version.parse().or_else(|_| with_hyphen()).ok()?,
+                python: python.to_owned(),
+                abi: abi.to_owned(),
+                platform: platform.to_owned(),
+            })
+        };
+        parse().ok_or_else(|| InvalidWheelName(text.to_owned()))
     }
 }
 
@@ -124,27 +115,13 @@ impl fmt::Display for WheelName {
     }
 }
 
-impl TryFrom<String> for WheelName {
-    type Error = InvalidWheelName;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<WheelName> for String {
-    fn from(name: WheelName) -> Self {
-        name.text
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{WheelName, normalised};
     use crate::plan::version::PythonVersion;
 
     #[test]
-    fn a_name_says_project_version_and_tags() {
+    fn a_name_contains_project_version_and_tags() {
         let name: WheelName = "Zope.Interface-24.0.post1-2b-py2.py3-none-any.whl"
             .parse()
             .unwrap();
@@ -173,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_wheel_name_is_refused() {
+    fn other_file_names_are_refused() {
         for text in [
             "pip-24.0.tar.gz",
             "pip.whl",
@@ -189,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn project_names_have_one_form() {
+    fn project_names_are_normalised() {
         assert_eq!(normalised("Ruamel.__yaml--Clib"), "ruamel-yaml-clib");
     }
 }

@@ -2,8 +2,8 @@
 # Arguments: the folder of the new virtual environment, and the program run-ensurepip. From Python
 # 3.4 on.
 #
-# `venv` starts `ensurepip` in an interpreter of its own, isolated from the environment. It would write
-# bytecode into the standard library, and install where distutils.cfg says, which may be anywhere.
+# `venv` runs `ensurepip` in another interpreter. Without this program, that interpreter would write
+# bytecode into the standard library, and install into the folders that distutils.cfg names.
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]
 import subprocess
@@ -19,6 +19,6 @@ import venv
 try:
     venv.main([folder])
 except subprocess.CalledProcessError as error:
-    # The exception does not show the output, and so not the cause.
+    # The exception's text does not contain the output, which has the cause.
     output = (error.output or b'').decode(errors='replace')
     sys.exit('%s\nensurepip ended with status %d' % (output.rstrip(), error.returncode))

@@ -1,8 +1,8 @@
 //! The programs that pybuild runs in an interpreter that it builds or changes.
 //!
-//! A program's first line names it, and the comment below that line describes its arguments and its
-//! output. This is the whole interface: the tests' miniature interpreter knows a program by its name
-//! and nothing else of its text. Every program works from Python 2.7 on, unless it says otherwise.
+//! A program's first line names it, and the comment below describes its arguments and its output. This
+//! is the whole interface: the tests' miniature interpreter knows a program only by its name. All
+//! programs work from Python 2.7 on, unless their comment has another version.
 
 use std::path::Path;
 
@@ -11,19 +11,12 @@ use crate::process::Command;
 /// A program, passed to the interpreter with `-c`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Program {
-    /// Prints version and folders of the interpreter.
     DescribeInterpreter,
-    /// Prints the pip version that `ensurepip` bundles.
     EnsurepipVersion,
-    /// Imports modules and prints which ones work.
     ImportModules,
-    /// Makes a virtual environment.
     MakeVenv,
-    /// Runs `ensurepip`.
     RunEnsurepip,
-    /// Runs the pip inside a wheel.
     RunPip,
-    /// Prints the version of the installed setuptools.
     SetuptoolsVersion,
 }
 
@@ -47,20 +40,19 @@ impl Program {
             Self::SetuptoolsVersion => include_str!("setuptools_version.py"),
         }
     }
-
-    /// Whether it installs packages. `site`, and with it the interpreter's own .pth files and
-    /// sitecustomize, must not take part in that.
-    fn installs(self) -> bool {
-        matches!(self, Self::MakeVenv | Self::RunEnsurepip | Self::RunPip)
-    }
 }
 
 impl Command {
-    /// With a program for the interpreter that this command starts. The program's own arguments
-    /// follow it.
+    /// Passes the program to the interpreter that this command starts. The program's own arguments
+    /// follow.
     #[must_use]
     pub(crate) fn with_program(self, program: Program) -> Self {
-        let command = if program.installs() {
+        // `site` would run the interpreter's .pth files and sitecustomize while packages are installed.
+        let installs = matches!(
+            program,
+            Program::MakeVenv | Program::RunEnsurepip | Program::RunPip
+        );
+        let command = if installs {
             self.with_argument("-S")
         } else {
             self
@@ -68,7 +60,7 @@ impl Command {
         command.with_arguments(["-c", program.text()])
     }
 
-    /// With the program that makes a virtual environment in `folder`.
+    /// Passes the program that makes a virtual environment in `folder`.
     #[must_use]
     pub(crate) fn with_venv_in(self, folder: &Path) -> Self {
         self.with_program(Program::MakeVenv)

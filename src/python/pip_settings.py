@@ -3,8 +3,8 @@ import os, site, sys, sysconfig, warnings
 site.getusersitepackages()
 
 def ignore_distutils_settings():
-    # Up to Python 3.11, pip asks distutils for the folders, and distutils.cfg beside distutils may
-    # name any folder. pip has to come first: its import ends setuptools' replacement of distutils.
+    # Up to Python 3.11, pip takes the folders from distutils, and distutils.cfg may name any folder.
+    # pip has to be imported first: its import disables setuptools' replacement of distutils.
     import pip
     try:
         with warnings.catch_warnings():
@@ -15,9 +15,9 @@ def ignore_distutils_settings():
     Distribution.find_config_files = lambda self: []
 
 def write_final_interpreter():
-    # pip's scripts name the interpreter in the prefix. It is not there yet while a build installs,
-    # and pip 21.3 to 23.2.1 then falls back to `python`. pip up to 9 writes lines that are too long
-    # for the kernel (127 bytes); the form for these is the one that later pips use.
+    # pip's scripts have to name the interpreter in the prefix. During a build, it does not exist yet,
+    # and pip 21.3 to 23.2.1 then writes `python`. pip up to 9 writes first lines that are too long for
+    # the kernel (127 bytes); for these, later versions of pip use the form below.
     from pip._vendor.distlib.scripts import ScriptMaker
     python = sys.executable
     if sysconfig.is_python_build():

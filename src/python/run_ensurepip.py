@@ -1,7 +1,7 @@
 # pybuild program: run-ensurepip
 # Arguments: those of `python -m ensurepip`.
 #
-# Runs without the interpreter's `site`: neither .pth files nor sitecustomize take part.
+# Runs without the interpreter's `site`, so without .pth files and sitecustomize.
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]
 if '--root' not in sys.argv:

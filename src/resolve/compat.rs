@@ -3,27 +3,24 @@
 //!
 //! Ranges and conditions decide, never a list of exact versions: a fix for 3.7.3 fixes 3.7.1 too.
 
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
 use crate::digest::Sha256;
 use crate::error::{ExitStatus, Explain};
 use crate::plan::compat::{CompatPolicy, Flags, Header, HostFacts, InvalidPatch, built_in};
 use crate::plan::version::PythonVersion;
 use crate::plan::{PatchFile, PatchOrigin, PlannedPatch};
-use crate::progress::Reporter;
+use crate::progress::{self, Level, Reporter};
 
-/// Why the patches cannot be chosen.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// See [`InvalidPatch`].
     #[error(transparent)]
     Header(#[from] InvalidPatch),
     /// A patch of the user cannot be read.
     #[error("the patch {} cannot be read", path.display())]
-    Unreadable {
-        /// The file.
-        path: std::path::PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    Unreadable { path: PathBuf, source: io::Error },
 }
 
 impl Explain for Error {
@@ -43,11 +40,43 @@ impl Explain for Error {
     }
 }
 
-/// The patches that a release needs on a host: the built-in ones that fit, by name, then the user's in
-/// their order. Prints which patches are left out and which of the user's do not fit.
-///
-/// # Errors
-/// [`Error`] if a header cannot be used, or a patch cannot be read.
+/// The choices that are reported, each with the patch's name.
+enum Event<'a> {
+    /// `--no-compat-patch` or `--no-compat-patches` excludes a patch that applies.
+    LeftOut(&'a str, String),
+    /// The header of the user's patch excludes this release or host.
+    DoesNotApply(&'a str, PythonVersion),
+    /// The header uses the former name of `fixed-in`.
+    OldKey(&'a str),
+}
+
+impl progress::Event for Event<'_> {
+    fn level(&self) -> Level {
+        match self {
+            Self::LeftOut(..) | Self::DoesNotApply(..) => Level::Note,
+            Self::OldKey(_) => Level::Warning,
+        }
+    }
+}
+
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LeftOut(name, because) => write!(f, "left out by request: {name} ({because})"),
+            Self::DoesNotApply(name, python) => write!(
+                f,
+                "skipped the patch {name}: its header excludes CPython {python} on this host"
+            ),
+            Self::OldKey(name) => write!(
+                f,
+                "the header of {name} has the key `mended`, which the next release of pybuild will \
+                 not read: rename it to `fixed-in`"
+            ),
+        }
+    }
+}
+
+/// Chooses the patches for a release on a host: the built-in ones by name, then the user's in order.
 pub fn choose(
     python: PythonVersion,
     host: &HostFacts,
@@ -61,19 +90,12 @@ pub fn choose(
             continue;
         };
         if policy.leaves_out(patch.name) {
-            reporter.note(&format!("left out by request: {} ({because})", patch.name));
+            reporter.report(&Event::LeftOut(patch.name, because));
             continue;
         }
-        chosen.push(PlannedPatch {
-            name: patch.name.to_owned(),
-            origin: PatchOrigin::BuiltIn,
-            sha256: Sha256::of(patch.content),
-            because,
-            what: Some(patch.header.what),
-            error: Some(patch.header.error),
-            upstream: Some(patch.header.upstream).filter(|name| !name.is_empty()),
-            flags: patch.header.flags,
-        });
+        let (name, sha256) = (patch.name.to_owned(), Sha256::of(patch.content));
+        let origin = PatchOrigin::BuiltIn;
+        chosen.push(planned(name, origin, sha256, because, Some(patch.header)));
     }
     for patch in given {
         chosen.extend(of_the_user(patch, python, host, reporter)?);
@@ -81,7 +103,7 @@ pub fn choose(
     Ok(chosen)
 }
 
-/// A patch with a header has to fit. A patch without a header is always applied.
+/// A patch without a header is always applied.
 fn of_the_user(
     patch: &PatchFile,
     python: PythonVersion,
@@ -93,40 +115,58 @@ fn of_the_user(
         path: patch.path.clone(),
         source,
     })?;
+    if !Header::is_in(&content) {
+        let because = "named with --patch".to_owned();
+        return Ok(Some(planned(
+            name,
+            PatchOrigin::File,
+            patch.sha256,
+            because,
+            None,
+        )));
+    }
+    let (header, _) = Header::split(&content).map_err(|source| InvalidPatch {
+        patch: name.clone(),
+        source,
+    })?;
+    if header.has_old_name() {
+        reporter.report(&Event::OldKey(&name));
+    }
+    let Some(because) = header.applies(python, host) else {
+        reporter.report(&Event::DoesNotApply(&name, python));
+        return Ok(None);
+    };
+    Ok(Some(planned(
+        name,
+        PatchOrigin::File,
+        patch.sha256,
+        because,
+        Some(header),
+    )))
+}
+
+fn planned(
+    name: String,
+    origin: PatchOrigin,
+    sha256: Sha256,
+    because: String,
+    header: Option<Header>,
+) -> PlannedPatch {
     let mut planned = PlannedPatch {
-        name: name.clone(),
-        origin: PatchOrigin::File,
-        sha256: patch.sha256,
-        because: "named with --patch".to_owned(),
+        name,
+        origin,
+        sha256,
+        because,
         what: None,
         error: None,
         upstream: None,
         flags: Flags::default(),
     };
-    if Header::is_in(&content) {
-        let header = Header::split(&content)
-            .map_err(|source| InvalidPatch {
-                patch: name.clone(),
-                source,
-            })?
-            .0;
-        if header.has_old_name() {
-            reporter.warn(&format!(
-                "the header of {name} has the key `mended`, which the next release of pybuild will \
-                 not read: rename it to `fixed-in`"
-            ));
-        }
-        let Some(because) = header.applies(python, host) else {
-            reporter.note(&format!(
-                "skipped the patch {name}: its header excludes CPython {python} on this host"
-            ));
-            return Ok(None);
-        };
-        planned.because = because;
+    if let Some(header) = header {
         planned.what = Some(header.what);
         planned.error = Some(header.error);
         planned.upstream = Some(header.upstream).filter(|name| !name.is_empty());
         planned.flags = header.flags;
     }
-    Ok(Some(planned))
+    planned
 }

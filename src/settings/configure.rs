@@ -1,27 +1,25 @@
-//! `--configure-arg`: which arguments contradict what pybuild passes to `configure` or promises.
+//! `--configure-arg`: refuses arguments that contradict pybuild's own arguments to `configure`.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
-use super::usage;
-use crate::plan::pin_request::PinRequest;
+use super::error::Error;
 use crate::plan::{InstallPrefix, Library};
-use crate::settings::error::Error;
 
-/// Options that pybuild decides itself, or that keep it from building at all, each with what to do.
+/// Options that pybuild sets itself, and options that prevent a build: names, reason and hint.
 const REFUSED: [(&[&str], &str, &str); 9] = [
     (
         &["prefix", "exec-prefix"],
-        "pybuild passes the prefix itself",
+        "pybuild sets the prefix itself",
         "name the prefix with --prefix",
     ),
     (
         &["with-ensurepip", "without-ensurepip"],
         "pybuild runs ensurepip itself and checks the pip that it installs",
-        "leave it out; `--pip` decides which pip ensurepip bundles",
+        "leave it out; `--pip` selects the pip that ensurepip bundles",
     ),
     (
         &["srcdir", "cache-file", "config-cache"],
-        "pybuild builds each time in a new folder, in the source tree itself",
+        "pybuild always builds in a new folder, inside the source tree",
         "leave it out",
     ),
     (
@@ -31,8 +29,8 @@ const REFUSED: [(&[&str], &str, &str); 9] = [
             "program-transform-name",
             "with-suffix",
         ],
-        "pybuild looks for the interpreter under the name that CPython gives it",
-        "leave it out, and make a link of that name beside the interpreter",
+        "pybuild needs the interpreter under CPython's own name for it",
+        "leave it out, and create a link with that name beside the interpreter",
     ),
     (
         &["host", "target", "with-build-python"],
@@ -41,7 +39,7 @@ const REFUSED: [(&[&str], &str, &str); 9] = [
     ),
     (
         &["help", "version", "no-create"],
-        "with it `configure` ends without a Makefile",
+        "`configure` writes no Makefile with it",
         "leave it out; `./configure --help` in an unpacked release prints its options",
     ),
     (
@@ -70,7 +68,7 @@ const REFUSED: [(&[&str], &str, &str); 9] = [
     ),
 ];
 
-/// What `configure` accepts instead of a whole name (`configure` of Autoconf, "Handle options").
+/// Short names of options (`configure` of Autoconf, "Handle options").
 const SHORT: [(&str, &str); 6] = [
     ("h", "help"),
     ("V", "version"),
@@ -80,7 +78,7 @@ const SHORT: [(&str, &str); 6] = [
     ("c", "cache-file"),
 ];
 
-/// Options of Autoconf that may be abbreviated.
+/// Options of Autoconf, and the fewest characters that they can be abbreviated to.
 const ABBREVIATED: [(&str, usize); 24] = [
     ("prefix", 2),
     ("exec-prefix", 2),
@@ -108,10 +106,10 @@ const ABBREVIATED: [(&str, usize); 24] = [
     ("libexecdir", 4),
 ];
 
-/// The folders of an installation that CPython's Makefile puts files in.
+/// Options for folders that CPython's Makefile installs files into.
 const FOLDERS: [&str; 5] = ["bindir", "libdir", "includedir", "mandir", "datarootdir"];
 
-/// The name that `configure` understands: without dashes and value, in full.
+/// The option's full name, without dashes and value.
 fn name_of(argument: &str) -> &str {
     let name = argument.split('=').next().unwrap_or_default();
     let Some(name) = name.strip_prefix('-') else {
@@ -122,11 +120,9 @@ fn name_of(argument: &str) -> &str {
     if let Some((_, whole)) = SHORT.iter().find(|(short, _)| *short == bare) {
         return whole;
     }
-    let is_meant =
-        |(whole, least): &&(&str, usize)| bare.len() >= *least && whole.starts_with(bare);
     ABBREVIATED
         .iter()
-        .find(is_meant)
+        .find(|(whole, least)| bare.len() >= *least && whole.starts_with(bare))
         .map_or(bare, |(whole, _)| whole)
 }
 
@@ -135,69 +131,53 @@ fn value_of(argument: &str) -> Option<&str> {
 }
 
 fn contradicts(argument: &str, why: &str, hint: &str) -> Error {
-    usage(
-        format!("`--configure-arg {argument}` contradicts what pybuild itself does: {why}"),
+    Error::usage(
+        format!("`--configure-arg {argument}` contradicts pybuild: {why}"),
         hint,
     )
 }
 
-/// The arguments without those that are pybuild's own options in other words, and which library they
-/// mean together with `--enable-shared`.
-///
-/// # Errors
-/// [`Error::Usage`] for an argument that contradicts another option or what pybuild does.
+/// Checks the arguments, and replaces `--enable-shared` among them by its setting.
 pub(super) fn options(
-    library: Library,
+    mut library: Library,
     optimize: bool,
     arguments: Vec<String>,
 ) -> Result<(Library, Vec<String>), Error> {
-    let mut library = library;
     let mut rest = Vec::new();
     for argument in arguments {
         let name = name_of(&argument);
         if !argument.starts_with('-') && !argument.contains('=') {
-            return Err(usage(
+            return Err(Error::usage(
                 format!("`--configure-arg '{argument}'` is neither an option nor a variable"),
                 "give an option with its value in one argument, such as \
                  `--configure-arg=--with-openssl=DIR`",
             ));
         }
-        for (names, why, hint) in REFUSED {
-            if names.contains(&name) {
-                return Err(contradicts(&argument, why, hint));
-            }
+        if let Some((_, why, hint)) = REFUSED.iter().find(|(names, ..)| names.contains(&name)) {
+            return Err(contradicts(&argument, why, hint));
         }
-        let is_off = value_of(&argument) == Some("no");
-        match name {
-            "enable-shared" if !is_off => {
+        let contradicted = match name {
+            "enable-shared" if value_of(&argument) != Some("no") => {
                 library = Library::Shared;
                 continue;
             }
             "enable-shared" | "disable-shared" if library == Library::Shared => {
-                return Err(contradicts(
-                    &argument,
-                    "--enable-shared asks for a shared library",
-                    "leave out one of the two",
-                ));
+                Some("--enable-shared builds a shared library")
             }
             "disable-optimizations" if optimize => {
-                return Err(contradicts(
-                    &argument,
-                    "--optimize asks for profile-guided optimization",
-                    "leave out one of the two",
-                ));
+                Some("--optimize enables profile-guided optimisation")
             }
-            _ => {}
+            _ => None,
+        };
+        if let Some(why) = contradicted {
+            return Err(contradicts(&argument, why, "leave out one of the two"));
         }
         rest.push(argument);
     }
     Ok((library, rest))
 }
 
-/// Refuses arguments that contradict the prefix or the pins.
-///
-/// # Errors
-/// [`Error::Usage`].
+/// Refuses options that install files outside of the prefix, or where pybuild does not find them.
 pub(crate) fn ensure_consistent(
     arguments: &[String],
     library: Library,
@@ -209,7 +189,7 @@ pub(crate) fn ensure_consistent(
             continue;
         }
         let Some(value) = value_of(argument) else {
-            return Err(usage(
+            return Err(Error::usage(
                 format!("`--configure-arg {argument}` has no value"),
                 "give option and value in one argument, with `=` between them",
             ));
@@ -223,60 +203,53 @@ pub(crate) fn ensure_consistent(
         let fits = below.is_some_and(|below| only.is_none_or(|only| below == Path::new(only)));
         if !fits {
             let why = match only {
-                Some(only) => format!("it installs into {prefix}/{only} and looks for files there"),
-                None => format!("all files are installed below the prefix {prefix}"),
+                Some(only) => {
+                    format!("it installs into {prefix}/{only} and expects the files there")
+                }
+                None => format!("it installs all files below the prefix {prefix}"),
             };
             return Err(contradicts(
                 argument,
                 &why,
-                "leave it out, or move the whole installation with --prefix",
+                "leave it out, or change the whole prefix with --prefix",
             ));
         }
     }
     Ok(())
 }
 
-/// Refuses a folder of wheels that ensurepip would take pip from, instead of the pinned wheels.
-///
-/// # Errors
-/// [`Error::Usage`].
-pub(super) fn ensure_pins_count(arguments: &[String], pins: [&PinRequest; 2]) -> Result<(), Error> {
-    let given = arguments.iter().rev().find(|argument| {
+/// Refuses a folder of wheels that ensurepip would install in place of the pinned ones.
+pub(super) fn ensure_pins_used(arguments: &[String], are_bundled: bool) -> Result<(), Error> {
+    let last = arguments.iter().rev().find(|argument| {
         ["with-wheel-pkg-dir", "without-wheel-pkg-dir"].contains(&name_of(argument))
     });
-    let folder = given.and_then(|argument| value_of(argument));
-    let names_folder = folder.is_some_and(|folder| !["", "no"].contains(&folder));
-    match given {
-        Some(argument) if names_folder && pins != [&PinRequest::Bundled; 2] => Err(contradicts(
+    match last.and_then(|argument| Some((argument, value_of(argument)?))) {
+        None | Some((_, "" | "no")) => Ok(()),
+        Some(_) if are_bundled => Ok(()),
+        Some((argument, _)) => Err(contradicts(
             argument,
-            "ensurepip would install the wheels of that folder instead of the pinned ones",
-            "leave out --pip and --setuptools to have the wheels of the folder, or leave out the folder",
+            "ensurepip would install the wheels in that folder instead of the pinned ones",
+            "leave out either the folder, or --pip and --setuptools",
         )),
-        _ => Ok(()),
     }
 }
 
-/// Where the value of an option lies below the prefix; `None` when it lies elsewhere.
-fn below_prefix(value: &str, prefix: &InstallPrefix) -> Option<std::path::PathBuf> {
+/// The value's path relative to the prefix; `None` when it is outside.
+fn below_prefix(value: &str, prefix: &InstallPrefix) -> Option<PathBuf> {
     let variables = ["${prefix}", "$(prefix)", "${exec_prefix}", "$(exec_prefix)"];
-    let prefix = prefix.path();
-    let whole = variables
+    let rest = variables
         .iter()
-        .find_map(|variable| value.strip_prefix(variable))
-        .map_or_else(
-            || value.to_owned(),
-            |rest| format!("{}{rest}", prefix.display()),
-        );
-    let below = Path::new(&whole).strip_prefix(prefix).ok()?;
+        .find_map(|variable| value.strip_prefix(variable));
+    let whole = rest.map_or_else(|| value.to_owned(), |rest| format!("{prefix}{rest}"));
+    let below = Path::new(&whole).strip_prefix(prefix.path()).ok()?;
     let plain = |part| matches!(part, Component::Normal(_));
     below.components().all(plain).then(|| below.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ensure_consistent, ensure_pins_count, options};
+    use super::{ensure_consistent, ensure_pins_used, options};
     use crate::error::Explain as _;
-    use crate::plan::pin_request::PinRequest;
     use crate::plan::{InstallPrefix, Library};
     use crate::settings::error::Error;
 
@@ -352,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_have_to_be_where_pybuild_looks_for_files() {
+    fn folders_outside_of_the_prefix_are_refused() {
         let prefix = InstallPrefix::new("/opt/py".into());
         let fits = |library, argument: &str| {
             ensure_consistent(&[argument.to_owned()], library, &prefix).is_ok()
@@ -376,16 +349,15 @@ mod tests {
 
     #[test]
     fn a_folder_of_wheels_is_refused_beside_a_pin_only() {
-        let fits = |pip: &PinRequest, arguments: &[&str]| {
+        let fits = |are_bundled: bool, arguments: &[&str]| {
             let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
-            ensure_pins_count(&arguments, [pip, &PinRequest::Bundled]).is_ok()
+            ensure_pins_used(&arguments, are_bundled).is_ok()
         };
         let folder = "--with-wheel-pkg-dir=/usr/share/python-wheels";
-        let latest = "latest".parse().unwrap();
-        assert!(!fits(&latest, &[folder]));
-        assert!(fits(&PinRequest::Bundled, &[folder]));
-        assert!(fits(&latest, &[folder, "--without-wheel-pkg-dir"]));
-        assert!(fits(&latest, &["--with-wheel-pkg-dir=no"]));
-        assert!(fits(&latest, &["--with-pydebug"]));
+        assert!(!fits(false, &[folder]));
+        assert!(fits(true, &[folder]));
+        assert!(fits(false, &[folder, "--without-wheel-pkg-dir"]));
+        assert!(fits(false, &["--with-wheel-pkg-dir=no"]));
+        assert!(fits(false, &["--with-pydebug"]));
     }
 }

@@ -1,71 +1,61 @@
 //! Errors of the command line.
 
+use std::io;
 use std::path::PathBuf;
 
-use crate::compile;
+use crate::compile::confinement::BuildUserError;
 use crate::error::{ExitStatus, Explain};
 
-/// Why the arguments cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file that the command line names does not exist.
     #[error("{what} {} does not exist", path.display())]
-    Missing {
-        /// The option.
-        what: &'static str,
-        /// The path.
-        path: PathBuf,
-    },
-    /// The command line names something else than a folder where a folder is needed.
+    Missing { what: &'static str, path: PathBuf },
     #[error("{what} {} is not a folder", path.display())]
-    NotAFolder {
-        /// The option or variable.
-        what: &'static str,
-        /// The path.
-        path: PathBuf,
-    },
-    /// A file that the command line names cannot be read.
+    NotAFolder { what: &'static str, path: PathBuf },
     #[error("{} cannot be read", path.display())]
-    Unreadable {
-        /// The path.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// The build user cannot be used.
+    Unreadable { path: PathBuf, source: io::Error },
     #[error(transparent)]
-    BuildUser(#[from] compile::BuildUserError),
-    /// The options contradict each other.
+    BuildUser(#[from] BuildUserError),
+    /// Options that contradict each other, or a value that cannot be used.
     #[error("{what}")]
-    Usage {
-        /// The contradiction.
-        what: String,
-        /// How to resolve it.
-        hint: String,
-    },
+    Usage { what: String, hint: String },
+}
+
+impl Error {
+    pub fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage {
+            what: what.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// The error for a file or folder that an option names and that cannot be opened.
+    pub fn not_opened(what: &'static str, path: PathBuf, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing { what, path },
+            _ => Self::Unreadable { path, source },
+        }
+    }
 }
 
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Missing { .. } | Self::NotAFolder { .. } | Self::Unreadable { .. } => {
-                ExitStatus::Input
-            }
             Self::BuildUser(error) => error.exit_status(),
             Self::Usage { .. } => ExitStatus::Usage,
+            _ => ExitStatus::Input,
         }
     }
 
     fn hint(&self) -> Option<String> {
-        match self {
-            Self::Missing { .. } | Self::Unreadable { .. } => {
-                Some("check the path and who may read it".to_owned())
+        let hint = match self {
+            Self::Missing { .. } | Self::Unreadable { .. } => "check the path and its permissions",
+            Self::NotAFolder { .. } => {
+                "name the folder with the release archives; --source takes a single archive"
             }
-            Self::NotAFolder { .. } => Some(
-                "name the folder of the release files; one release file is a --source".to_owned(),
-            ),
-            Self::BuildUser(error) => error.hint(),
-            Self::Usage { hint, .. } => Some(hint.clone()),
-        }
+            Self::BuildUser(error) => return error.hint(),
+            Self::Usage { hint, .. } => hint,
+        };
+        Some(hint.to_owned())
     }
 }

@@ -1,58 +1,46 @@
-//! Names of folders that CPython's build cannot handle: its Makefile gives them to `make`, to the shell
-//! and to `sed` without quotes.
+//! Folder names that CPython's build cannot handle: its Makefile passes them unquoted to `make`, to the
+//! shell and to `sed`.
 //!
 //! Tried with `configure`, `make`, `make install` and the installed programs of 3.11.2 and 3.13.5: names
-//! with `- + @ = % ^ ~ ! { }` and with letters outside of ASCII work in both places.
+//! with `- + @ = % ^ ~ ! { }` and with letters outside of ASCII work as prefix and as build folder.
 
 use std::path::Path;
 
+use super::error::Error;
 use crate::plan::InstallPrefix;
 use crate::plan::version::PythonVersion;
-use crate::settings::error::Error;
 
-/// What neither the prefix nor the build folder may have: `make`, the shell or both take it for
-/// something else.
+/// Characters that are special to `make` or the shell: refused in the prefix and in the build folder.
 const BREAKS_BOTH: &str = "\"'`$#&|;<>()\\:";
 
-/// The `sed` commands of the Makefile have commas around the prefix. What `python3-config` prints goes to a
-/// shell without quotes, which takes `[a]` for the folder `a` beside it.
+/// The `sed` commands of the Makefile have commas around the prefix. Scripts pass the output of
+/// `python3-config` unquoted to a shell, where `[a]` matches a folder `a`.
 const BREAKS_PREFIX: &str = ",*?[";
 
-/// The most bytes that the kernel reads of a script's first line (execve(2)).
+/// The longest first line of a script that the kernel reads, in bytes (execve(2)).
 const LONGEST_FIRST_LINE: usize = if cfg!(target_os = "macos") { 512 } else { 255 };
 
-/// Refuses a prefix that the build or the installed scripts could not handle.
-///
-/// # Errors
-/// [`Error::Usage`], with the character.
+/// Refuses a prefix that the build or the installed scripts cannot handle.
 pub fn ensure_prefix(prefix: &InstallPrefix, python: PythonVersion) -> Result<(), Error> {
-    let path = prefix.path();
-    ensure("the prefix", path, BREAKS_PREFIX, "--prefix")?;
+    ensure("the prefix", prefix.path(), BREAKS_PREFIX, "--prefix")?;
     let line = format!("#!{prefix}/bin/python{}", python.short());
     if line.len() > LONGEST_FIRST_LINE {
-        return Err(Error::Usage {
-            what: format!(
+        return Err(Error::usage(
+            format!(
                 "the prefix {prefix} is too long: the first line of scripts such as pydoc would have \
                  {} bytes, and the system reads {LONGEST_FIRST_LINE}",
                 line.len()
             ),
-            hint: "name a folder with a shorter path with --prefix".to_owned(),
-        });
+            "name a folder with a shorter path with --prefix",
+        ));
     }
     Ok(())
 }
 
-/// Refuses a build folder that the build could not handle.
-///
-/// # Errors
-/// [`Error::Usage`], with the character.
+/// Refuses a build folder that the build cannot handle.
 pub fn ensure_build_folder(path: &Path) -> Result<(), Error> {
-    ensure(
-        "the build folder",
-        path,
-        "",
-        "--build-dir or PYBUILD_BUILD_DIR",
-    )
+    let option = "--build-dir or PYBUILD_BUILD_DIR";
+    ensure("the build folder", path, "", option)
 }
 
 fn ensure(what: &str, path: &Path, more: &str, option: &str) -> Result<(), Error> {
@@ -72,13 +60,13 @@ fn ensure(what: &str, path: &Path, more: &str, option: &str) -> Result<(), Error
             )
         }
     };
-    Err(Error::Usage {
-        what: format!(
+    Err(Error::usage(
+        format!(
             "{what} {} {problem}, which CPython's Makefile cannot handle",
             path.display()
         ),
-        hint: format!("name a folder {hint}, with {option}"),
-    })
+        format!("name a folder {hint}, with {option}"),
+    ))
 }
 
 fn shown(character: char) -> String {

@@ -1,99 +1,73 @@
-//! The arguments of a hotpatch, validated.
+//! The settings of a hotpatch.
 
 use std::path::PathBuf;
 
-use super::path::index_url;
-use super::{absolute_pin, choose, usage};
+use super::error::Error;
+pub use super::inputs::Mode;
+use super::inputs::{PinSettings, choose};
 use crate::cli::HotpatchArguments;
 use crate::environment::Environment;
 use crate::net::address::Address;
 use crate::net::network::Network;
 use crate::plan::pin_request::PinRequest;
 use crate::process::in_use::WhenInUse;
-use crate::settings::error::Error;
 
-/// What is to be done to which interpreters.
 #[derive(Debug)]
 pub struct HotpatchSettings {
-    /// Interpreters and prefixes, as they were given.
+    /// Interpreters and prefixes, as given.
     pub targets: Vec<PathBuf>,
-    /// What is to be done to them.
     pub task: Task,
-    /// What to do about processes that run them.
     pub running: WhenInUse,
-    /// Whether anything is done at all.
     pub mode: Mode,
 }
 
-/// What is to be done to an interpreter.
 #[derive(Debug)]
 pub enum Task {
-    /// `--undo`: it is put back as it was.
+    /// `--undo`.
     Undo,
-    /// Its `ensurepip` is to bundle other wheels.
+    /// Bundle other wheels in `ensurepip`.
     Pin {
-        /// The pip asked for.
         pip: PinRequest,
-        /// The setuptools asked for.
         setuptools: PinRequest,
-        /// `--index-url`.
         index_url: Option<Address>,
-        /// Whether other hosts may be asked.
         network: Network,
-        /// What becomes of the pip and setuptools that the interpreter has itself.
         installed: InstalledPackages,
-        /// Whether it is proved in the end.
         proof: ResultCheck,
     },
 }
 
-/// What becomes of the pip and setuptools in the interpreter's own site-packages.
+/// The action on the pip and setuptools in the interpreter's site-packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstalledPackages {
-    /// They stay.
     Keep,
-    /// `--upgrade-installed`: they are brought to the pins.
+    /// `--upgrade-installed`: the pinned ones replace them.
     Upgrade,
 }
 
-/// Whether the changed interpreter is proved.
+/// Whether the changed interpreter is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResultCheck {
-    /// It is.
     Prove,
     /// `--no-check`.
     Skip,
 }
 
-/// Whether anything is done at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// It is done.
-    Change,
-    /// `--dry-run`: what would be done is shown.
-    DryRun,
-}
-
 impl HotpatchSettings {
-    /// The settings that these arguments and this environment mean.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] when nothing is asked for.
     pub fn new(arguments: HotpatchArguments, environment: &Environment) -> Result<Self, Error> {
-        let pins = arguments.pins;
+        let pins = PinSettings::new(arguments.pins, environment)?;
         let task = if arguments.undo {
             Task::Undo
-        } else if pins.pip == PinRequest::Bundled && pins.setuptools == PinRequest::Bundled {
-            return Err(usage(
-                "neither --pip nor --setuptools says what ensurepip is to bundle".to_owned(),
-                "name one, such as `--pip latest`, or put back what was there with --undo",
+        } else if pins.are_bundled() {
+            return Err(Error::usage(
+                "neither --pip nor --setuptools names a version to bundle in ensurepip",
+                "add one, such as `--pip latest`, or restore the original files with --undo",
             ));
         } else {
             Task::Pin {
-                index_url: index_url(&pins)?,
-                pip: absolute_pin("--pip", pins.pip, environment)?,
-                setuptools: absolute_pin("--setuptools", pins.setuptools, environment)?,
-                network: choose(pins.offline, Network::Offline, Network::Online),
+                pip: pins.pip,
+                setuptools: pins.setuptools,
+                index_url: pins.index_url,
+                network: pins.network,
                 installed: choose(
                     arguments.upgrade_installed,
                     InstalledPackages::Upgrade,
@@ -114,8 +88,6 @@ impl HotpatchSettings {
         })
     }
 
-    /// What becomes of the installed packages.
-    #[must_use]
     pub fn installed(&self) -> InstalledPackages {
         match self.task {
             Task::Pin { installed, .. } => installed,
@@ -123,8 +95,6 @@ impl HotpatchSettings {
         }
     }
 
-    /// Whether the change is proved.
-    #[must_use]
     pub fn proof(&self) -> ResultCheck {
         match self.task {
             Task::Pin { proof, .. } => proof,

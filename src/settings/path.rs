@@ -1,56 +1,50 @@
-//! Paths and addresses that options and variables name, made absolute and looked at once.
+//! Paths and addresses in options and variables: made absolute, and checked once.
 
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use super::usage;
-use crate::cli::{PinArguments, SourceArguments};
+use super::error::Error;
 use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::net::address::Address;
 use crate::plan::{Origin, SourceLocation};
-use crate::settings::error::Error;
 
-/// The path that an option or variable names, made absolute.
-///
-/// # Errors
-/// [`Error::Usage`] for an empty path, and for one with a `~` that no shell has replaced.
+/// Returns the path that an option or variable names as an absolute path. An empty path is an error,
+/// and so is a `~` that the shell did not expand.
 pub(crate) fn absolute(
     option: &str,
     given: &Path,
     environment: &Environment,
 ) -> Result<PathBuf, Error> {
     if given.as_os_str().is_empty() {
-        return Err(usage(
-            format!("{option} names no path: its value is empty"),
-            "a variable in the command line may be unset; name the path, or leave the option out",
+        return Err(Error::usage(
+            format!("{option} is empty"),
+            "name a path, or leave the option out; a variable in the command line may be unset",
         ));
     }
+    let path = environment.absolute(given);
     let Some(Component::Normal(first)) = given.components().next() else {
-        return Ok(environment.absolute(given));
+        return Ok(path);
     };
     // A file such as `~backup.patch` may exist.
     let is_home = first == OsStr::new("~")
         || first.as_bytes().starts_with(b"~") && !environment.absolute(Path::new(first)).exists();
     if is_home {
-        return Err(usage(
+        return Err(Error::usage(
             format!(
-                "{option} {} begins with `~`, which the shell has not replaced by a home folder",
+                "{option} {} begins with `~`, which the shell did not expand",
                 given.display()
             ),
-            "a shell leaves `~` as it is inside quotes, after `=` and in variables of files: write \
-             \"$HOME\" or the whole path, or ./~ for a folder of that name",
+            "write \"$HOME\" or the whole path, or ./~ for a folder of that name; shells do not expand \
+             `~` inside quotes, after `=` and in variables read from files",
         ));
     }
-    Ok(environment.absolute(given))
+    Ok(path)
 }
 
-/// The path that a variable names, if it is set.
-///
-/// # Errors
-/// As [`absolute`].
+/// The path in a variable, if it is set.
 pub(crate) fn of_variable(name: &str, environment: &Environment) -> Result<Option<PathBuf>, Error> {
     let value = environment.variable_os(name);
     value
@@ -59,7 +53,7 @@ pub(crate) fn of_variable(name: &str, environment: &Environment) -> Result<Optio
 }
 
 /// A file that an option names, with its digest.
-pub(super) fn named_file(
+pub(super) fn file(
     option: &'static str,
     path: &Path,
     environment: &Environment,
@@ -67,98 +61,65 @@ pub(super) fn named_file(
     let path = absolute(option, path, environment)?;
     match Sha256::of_file(&path) {
         Ok(sha256) => Ok((path, sha256)),
-        Err(source) => Err(not_read(option, path, source)),
+        Err(source) => Err(Error::not_opened(option, path, source)),
     }
 }
 
-fn not_read(what: &'static str, path: PathBuf, source: io::Error) -> Error {
-    match source.kind() {
-        io::ErrorKind::NotFound => Error::Missing { what, path },
-        _ => Error::Unreadable { path, source },
-    }
-}
-
-fn looks_like_address(text: &str) -> bool {
-    text.contains("://")
-}
-
-fn address(text: &str, option: &str) -> Result<Address, Error> {
+pub(super) fn address(option: &str, text: &str) -> Result<Address, Error> {
     text.parse().map_err(|error| {
-        usage(
+        Error::usage(
             format!("{option}: {error}"),
             "give an http, https or file address",
         )
     })
 }
 
-/// `--index-url`. The parser of arguments would show it in its errors, and with it what it may hold.
-pub(super) fn index_url(arguments: &PinArguments) -> Result<Option<Address>, Error> {
-    let text = arguments.index_url.as_deref();
-    text.map(|text| address(text, "--index-url")).transpose()
-}
-
-/// `--source`, which has to be there and readable when it is on this machine.
-pub(super) fn named_source(
-    arguments: &SourceArguments,
+/// A source that must be readable if it is on this machine.
+pub(super) fn source(
+    option: &'static str,
+    text: &str,
     environment: &Environment,
-) -> Result<Option<SourceLocation>, Error> {
-    const OPTION: &str = "--source";
-    let Some(text) = &arguments.source else {
-        return Ok(None);
-    };
-    if looks_like_address(text) {
-        let address = address(text, OPTION)?;
-        if let Some(path) = address.to_file_path() {
-            ensure_readable(OPTION, path)?;
-        }
-        return Ok(Some(SourceLocation::Url(address)));
-    }
-    let path = absolute(OPTION, Path::new(text), environment)?;
-    ensure_readable(OPTION, path.clone())?;
-    Ok(Some(SourceLocation::Path(path)))
-}
-
-fn ensure_readable(what: &'static str, path: PathBuf) -> Result<(), Error> {
-    let is_folder = path.is_dir();
-    let readable = if is_folder {
-        std::fs::read_dir(&path).map(drop)
+) -> Result<SourceLocation, Error> {
+    let (path, location) = if text.contains("://") {
+        let address = address(option, text)?;
+        (address.to_file_path(), SourceLocation::Url(address))
     } else {
-        crate::store::ensure_regular(&path).and_then(|()| std::fs::File::open(&path).map(drop))
+        let path = absolute(option, Path::new(text), environment)?;
+        (Some(path.clone()), SourceLocation::Path(path))
     };
-    readable.map_err(|source| not_read(what, path, source))
+    if let Some(path) = path {
+        let opened = if path.is_dir() {
+            std::fs::read_dir(&path).map(drop)
+        } else {
+            crate::store::ensure_regular(&path).and_then(|()| std::fs::File::open(&path).map(drop))
+        };
+        opened.map_err(|source| Error::not_opened(option, path, source))?;
+    }
+    Ok(location)
 }
 
-/// `--mirror`, then `PYBUILD_MIRROR`.
-pub(super) fn mirrors(
-    arguments: &SourceArguments,
+/// A mirror; a folder must be readable.
+pub(super) fn mirror(
+    option: &'static str,
+    text: &str,
     environment: &Environment,
-) -> Result<Vec<Origin>, Error> {
-    const VARIABLE: &str = "PYBUILD_MIRROR";
-    let variable = environment.variable(VARIABLE).unwrap_or_default();
-    let options = arguments.mirror.iter().map(|text| ("--mirror", &**text));
-    options
-        .chain(variable.split_whitespace().map(|text| (VARIABLE, text)))
-        .map(|(named_by, text)| mirror(named_by, text, environment))
-        .collect()
-}
-
-fn mirror(named_by: &'static str, text: &str, environment: &Environment) -> Result<Origin, Error> {
-    let folder = if looks_like_address(text) {
-        let address = address(text, named_by)?;
+) -> Result<Origin, Error> {
+    let folder = if text.contains("://") {
+        let address = address(option, text)?;
         match address.to_file_path() {
             Some(folder) => folder,
             None => return Ok(Origin::MirrorUrl(address)),
         }
     } else {
-        absolute(named_by, Path::new(text), environment)?
+        absolute(option, Path::new(text), environment)?
     };
     match std::fs::read_dir(&folder) {
         Ok(_) => Ok(Origin::MirrorFolder(folder)),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(Error::NotAFolder {
-            what: named_by,
+            what: option,
             path: folder,
         }),
-        Err(error) => Err(not_read(named_by, folder, error)),
+        Err(error) => Err(Error::not_opened(option, folder, error)),
     }
 }
 
@@ -171,7 +132,7 @@ mod tests {
     use crate::error::Explain as _;
 
     #[test]
-    fn a_tilde_that_no_shell_has_replaced_is_refused() {
+    fn a_tilde_that_the_shell_did_not_expand_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let environment = Environment::with_variables(dir.path(), [("HOME", "/home/me")]);
         fs_err::write(dir.path().join("~backup.patch"), "").unwrap();

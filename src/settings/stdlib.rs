@@ -1,18 +1,16 @@
-//! Which modules the standard library of a release has.
+//! The modules of each release's standard library, to check `--require` and `--allow-missing`.
 
-use std::cmp::Reverse;
-
+use super::error::Error;
 use crate::host::module_probes::{PROBES, Probe};
 use crate::plan::ModulePolicy;
 use crate::plan::version::PythonVersion;
-use crate::settings::error::Error;
 
-/// One module a line, with the first and the last series that have it: read from 2.7 and 3.6 to 3.13,
-/// and completed by hand for the others.
+/// Lines `MODULE FIRST-LAST` with the first and the last series of a module: generated from 2.7 and
+/// 3.6 to 3.13, and completed by hand for the others.
 const TABLE: &str = include_str!("stdlib.txt");
 
-/// How alike two names have to be for one to be meant by the other (Jaro-Winkler).
-const ALIKE: f64 = 0.8;
+/// The least Jaro-Winkler similarity of a suggested name.
+const SIMILAR: f64 = 0.8;
 
 type Series = (u32, u32);
 
@@ -46,53 +44,42 @@ fn series(text: &str) -> Option<Series> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// Refuses `--require` and `--allow-missing` of modules that the release does not have.
-///
-/// # Errors
-/// [`Error::Usage`], with the name that was probably meant, or the releases that have the module.
+/// Refuses `--require` and `--allow-missing` of modules that the release does not have. The hint
+/// suggests a similar name, or the releases that have the module.
 pub fn ensure_modules_exist(policy: &ModulePolicy, python: PythonVersion) -> Result<(), Error> {
-    for (option, names) in [
-        ("--require", &policy.required),
-        ("--allow-missing", &policy.may_be_missing),
-    ] {
-        for name in names {
-            ensure_exists(option, name, python)?;
-        }
-    }
-    Ok(())
+    let required = policy.required.iter().map(|name| ("--require", name));
+    let allowed = policy.may_be_missing.iter();
+    required
+        .chain(allowed.map(|name| ("--allow-missing", name)))
+        .try_for_each(|(option, name)| ensure_exists(option, name, python))
 }
 
 fn ensure_exists(option: &str, name: &str, python: PythonVersion) -> Result<(), Error> {
     let series = python.series();
-    // These names hold for every release, whatever the module is called there.
-    let probed = PROBES.iter().any(|probe| {
-        let (first, until) = probe.series;
-        probe.names.contains(&name) && first <= series && series < until
-    });
-    let known: Vec<Module> = table().filter(|module| module.name == name).collect();
-    if probed || known.iter().any(|module| module.is_in(series)) {
+    // Probes are known by the same names in every release; the modules are not.
+    let mut of_name = PROBES.iter().filter(|probe| probe.names.contains(&name));
+    let probed = of_name
+        .clone()
+        .any(|probe| probe.series.0 <= series && series < probe.series.1);
+    let modules: Vec<Module> = table().filter(|module| module.name == name).collect();
+    if probed || modules.iter().any(|module| module.is_in(series)) {
         return Ok(());
     }
-    let in_others = PROBES.iter().find(|probe| probe.names.contains(&name));
-    let others = match (known.first(), in_others) {
-        (Some(module), _) => Some((module.first, module.last)),
-        (None, Some(probe)) => Some((probe.series.0, None)),
-        (None, None) => None,
-    };
-    let (what, hint) = match others {
-        Some((first, last)) => (
+    let of_module = modules.first().map(|module| (module.first, module.last));
+    let other_releases = of_module.or_else(|| Some((of_name.next()?.series.0, None)));
+    Err(match other_releases {
+        Some((first, last)) => Error::usage(
             format!("{option} {name}: CPython {python} has no module `{name}`"),
             format!("{}; leave {option} {name} out", releases(first, last)),
         ),
-        None => (
+        None => Error::usage(
             format!("{option} {name}: no release of CPython has a module `{name}`"),
-            match nearest(name, series) {
-                Some(meant) => format!("did you mean `{meant}`?"),
+            match most_similar(name, series) {
+                Some(similar) => format!("did you mean `{similar}`?"),
                 None => "name a module of the standard library, such as `sqlite3`".to_owned(),
             },
         ),
-    };
-    Err(Error::Usage { what, hint })
+    })
 }
 
 fn releases(first: Series, last: Option<Series>) -> String {
@@ -104,22 +91,16 @@ fn releases(first: Series, last: Option<Series>) -> String {
     }
 }
 
-/// The module of the series whose name is most like this one.
-fn nearest(name: &str, series: Series) -> Option<&'static str> {
+/// The module of the series whose name is most similar to this one.
+fn most_similar(name: &str, series: Series) -> Option<&'static str> {
+    let modules = table().filter(|module| module.is_in(series));
     let probed = PROBES.iter().map(Probe::name);
-    let names = table().filter(|module| module.is_in(series));
-    let mut alike: Vec<(f64, &str)> = probed
-        .chain(names.map(|module| module.name))
+    let names = probed.chain(modules.map(|module| module.name));
+    // The first of equally similar names wins: users know the names of probes best.
+    let (similarity, similar) = names
         .map(|known| (strsim::jaro_winkler(name, known), known))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .collect();
-    // Stable: where two are alike, the one that people use more comes first.
-    alike.sort_by(|one, other| {
-        Reverse(one.0)
-            .partial_cmp(&Reverse(other.0))
-            .unwrap_or(std::cmp::Ordering::Equal)
-    });
-    alike.first().map(|(_, known)| *known)
+        .reduce(|best, next| if next.0 > best.0 { next } else { best })?;
+    (similarity >= SIMILAR).then_some(similar)
 }
 
 #[cfg(test)]
@@ -127,7 +108,7 @@ mod tests {
     use super::{ensure_exists, table};
     use crate::error::Explain as _;
 
-    /// What is wrong with the name, and the hint; empty when nothing is.
+    /// The error and its hint; empty when the name is accepted.
     fn said(name: &str, python: &str) -> String {
         match ensure_exists("--require", name, python.parse().unwrap()) {
             Ok(()) => String::new(),
@@ -155,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn modules_that_no_release_has_are_refused_with_the_nearest_name() {
+    fn modules_that_no_release_has_are_refused_with_the_most_similar_name() {
         for (name, meant) in [
             ("sssl", "ssl"),
             ("sqlite", "sqlite3"),
@@ -170,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn modules_of_other_releases_are_refused_with_these() {
+    fn modules_of_other_releases_are_refused_and_these_are_named() {
         for (name, python, releases) in [
             ("nis", "3.13.5", "those of 3.12"),
             ("distutils", "3.12.1", "those of 3.11"),

@@ -1,4 +1,4 @@
-//! What cannot be built: each time one error, a hint, the right exit code, and nothing changed.
+//! Requests that cannot be built: one error, a hint and an exit code each, and no change.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use crate::outcome::Outcome;
 use crate::server::{Answer, REFUSING};
 use crate::wheels::{IndexForm, Wheel};
 
-/// What a failed run must leave as it was.
+/// The files that a failed run must not change.
 fn state(fixture: &Fixture) -> Vec<BTreeMap<String, String>> {
     ["home", "work", "tmp", "releases", "cache/sha256"]
         .map(|folder| fixture.context.snapshot(folder))
         .into()
 }
 
-/// Runs the fixture's build, which must be refused with this code, one error and a hint.
+/// Runs the fixture's build, which must fail with this code, one error and a hint.
 #[track_caller]
 fn refused(fixture: &Fixture, code: i32, more: &[&str]) -> Outcome {
     let before = state(fixture);
@@ -25,7 +25,7 @@ fn refused(fixture: &Fixture, code: i32, more: &[&str]) -> Outcome {
     outcome
 }
 
-/// The same for a whole command line.
+/// Runs a command line, which must fail in the same way.
 #[track_caller]
 fn refused_command(fixture: &Fixture, code: i32, arguments: &[&str]) -> Outcome {
     let before = state(fixture);
@@ -39,7 +39,7 @@ fn refused_command(fixture: &Fixture, code: i32, arguments: &[&str]) -> Outcome 
 }
 
 #[test]
-fn a_text_that_is_no_version_is_a_usage_error() {
+fn a_wrong_version_or_option_is_a_usage_error() {
     let fixture = Fixture::new();
     for text in ["3.x", "v3.11.2", "3.11.2.1", ""] {
         fixture.context.run([text]).exits(2).says(["error:"]);
@@ -54,7 +54,7 @@ fn a_text_that_is_no_version_is_a_usage_error() {
 }
 
 #[test]
-fn a_version_that_nobody_knows_is_refused() {
+fn an_unknown_version_is_refused() {
     let fixture = Fixture::new();
     let outcome = refused_command(&fixture, 3, &["3.11.999"]);
     outcome.says(["3.11.999", "--sha256"]);
@@ -63,12 +63,12 @@ fn a_version_that_nobody_knows_is_refused() {
 }
 
 #[test]
-fn a_pip_that_is_not_there_is_refused() {
+fn a_pip_that_the_index_does_not_have_is_refused() {
     let fixture = Fixture::new();
     refused(&fixture, 3, &["--pip", "99.0"]).says(["99.0"]);
     refused(&fixture, 3, &["--pip", "<1"]).says(["<1"]);
     refused(&fixture, 3, &["--pip", "26.3"]).says(["3.100"]);
-    // PEP 592: a yanked file is only for those who ask for exactly it, and they are told.
+    // PEP 592: a yanked file is used only if the request names its exact version, with a warning.
     fixture
         .build(&["--dry-run", "--pip", "25.0"])
         .success()
@@ -82,7 +82,7 @@ fn setuptools_cannot_be_pinned_where_cpython_does_not_bundle_it() {
 }
 
 #[test]
-fn an_index_that_answers_nonsense_is_named() {
+fn the_error_for_a_wrong_answer_names_the_index() {
     for (page, code) in [
         (Answer::status(404), 3),
         (Answer::status(403), 4),
@@ -106,14 +106,14 @@ fn an_index_that_answers_nonsense_is_named() {
         &["--pip", "latest", "--index-url", &unreachable],
     );
     outcome.says(["cannot be reached"]);
-    // No index is needed to leave pip as it is.
+    // The bundled pip needs no index.
     fixture
         .build(&["--pip", "bundled", "--index-url", &unreachable])
         .success();
 }
 
 #[test]
-fn a_wheel_that_is_not_what_it_should_be_is_refused() {
+fn a_wheel_that_does_not_match_its_name_or_digest_is_refused() {
     let fixture = Fixture::new();
     let wheels = [Wheel::pip("24.0").with_wrong_listed_hash()];
     fixture.server.put_index(IndexForm::Json, &wheels);
@@ -155,7 +155,7 @@ fn a_wheel_that_is_not_what_it_should_be_is_refused() {
 }
 
 #[test]
-fn an_archive_that_is_not_the_release_is_refused() {
+fn an_archive_with_another_digest_is_refused() {
     let fixture = Fixture::new();
     let name = format!("releases/{}", fixture.release.tgz_name());
     let right = fixture.release.sha256().to_string();
@@ -210,7 +210,7 @@ fn an_archive_that_cannot_be_unpacked_is_refused() {
 }
 
 #[test]
-fn an_ensurepip_that_is_not_understood_is_an_error_that_says_what_was_looked_for() {
+fn the_error_for_an_unknown_ensurepip_names_the_missing_definition() {
     let release = MiniCpython::new(VERSION).with_ensurepip("NOTHING = 'to be found'\n");
     let fixture = Fixture::of(release);
     let outcome = fixture
@@ -252,7 +252,7 @@ fn a_patch_that_does_not_apply_is_refused() {
 }
 
 #[test]
-fn a_prefix_that_cannot_be_is_refused_before_anything_is_fetched() {
+fn an_unusable_prefix_is_refused_before_anything_is_fetched() {
     let fixture = Fixture::new();
     let file = fixture.context.write("a-file", "");
     let spaced = fixture.context.path("with space").display().to_string();
@@ -266,9 +266,9 @@ fn a_prefix_that_cannot_be_is_refused_before_anything_is_fetched() {
 }
 
 #[test]
-fn a_prefix_that_may_not_be_written_is_an_error() {
+fn a_prefix_that_is_not_writable_is_refused() {
     let fixture = Fixture::new();
-    // Nobody, not even root, makes a folder there; who is not root is told at once.
+    // Not even root can create a folder there.
     let outcome = fixture.build(&["--prefix", "/proc/pybuild-test"]).exits(1);
     outcome
         .has_one_error_with_a_hint()
@@ -277,7 +277,7 @@ fn a_prefix_that_may_not_be_written_is_an_error() {
 }
 
 #[test]
-fn a_compiler_that_is_not_there_or_does_not_work_is_refused() {
+fn a_missing_or_broken_compiler_is_refused() {
     let fixture = Fixture::new();
     fixture
         .context
@@ -315,7 +315,7 @@ fn missing_headers_stop_the_build_by_module_unless_they_are_allowed() {
 }
 
 #[test]
-fn a_build_folder_where_nothing_may_run_is_refused() {
+fn a_build_folder_on_a_noexec_file_system_is_refused() {
     let fixture = Fixture::new();
     let folder = fixture.context.path("noexec");
     fs_err::create_dir(&folder).unwrap();
@@ -327,12 +327,12 @@ fn a_build_folder_where_nothing_may_run_is_refused() {
         command.args(["-rm", "sh", "-c", &script]).arg(&folder);
         command
     };
-    // Not every host lets its users mount something in a namespace of their own.
+    // Some hosts do not allow users to mount file systems in their own namespace.
     if !refusing("true")
         .output()
         .is_ok_and(|output| output.status.success())
     {
-        eprintln!("nothing can be mounted here, so nothing is proven");
+        eprintln!("skipped: this host does not allow mounts");
         return;
     }
     let mut command = refusing("\"$@\"");

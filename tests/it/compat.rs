@@ -1,5 +1,5 @@
-//! Compatibility patches: pybuild's own, on a miniature that has the lines that they mend, and the
-//! person's, with and without a header.
+//! Compatibility patches: the built-in ones, on a miniature that has the lines that they fix, and the
+//! user's, with and without a header.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,20 +12,20 @@ use crate::fixture::Fixture;
 use crate::mini_cpython::{MiniCpython, sides};
 use crate::outcome::Outcome;
 
-/// A release that needs some of pybuild's own patches.
+/// A release that needs built-in patches.
 const OLD: &str = "3.7.1";
 
-/// The patch that makes 3.7.1 buildable at all.
+/// A patch that 3.7.1 needs.
 const ALIGNMENT: &str = "pymalloc-alignment-3.7";
 
-/// A line that it puts into `Objects/obmalloc.c`.
-const MENDED: &str = "#define ALIGNMENT              16";
+/// A line that the patch adds to `Objects/obmalloc.c`.
+const PATCHED: &str = "#define ALIGNMENT              16";
 
 fn old_fixture() -> Fixture {
     Fixture::of(MiniCpython::new(OLD).with_setuptools())
 }
 
-/// The text of a file in the one tree that was kept.
+/// The text of a file in the tree that `--keep-build` kept.
 fn kept(fixture: &Fixture, name: &str) -> String {
     let builds = walkdir::WalkDir::new(fixture.context.path("cache/build"));
     let found = builds
@@ -42,7 +42,7 @@ fn build_with_patch(fixture: &Fixture, text: &str, more: &[&str]) -> Outcome {
     fixture.build(&arguments)
 }
 
-/// The patches in the record of what is installed: name and reason.
+/// The names and reasons of the patches in the installed record.
 fn recorded(fixture: &Fixture) -> Vec<(String, String)> {
     let folder = fixture
         .prefix()
@@ -60,7 +60,7 @@ fn recorded(fixture: &Fixture) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_plan_names_each_patch_and_why() {
+fn the_plan_contains_each_patch_and_its_reason() {
     let fixture = old_fixture();
     let plan: toml::Table = fixture
         .build(&["--dry-run"])
@@ -87,13 +87,13 @@ fn the_plan_names_each_patch_and_why() {
 }
 
 #[test]
-fn the_tree_is_mended_and_the_record_keeps_the_patches() {
+fn the_tree_is_patched_and_the_record_contains_the_patches() {
     let fixture = old_fixture();
     fixture
         .build(&["--pip", "latest", "--keep-build"])
         .success()
         .says([ALIGNMENT]);
-    assert!(kept(&fixture, "Objects/obmalloc.c").contains(MENDED));
+    assert!(kept(&fixture, "Objects/obmalloc.c").contains(PATCHED));
     let recorded = recorded(&fixture);
     assert!(
         recorded.iter().any(|(name, _)| name == ALIGNMENT),
@@ -107,19 +107,19 @@ fn the_tree_is_mended_and_the_record_keeps_the_patches() {
 }
 
 #[test]
-fn one_or_all_are_left_out_when_asked() {
+fn one_or_all_patches_are_skipped_on_request() {
     let fixture = old_fixture();
     fixture
         .build(&["--keep-build", "--no-compat-patch", ALIGNMENT])
         .success()
         .says(["left out by request", ALIGNMENT]);
-    assert!(!kept(&fixture, "Objects/obmalloc.c").contains(MENDED));
+    assert!(!kept(&fixture, "Objects/obmalloc.c").contains(PATCHED));
     let names: Vec<String> = recorded(&fixture)
         .into_iter()
         .map(|(name, _)| name)
         .collect();
     assert!(!names.iter().any(|name| name == ALIGNMENT), "{names:?}");
-    // Another choice is another request, and is built.
+    // A different choice is a different request, so it is built.
     fixture.build(&["--no-compat-patches"]).success();
     assert_eq!(recorded(&fixture), []);
     fixture
@@ -130,7 +130,7 @@ fn one_or_all_are_left_out_when_asked() {
 }
 
 #[test]
-fn a_tree_that_was_mended_another_way_is_refused_with_file_and_hunk() {
+fn a_tree_with_another_fix_is_refused() {
     let release = MiniCpython::new(OLD).with_setuptools().without_defects();
     let fixture = Fixture::of(release);
     fixture
@@ -142,7 +142,7 @@ fn a_tree_that_was_mended_another_way_is_refused_with_file_and_hunk() {
 }
 
 #[test]
-fn a_context_that_differs_is_named_with_its_hunk() {
+fn the_error_for_a_different_context_names_file_and_hunk() {
     let fixture = old_fixture();
     let tree = fixture.release.write_tree(&fixture.context.path("tree"));
     let file = tree.join("Objects/obmalloc.c");
@@ -162,14 +162,14 @@ fn a_context_that_differs_is_named_with_its_hunk() {
         ]);
 }
 
-/// The built-in patch as anybody could bring it: its diff alone.
+/// The diff of a built-in patch, as a user's patch could have it.
 fn alignment() -> String {
     let built_in = compat::built_in().unwrap();
     let found = built_in.iter().find(|patch| patch.name == ALIGNMENT);
     String::from_utf8(found.unwrap().diff.to_vec()).unwrap()
 }
 
-/// The way back.
+/// The diff that undoes `diff`.
 fn reversed(diff: &str) -> String {
     let turned = |line: &str| match line.as_bytes() {
         [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] => line.to_owned(),
@@ -196,7 +196,7 @@ fn a_patch_that_undoes_a_built_in_one_is_refused_with_both_names() {
 }
 
 #[test]
-fn a_patch_that_brings_the_same_mend_is_refused_with_both_names() {
+fn a_patch_with_the_same_fix_is_refused_with_both_names() {
     let fixture = old_fixture();
     build_with_patch(&fixture, &alignment(), &[])
         .exits(4)
@@ -207,7 +207,7 @@ fn a_patch_that_brings_the_same_mend_is_refused_with_both_names() {
 }
 
 #[test]
-fn every_built_in_patch_makes_of_a_tree_what_it_says() {
+fn every_built_in_patch_changes_a_tree_as_its_diff_does() {
     for patch in compat::built_in().unwrap() {
         let tree = tempfile::tempdir().unwrap();
         let sides = sides(patch.diff);
@@ -229,7 +229,7 @@ fn every_built_in_patch_makes_of_a_tree_what_it_says() {
 fn the_readme_names_every_built_in_patch() {
     let readme = include_str!("../../README.md");
     for name in compat::names() {
-        // `pymalloc-alignment-3.4` may stand as `-3.4` behind its first sibling.
+        // README.md may abbreviate `pymalloc-alignment-3.4` to `-3.4` after the first of its siblings.
         let (stem, line) = name.rsplit_once('-').unwrap();
         let sibling = readme.lines().any(|text| {
             text.contains(&format!("`{stem}-")) && text.contains(&format!("`-{line}`"))
@@ -239,7 +239,7 @@ fn the_readme_names_every_built_in_patch() {
 }
 
 #[test]
-fn the_patches_of_every_release_go_together() {
+fn the_patches_of_every_release_apply_together() {
     let built_in = compat::built_in().unwrap();
     let mut seen = BTreeSet::new();
     for (series, last) in [
@@ -273,7 +273,7 @@ fn the_patches_of_every_release_go_together() {
     assert!(seen.len() > 10, "{}", seen.len());
 }
 
-/// A patch of the person's with a header.
+/// A user's patch with a header.
 fn with_header(range: &str, when: &str) -> String {
     format!(
         "+++\nwhat = 'another separator'\nerror = 'wrong separator'\npython = ['{range}']\n\
@@ -283,7 +283,7 @@ fn with_header(range: &str, when: &str) -> String {
 }
 
 #[test]
-fn a_header_decides_where_a_patch_of_the_persons_own_applies() {
+fn the_header_of_a_users_patch_decides_whether_it_applies() {
     let fixture = Fixture::new();
     let fits = with_header(">=3.99,<3.100", "os = ['linux', 'macos', 'freebsd']");
     build_with_patch(&fixture, &fits, &["--keep-build"]).success();
@@ -320,7 +320,7 @@ fn the_old_name_of_a_header_key_works_with_a_warning() {
 }
 
 #[test]
-fn flags_come_on_top_of_the_persons_own() {
+fn flags_are_added_to_the_users_flags() {
     let fixture = Fixture::new();
     let patch = with_header(">=3.99", "");
     let more = ["--keep-build", "--configure-arg", "CFLAGS=-O1"];
@@ -330,7 +330,7 @@ fn flags_come_on_top_of_the_persons_own() {
 }
 
 #[test]
-fn a_wrong_header_is_refused_with_what_is_wrong() {
+fn the_error_for_a_wrong_header_names_the_mistake() {
     let fixture = Fixture::new();
     let right = with_header(">=3.99", "");
     for (from, to, said) in [

@@ -1,4 +1,4 @@
-//! Small valid wheels of pip and setuptools, and the package indexes that list them.
+//! Small valid wheels of pip and setuptools, and package indexes that list them.
 
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
@@ -8,7 +8,7 @@ use zip::write::SimpleFileOptions;
 
 use crate::server::{Answer, Server, base64};
 
-/// A wheel (PEP 427) of nothing but what tells its project and version.
+/// A wheel (PEP 427) with little more than its project and version.
 #[derive(Debug, Clone)]
 pub struct Wheel {
     project: String,
@@ -17,24 +17,24 @@ pub struct Wheel {
     requires_python: Option<String>,
     listed_requires_python: Option<String>,
     metadata_name: String,
-    /// PEP 592: present means yanked, and the text says why.
+    /// The reason for a yanked file (PEP 592).
     yanked: Option<String>,
     listed_hash: ListedHash,
 }
 
-/// What an index says of a wheel's digest.
+/// The digest that an index lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ListedHash {
     Right,
     Wrong,
     Missing,
-    /// SHA-512, or something else of it.
+    /// SHA-512: right or wrong.
     Sha512(bool),
     Md5,
 }
 
 impl Wheel {
-    /// pip, as it has been published since 21.0: for any Python 3.
+    /// pip for any Python 3, as since 21.0.
     pub fn pip(version: &str) -> Self {
         Self::of("pip", version)
     }
@@ -44,7 +44,7 @@ impl Wheel {
         Self::of("setuptools", version)
     }
 
-    /// Any project's.
+    /// A wheel of any project.
     pub fn of(project: &str, version: &str) -> Self {
         Self {
             project: project.into(),
@@ -70,7 +70,7 @@ impl Wheel {
         self.with_unlisted_requires_python(specifiers)
     }
 
-    /// With a `Requires-Python` in the wheel alone.
+    /// With a `Requires-Python` in the wheel only.
     pub fn with_unlisted_requires_python(mut self, specifiers: &str) -> Self {
         self.requires_python = Some(specifiers.into());
         self
@@ -94,7 +94,7 @@ impl Wheel {
         self
     }
 
-    /// Listed with another file's digest.
+    /// Listed with the digest of another file.
     pub fn with_wrong_listed_hash(mut self) -> Self {
         self.listed_hash = ListedHash::Wrong;
         self
@@ -110,13 +110,13 @@ impl Wheel {
         Sha256::of(&self.bytes())
     }
 
-    /// Listed with its SHA-512 alone, or with another file's.
+    /// Listed with only a SHA-512, right or wrong.
     pub fn with_listed_sha512(mut self, right: bool) -> Self {
         self.listed_hash = ListedHash::Sha512(right);
         self
     }
 
-    /// Listed with an MD5 digest alone.
+    /// Listed with only an MD5 digest.
     pub fn with_listed_md5(mut self) -> Self {
         self.listed_hash = ListedHash::Md5;
         self
@@ -141,7 +141,7 @@ impl Wheel {
         }
     }
 
-    /// The wheel itself; the same bytes each time.
+    /// The content, which is reproducible.
     pub fn bytes(&self) -> Vec<u8> {
         let info = format!("{}-{}.dist-info", self.project, self.version);
         let mut requires = String::new();
@@ -181,7 +181,7 @@ impl Wheel {
         ];
         let mut record = String::new();
         let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        // Not deflated: the mini CPython's interpreter looks into its wheels with grep.
+        // Not deflated: the miniature interpreter reads its wheels with grep.
         let options =
             SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
         let mut add = |name: &str, text: &str| {
@@ -199,18 +199,18 @@ impl Wheel {
     }
 }
 
-/// RECORD's digests are base64 with `-` and `_` and without `=` (PEP 427).
+/// Encodes a digest for RECORD: URL-safe base64 without padding (PEP 427).
 fn base64_url(bytes: &[u8]) -> String {
     let encoded = base64(bytes).replace('+', "-").replace('/', "_");
     encoded.trim_end_matches('=').to_owned()
 }
 
-/// The form in which an index answers.
+/// The format of an index page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexForm {
     /// PEP 691.
     Json,
-    /// PEP 503, as older indexes and directory listings have it.
+    /// PEP 503, for older indexes and directory listings.
     Html,
 }
 

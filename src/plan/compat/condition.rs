@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_has_to_hold_by_any_of_its_words() {
+    fn every_key_has_to_hold_by_any_of_its_items() {
         let compiler = "compiler = ['clang >=16', 'gcc >=14']";
         assert_eq!(
             because(compiler, &host()).as_deref(),
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_a_version_and_another_library_are_told_apart() {
+    fn a_library_without_a_version_meets_its_name_alone_and_another_library_meets_nothing() {
         let musl = HostFacts {
             libc: Component::read("musl"),
             openssl: Component::read("LibreSSL 3.9.2"),
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused() {
+    fn wrong_names_and_specifiers_are_refused() {
         for text in [
             "compiler = ['GCC >=14']",
             "compiler = ['gcc 14']",

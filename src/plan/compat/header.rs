@@ -217,7 +217,7 @@ CFLAGS = ['-fwrapv', '-O2']
 ";
 
     #[test]
-    fn a_header_is_told_from_a_diff_and_parted_from_it() {
+    fn a_header_is_recognised_and_split_from_its_diff() {
         assert!(Header::is_in(FULL.as_bytes()));
         assert!(!Header::is_in(b"--- a/x\n+++ b/x\n"));
         assert!(!Header::is_in(b"+++ b/x\n"));
@@ -239,7 +239,7 @@ CFLAGS = ['-fwrapv', '-O2']
     }
 
     #[test]
-    fn ranges_decide_and_a_candidate_counts_as_its_release() {
+    fn ranges_decide_and_a_release_candidate_counts_as_its_release() {
         let (header, _) = Header::split(FULL.as_bytes()).unwrap();
         let because = |version: &str| {
             let python = version.parse().unwrap();
@@ -256,7 +256,7 @@ CFLAGS = ['-fwrapv', '-O2']
     }
 
     #[test]
-    fn a_wrong_header_is_named_with_what_is_wrong() {
+    fn the_error_for_a_wrong_header_names_the_mistake() {
         let broken = |from: &str, to: &str| {
             let text = FULL.replacen(from, to, 1);
             assert_ne!(text, FULL);

@@ -1,12 +1,14 @@
-//! From a request to a pin: the index is asked, or a wheel looked into, and the choice is said.
+//! Resolves a request to a pin: searches the index, or reads the wheel that the request names.
 
 use std::convert::Infallible;
 
 use pep440_rs::Version;
 
-use super::error::{Newest, PinError, verified_by_hand};
-use super::select::{Place, Reason, Rules, Selected, Selection, printable, select};
-use super::{Project, WheelFile, WheelFiles, wheel_file};
+use super::error::PinError;
+use super::event::Event;
+use super::project::Project;
+use super::select::{Place, Reason, Rules, Selection, printable, select};
+use super::wheel_file::{self, WheelFile, WheelFiles};
 use crate::environment::Environment;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::version::PythonVersion;
@@ -14,82 +16,29 @@ use crate::plan::{Pin, Pins, WheelInput, WheelLocation};
 use crate::progress::Reporter;
 use crate::resolve::index::{Index, ProjectPage};
 
-/// What pins are chosen with.
 pub struct Chooser<'a, F> {
-    /// The CPython that is to bundle them.
+    /// The CPython that will bundle the pins.
     pub python: PythonVersion,
-    /// The index to ask; it is asked only where a request needs it.
+    /// Searched only if a request needs it.
     pub index: &'a Index<'a>,
-    /// Gets the wheels that come into question, so that they can be looked into.
+    /// Fetches candidates, so that their metadata can be read.
     pub files: &'a F,
-    /// What relative paths of wheels start from.
     pub environment: &'a Environment,
-    /// Who is told which version was chosen, and why.
     pub reporter: &'a dyn Reporter,
 }
 
-/// The pin of one project.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
-    /// What comes of the project.
-    pub pin: Pin,
-    /// The newer versions that were asked for as well, newest first, and why they are not the one.
-    pub passed_over: Vec<(Version, Reason)>,
-}
-
-impl From<Pin> for Choice {
-    fn from(pin: Pin) -> Self {
-        Self {
-            pin,
-            passed_over: Vec::new(),
-        }
-    }
-}
-
 impl<F: WheelFiles> Chooser<'_, F> {
-    /// Both pins.
-    ///
-    /// # Errors
-    /// [`PinError`], and that of the files.
     pub fn choose_pins(&self, pip: &PinRequest, setuptools: &PinRequest) -> Result<Pins, F::Error> {
-        // What makes no sense is refused before anybody is asked about anything.
+        // Both requests are checked before the index is searched.
         self.check(Project::Pip, pip)?;
         self.check(Project::Setuptools, setuptools)?;
         Ok(Pins {
-            pip: self.choose(Project::Pip, pip)?.pin,
-            setuptools: self.choose(Project::Setuptools, setuptools)?.pin,
+            pip: self.choose(Project::Pip, pip)?,
+            setuptools: self.choose(Project::Setuptools, setuptools)?,
         })
     }
 
-    /// The pin that `request` means for `project`; the choice is reported.
-    ///
-    /// # Errors
-    /// [`PinError`], and that of the files.
-    pub fn choose(&self, project: Project, request: &PinRequest) -> Result<Choice, F::Error> {
-        self.check(project, request)?;
-        let python = self.python;
-        match request {
-            PinRequest::Bundled => Ok(Pin::Bundled.into()),
-            PinRequest::None => Ok(Pin::Removed.into()),
-            PinRequest::Wheel(path) => {
-                let path = self.environment.absolute(path);
-                let wheel = wheel_file::look_into(&path, project, python)?;
-                self.reporter.note(&format!(
-                    "{project} {} (from {})",
-                    wheel.version,
-                    path.display()
-                ));
-                Ok(Pin::Wheel(wheel).into())
-            }
-            PinRequest::Exact(version) => self.choose_exact(project, version),
-            PinRequest::Latest => self.choose_newest(project, request, &Rules::latest(python)),
-            PinRequest::Specifiers(set) => {
-                self.choose_newest(project, request, &Rules::within(python, set))
-            }
-        }
-    }
-
-    /// Refuses what no index can make good.
+    /// Refuses requests that this CPython cannot meet with any wheel.
     fn check(&self, project: Project, request: &PinRequest) -> Result<(), PinError> {
         let python = self.python;
         match (project, request) {
@@ -106,171 +55,178 @@ impl<F: WheelFiles> Chooser<'_, F> {
         }
     }
 
-    fn choose_exact(&self, project: Project, version: &Version) -> Result<Choice, F::Error> {
+    fn choose(&self, project: Project, request: &PinRequest) -> Result<Pin, F::Error> {
         let python = self.python;
-        let page = self.page(project)?;
-        let Selection { found, passed_over } =
-            self.select(&page, &Rules::exact(python, version))?;
-        if let Some(selected) = found {
-            self.reporter
-                .note(&format!("{project} {}", selected.wheel.name.version()));
-            self.warn_of_withdrawn(project, &selected);
-            return Ok(Pin::Wheel(input(project, &selected)).into());
+        let rules = match request {
+            PinRequest::Bundled => return Ok(Pin::Bundled),
+            PinRequest::None => return Ok(Pin::Removed),
+            PinRequest::Wheel(path) => {
+                let path = self.environment.absolute(path);
+                let wheel = wheel_file::read_named(&path, project, python)?;
+                self.reporter.report(&Event::File {
+                    project,
+                    version: &wheel.version,
+                    path: &path,
+                });
+                return Ok(Pin::Wheel(wheel));
+            }
+            PinRequest::Exact(version) => Rules::exact(python, version),
+            PinRequest::Latest => Rules::latest(python),
+            PinRequest::Specifiers(specifiers) => Rules::within(python, specifiers),
+        };
+        let page = self.index.page(project.name(), self.reporter);
+        let page = page.map_err(PinError::from)?;
+        let Selection { found, skipped } = self.select(&page, rules)?;
+        let Some((wheel, file)) = found else {
+            return Err(self.nothing_fits(project, request, &page, &skipped).into());
+        };
+        let version = wheel.name.version();
+        if let PinRequest::Exact(_) = request {
+            self.reporter.report(&Event::Exact { project, version });
+        } else {
+            self.reporter.report(&Event::Newest {
+                project,
+                version,
+                request,
+                python,
+                newer: most_relevant(&skipped),
+            });
+            if let Some((version, reason)) = first_unverifiable(&skipped) {
+                self.reporter.report(&Event::Unverifiable {
+                    project,
+                    version,
+                    reason,
+                });
+            }
+            for (version, reason) in &skipped {
+                self.reporter.report(&Event::Skipped {
+                    project,
+                    version,
+                    reason,
+                });
+            }
         }
-        let newest = self.newest_that_fits(&page, &passed_over);
-        let error = match passed_over.into_iter().next() {
-            Some((version, reason)) => PinError::DoesNotFit {
+        if let Some(why) = &wheel.yanked {
+            let reason = Reason::Yanked(printable(why));
+            self.reporter.report(&Event::Yanked {
                 project,
                 version,
                 reason,
-                python,
-                newest,
-            },
-            None => PinError::NoSuchVersion {
-                project,
-                near: neighbours(&page, version),
-                version: version.clone(),
-                newest,
-            },
-        };
-        Err(error.into())
-    }
-
-    fn choose_newest(
-        &self,
-        project: Project,
-        request: &PinRequest,
-        rules: &Rules,
-    ) -> Result<Choice, F::Error> {
-        let python = self.python;
-        let page = self.page(project)?;
-        let Selection { found, passed_over } = self.select(&page, rules)?;
-        let unproven = passed_over
-            .iter()
-            .find(|(_, reason)| matches!(reason, Reason::NoDigest(_)));
-        let Some(selected) = found else {
-            if let Some((version, reason)) = unproven.cloned() {
-                return Err(PinError::NothingProven {
-                    project,
-                    request: request.to_string(),
-                    version,
-                    reason,
-                }
-                .into());
-            }
-            return Err(PinError::NothingFits {
-                project,
-                request: request.to_string(),
-                python,
-                newest: self.newest_that_fits(&page, &passed_over),
-                passed_over: telling(&passed_over).cloned(),
-            }
-            .into());
-        };
-        let version = selected.wheel.name.version();
-        let newer = telling(&passed_over)
-            .map(|(version, reason)| format!("; {version} {reason}"))
-            .unwrap_or_default();
-        self.reporter.note(&format!(
-            "{project} {version} ({request} for CPython {python}{newer})"
-        ));
-        if let Some((version, reason)) = unproven {
-            self.reporter.warn(&format!(
-                "{project} {version} {reason}, so it is passed over; to use it, {}",
-                verified_by_hand(project)
-            ));
+            });
         }
-        for (version, reason) in &passed_over {
-            self.reporter
-                .detail(&format!("{project} {version} {reason}"));
-        }
-        self.warn_of_withdrawn(project, &selected);
-        Ok(Choice {
-            pin: Pin::Wheel(input(project, &selected)),
-            passed_over,
-        })
+        Ok(Pin::Wheel(WheelInput {
+            project: project.name().to_owned(),
+            version: version.clone(),
+            file_name: wheel.name.to_string(),
+            sha256: file.sha256,
+            location: match wheel.address.to_file_path() {
+                Some(path) => WheelLocation::Path(path),
+                None => WheelLocation::Url(wheel.address.clone()),
+            },
+        }))
     }
 
-    fn page(&self, project: Project) -> Result<ProjectPage, PinError> {
-        Ok(self.index.page(project.name(), self.reporter)?)
-    }
-
-    /// The newest wheel that `rules` admit, and whose own `METADATA` admits this CPython: an index
-    /// may leave the attribute out, or say something else in it.
+    /// The newest wheel that fits. The index may list no `Requires-Python` or a wrong one, so the
+    /// wheel's own `METADATA` decides.
     fn select<'p>(
         &self,
         page: &'p ProjectPage,
-        rules: &Rules,
+        rules: Rules,
     ) -> Result<Selection<'p, WheelFile>, F::Error> {
-        let rules = rules.clone().with(self.index.restrictions());
+        let rules = rules.with(self.index.restrictions());
         select(page, &rules, |wheel, place| {
             let file = match place {
-                Place::Local(path, digest) => {
-                    wheel_file::on_this_machine(path, digest, &wheel.name)?
-                }
-                Place::Elsewhere(digest) => self.files.get(wheel, digest)?,
+                Place::Local(path, digest) => wheel_file::read_local(path, digest, &wheel.name)?,
+                Place::Remote(digest) => self.files.get(wheel, digest)?,
             };
-            let judged = wheel_file::judge(&file, &wheel.name, self.python)?;
-            Ok(judged.map(|()| file))
+            let admitted = wheel_file::check(&file, &wheel.name, self.python)?;
+            Ok(admitted.map(|()| file))
         })
     }
 
-    /// The newest version that fits as far as the index says. Nothing is fetched for a hint: wheels of
-    /// which the index does not say which Pythons they are for are left out.
-    fn newest_that_fits(&self, page: &ProjectPage, passed_over: &[(Version, Reason)]) -> Newest {
-        let rules = Rules::latest(self.python).with(self.index.restrictions());
-        let Ok(selection) = select(page, &rules, |wheel, _| {
-            let refused = passed_over
-                .iter()
-                .any(|(version, _)| version == wheel.name.version());
-            let fits = wheel.requires_python.is_some() && !refused;
-            Ok::<_, Infallible>(fits.then_some(()).ok_or(Reason::NoUniversalWheel))
-        });
-        Some(selection.found?.wheel.name.version().clone())
-    }
-
-    fn warn_of_withdrawn(&self, project: Project, selected: &Selected<'_, WheelFile>) {
-        if let Some(why) = &selected.wheel.yanked {
-            let version = selected.wheel.name.version();
-            let reason = Reason::Yanked(printable(why));
-            self.reporter.warn(&format!("{project} {version} {reason}"));
+    fn nothing_fits(
+        &self,
+        project: Project,
+        request: &PinRequest,
+        page: &ProjectPage,
+        skipped: &[(Version, Reason)],
+    ) -> PinError {
+        let python = self.python;
+        if let PinRequest::Exact(version) = request {
+            let newest = self.newest_that_fits(page, skipped);
+            return match skipped.first().cloned() {
+                Some((version, reason)) => PinError::DoesNotFit {
+                    project,
+                    version,
+                    reason,
+                    python,
+                    newest,
+                },
+                None => PinError::NoSuchVersion {
+                    project,
+                    near: neighbours(page, version),
+                    version: version.clone(),
+                    newest,
+                },
+            };
+        }
+        let request = request.to_string();
+        match first_unverifiable(skipped).cloned() {
+            Some((version, reason)) => PinError::NothingVerifiable {
+                project,
+                request,
+                version,
+                reason,
+            },
+            None => PinError::NothingFits {
+                project,
+                request,
+                python,
+                newest: self.newest_that_fits(page, skipped),
+                skipped: most_relevant(skipped).cloned(),
+            },
         }
     }
+
+    /// The newest version that fits according to the index, for a hint. Nothing is fetched for a hint,
+    /// so wheels without a listed `Requires-Python` are left out.
+    fn newest_that_fits(
+        &self,
+        page: &ProjectPage,
+        skipped: &[(Version, Reason)],
+    ) -> Option<Version> {
+        let rules = Rules::latest(self.python).with(self.index.restrictions());
+        let Ok(selection) = select(page, &rules, |wheel, _| {
+            let version = wheel.name.version();
+            let fits = wheel.requires_python.is_some()
+                && skipped.iter().all(|(skipped, _)| skipped != version);
+            Ok::<_, Infallible>(fits.then_some(()).ok_or(Reason::NoUniversalWheel))
+        });
+        Some(selection.found?.0.name.version().clone())
+    }
 }
 
-/// The passed-over version that is worth a word: the newest, but a final release before a pre-release.
-fn telling(passed_over: &[(Version, Reason)]) -> Option<&(Version, Reason)> {
-    passed_over
+/// The newest skipped version; final releases take precedence over pre-releases.
+fn most_relevant(skipped: &[(Version, Reason)]) -> Option<&(Version, Reason)> {
+    skipped
         .iter()
         .find(|(_, reason)| *reason != Reason::PreRelease)
-        .or(passed_over.first())
+        .or(skipped.first())
 }
 
-/// The versions right below and right above one that is not there.
+fn first_unverifiable(skipped: &[(Version, Reason)]) -> Option<&(Version, Reason)> {
+    skipped
+        .iter()
+        .find(|(_, reason)| matches!(reason, Reason::NoDigest(_)))
+}
+
+/// The next older and the next newer version of the page.
 fn neighbours(page: &ProjectPage, version: &Version) -> Vec<Version> {
-    let versions = || {
-        page.wheels
-            .iter()
-            .map(|wheel| wheel.name.version())
-            .chain(&page.other_versions)
-    };
-    let below = versions().filter(|other| *other < version).max();
-    let above = versions().filter(|other| *other > version).min();
+    let wheels = page.wheels.iter().map(|wheel| wheel.name.version());
+    let versions = wheels.chain(&page.other_versions);
+    let below = versions.clone().filter(|other| *other < version).max();
+    let above = versions.filter(|other| *other > version).min();
     below.into_iter().chain(above).cloned().collect()
-}
-
-fn input(project: Project, selected: &Selected<'_, WheelFile>) -> WheelInput {
-    let wheel = selected.wheel;
-    WheelInput {
-        project: project.name().to_owned(),
-        version: wheel.name.version().clone(),
-        file_name: wheel.name.to_string(),
-        sha256: selected.file.sha256,
-        location: match wheel.address.to_file_path() {
-            Some(path) => WheelLocation::Path(path),
-            None => WheelLocation::Url(wheel.address.clone()),
-        },
-    }
 }
 
 #[cfg(test)]

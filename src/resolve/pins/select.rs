@@ -1,4 +1,4 @@
-//! Which of an index's wheels a request means, and why newer ones are passed over.
+//! Selects the wheel of an index page that a request means, with a reason against each newer version.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,22 +11,21 @@ use crate::plan::requires_python::RequiresPython;
 use crate::plan::version::PythonVersion;
 use crate::resolve::index::{IndexWheel, ProjectPage, Restrictions};
 
-/// Why a version is not the one. Reads on from a version: `26.3 needs Python 3.10 or later`.
+/// The reason against a version. Its text continues a sentence: `26.3 needs Python 3.10 or later`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
-    /// It is a pre-release, which has to be asked for by name.
+    /// A pre-release, which the request does not name.
     PreRelease,
-    /// Every file is an sdist, or a wheel for some platforms only.
+    /// All files are sdists or wheels for certain platforms.
     NoUniversalWheel,
-    /// Its wheel is for another major version of Python; the tag says which.
+    /// The wheel is for another major version of Python, with this tag.
     OtherPython(String),
-    /// Its `Requires-Python` does not admit that CPython.
     RequiresPython(RequiresPython),
-    /// It was yanked (PEP 592); the text says why, or is empty.
+    /// Yanked (PEP 592), with the reason, which may be empty.
     Yanked(String),
-    /// pip's configuration rules it out; the text is the option and its file, or the variable.
+    /// pip's configuration excludes it: an option and its file, or a variable.
     RuledOut(String),
-    /// The index lists no digest that proves anything; these are the names of those that it lists.
+    /// The index lists no secure digest, only these.
     NoDigest(Vec<String>),
 }
 
@@ -34,7 +33,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PreRelease => f.write_str("is a pre-release"),
-            Self::NoUniversalWheel => f.write_str("has no wheel for every platform"),
+            Self::NoUniversalWheel => f.write_str("has no platform-independent wheel"),
             Self::OtherPython(tag) => write!(f, "has a wheel for {tag} only"),
             Self::RequiresPython(requires) => requires.fmt(f),
             Self::Yanked(why) if why.is_empty() => f.write_str("was yanked"),
@@ -52,7 +51,7 @@ impl fmt::Display for Reason {
 }
 
 impl Reason {
-    /// The reason, and the CPython where that is the other half of it.
+    /// The reason, with the CPython version if the reason depends on it.
     pub(super) fn against(&self, python: PythonVersion) -> String {
         match self {
             Self::RequiresPython(_) | Self::OtherPython(_) => {
@@ -63,14 +62,14 @@ impl Reason {
     }
 }
 
-/// Which versions may be chosen.
+/// The versions that may be selected.
 #[derive(Debug, Clone)]
 pub(super) struct Rules {
     python: PythonVersion,
-    /// Every version, where there is none.
+    /// `None` for every version.
     within: Option<VersionSpecifiers>,
     pre_releases: bool,
-    withdrawn: bool,
+    yanked: bool,
     restrictions: Restrictions,
 }
 
@@ -81,12 +80,12 @@ impl Rules {
             python,
             within: None,
             pre_releases: false,
-            withdrawn: false,
+            yanked: false,
             restrictions: Restrictions::default(),
         }
     }
 
-    /// These rules, and what pip's configuration rules out.
+    /// Adds the restrictions of pip's configuration.
     pub fn with(self, restrictions: &Restrictions) -> Self {
         Self {
             restrictions: restrictions.clone(),
@@ -94,19 +93,18 @@ impl Rules {
         }
     }
 
-    /// One version: naming it is consent to a pre-release and to a withdrawn one.
+    /// This version, even if it is a pre-release or yanked.
     pub fn exact(python: PythonVersion, version: &Version) -> Self {
-        let set = VersionSpecifier::equals_version(version.clone()).into();
         Self {
             pre_releases: true,
-            withdrawn: true,
-            within: Some(set),
+            yanked: true,
+            within: Some(VersionSpecifier::equals_version(version.clone()).into()),
             ..Self::latest(python)
         }
     }
 
-    /// The newest version of a set that fits. A set that names a pre-release admits them (PEP 440,
-    /// "Handling of pre-releases"); one that pins a version admits a withdrawn one (PEP 592).
+    /// The newest version of a set that fits. Pre-releases are allowed if the set names one (PEP 440,
+    /// "Handling of pre-releases"), yanked versions if it pins one (PEP 592).
     pub fn within(python: PythonVersion, set: &VersionSpecifiers) -> Self {
         let names_pre_release = |specifier: &VersionSpecifier| {
             specifier.any_prerelease()
@@ -120,22 +118,18 @@ impl Rules {
         };
         Self {
             pre_releases: set.iter().any(names_pre_release),
-            withdrawn: set.iter().any(pins),
+            yanked: set.iter().any(pins),
             within: Some(set.clone()),
             ..Self::latest(python)
         }
     }
 
-    fn admit(&self, version: &Version) -> bool {
-        self.within.as_ref().is_none_or(|set| set.contains(version))
-    }
-
-    fn judge<'p, T, E>(
+    fn check<'p, T, E>(
         &self,
         version: &Version,
         wheels: &[&'p IndexWheel],
-        look_into: &mut impl FnMut(&'p IndexWheel, Place<'p>) -> Result<Result<T, Reason>, E>,
-    ) -> Result<Result<Selected<'p, T>, Reason>, E> {
+        inspect: &mut impl FnMut(&'p IndexWheel, Place<'p>) -> Result<Result<T, Reason>, E>,
+    ) -> Result<Result<(&'p IndexWheel, T), Reason>, E> {
         if version.any_prerelease() && !self.pre_releases {
             return Ok(Err(Reason::PreRelease));
         }
@@ -145,19 +139,19 @@ impl Rules {
         let mut reason = Reason::NoUniversalWheel;
         // The last by name is the one with the highest build tag, or py3 beside py2.py3.
         for wheel in wheels.iter().rev().filter(|wheel| wheel.name.is_none_any()) {
-            let judged = match self.judge_listed(wheel) {
-                Ok(place) => look_into(wheel, place)?,
+            let checked = match self.check_listed(wheel) {
+                Ok(place) => inspect(wheel, place)?,
                 Err(because) => Err(because),
             };
-            match judged {
-                Ok(file) => return Ok(Ok(Selected { wheel, file })),
+            match checked {
+                Ok(inspected) => return Ok(Ok((wheel, inspected))),
                 Err(because) => reason = because,
             }
         }
         Ok(Err(reason))
     }
 
-    /// Who rules the version out in pip's configuration.
+    /// The setting of pip's configuration that excludes the version.
     fn ruled_out_by(&self, version: &Version, wheels: &[&IndexWheel]) -> Option<&str> {
         let project = wheels.first()?.name.project();
         let mut limits = self.restrictions.limits(project);
@@ -168,8 +162,8 @@ impl Rules {
         version.any_prerelease().then_some(only_final)
     }
 
-    /// What the index itself says against a wheel; nothing is fetched for that.
-    fn judge_listed<'p>(&self, wheel: &'p IndexWheel) -> Result<Place<'p>, Reason> {
+    /// Checks a wheel without fetching it.
+    fn check_listed<'p>(&self, wheel: &'p IndexWheel) -> Result<Place<'p>, Reason> {
         let requires = wheel.requires_python.as_deref();
         if let Some(requires) = requires.and_then(RequiresPython::read)
             && !requires.admits(self.python)
@@ -180,93 +174,79 @@ impl Rules {
             return Err(Reason::OtherPython(wheel.name.python_tag().to_owned()));
         }
         if let Some(why) = &wheel.yanked
-            && !self.withdrawn
+            && !self.yanked
         {
             return Err(Reason::Yanked(printable(why)));
         }
         match (wheel.address.to_file_path(), &wheel.digest) {
             (Some(path), digest) => Ok(Place::Local(path, digest.as_ref())),
-            (None, Some(digest)) => Ok(Place::Elsewhere(digest)),
+            (None, Some(digest)) => Ok(Place::Remote(digest)),
             (None, None) => Err(Reason::NoDigest(wheel.weak_digests.clone())),
         }
     }
 }
 
-/// Where a wheel is, and what proves it.
+/// The place of a wheel, and its listed digest.
 #[derive(Debug)]
 pub(super) enum Place<'p> {
-    /// On this machine, where nobody else has to be believed; with its digest where that is listed.
+    /// On this machine, where a digest is optional.
     Local(PathBuf, Option<&'p Digest>),
     /// On another host.
-    Elsewhere(&'p Digest),
+    Remote(&'p Digest),
 }
 
-/// A wheel that can be a pin.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Selected<'p, T> {
-    pub wheel: &'p IndexWheel,
-    /// What looking into it gave.
-    pub file: T,
-}
-
-/// What came of looking through a page.
 #[derive(Debug)]
 pub(super) struct Selection<'p, T> {
-    pub found: Option<Selected<'p, T>>,
-    /// The newer versions that were asked for as well, newest first.
-    pub passed_over: Vec<(Version, Reason)>,
+    /// The selected wheel, and the result of its inspection.
+    pub found: Option<(&'p IndexWheel, T)>,
+    /// The newer versions that match the request, newest first.
+    pub skipped: Vec<(Version, Reason)>,
 }
 
-/// The newest wheel of `page` that `rules` and the wheel itself admit. `look_into` says whether the wheel
-/// itself does; it is asked newest first, and not about wheels that the index already rules out.
-///
-/// # Errors
-/// That of `look_into`.
+/// Selects the newest wheel that `rules` and `inspect` admit. `inspect` is called newest first, and not
+/// for wheels that the page already excludes.
 pub(super) fn select<'p, T, E>(
     page: &'p ProjectPage,
     rules: &Rules,
-    mut look_into: impl FnMut(&'p IndexWheel, Place<'p>) -> Result<Result<T, Reason>, E>,
+    mut inspect: impl FnMut(&'p IndexWheel, Place<'p>) -> Result<Result<T, Reason>, E>,
 ) -> Result<Selection<'p, T>, E> {
     let mut versions: BTreeMap<&Version, Vec<&IndexWheel>> = BTreeMap::new();
     for wheel in &page.wheels {
-        versions
-            .entry(wheel.name.version())
-            .or_default()
-            .push(wheel);
+        let wheels = versions.entry(wheel.name.version()).or_default();
+        wheels.push(wheel);
     }
     for version in &page.other_versions {
         versions.entry(version).or_default();
     }
-    let mut passed_over = Vec::new();
-    for (version, wheels) in versions.iter().rev() {
-        if !rules.admit(version) {
+    let mut selection = Selection {
+        found: None,
+        skipped: Vec::new(),
+    };
+    for (version, wheels) in versions.into_iter().rev() {
+        if !rules
+            .within
+            .as_ref()
+            .is_none_or(|set| set.contains(version))
+        {
             continue;
         }
-        match rules.judge(version, wheels, &mut look_into)? {
-            Ok(selected) => {
-                return Ok(Selection {
-                    found: Some(selected),
-                    passed_over,
-                });
+        match rules.check(version, &wheels, &mut inspect)? {
+            Ok(found) => {
+                selection.found = Some(found);
+                break;
             }
-            Err(reason) => passed_over.push(((*version).clone(), reason)),
+            Err(reason) => selection.skipped.push((version.clone(), reason)),
         }
     }
-    Ok(Selection {
-        found: None,
-        passed_over,
-    })
+    Ok(selection)
 }
 
-/// What an uploader wrote, made fit for one line of a terminal.
+/// Reduces text from an index to one short line without control characters.
 pub(super) fn printable(text: &str) -> String {
     const LONGEST: usize = 120;
     let line = text.lines().map(str::trim).find(|line| !line.is_empty());
-    let mut line: String = line
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| !c.is_control())
-        .collect();
+    let line = line.unwrap_or_default().chars();
+    let mut line: String = line.filter(|c| !c.is_control()).collect();
     if let Some((end, _)) = line.char_indices().nth(LONGEST) {
         line.truncate(end);
         line.push('…');
@@ -325,16 +305,16 @@ mod tests {
         "20.3b1-py2.py3-none-any",
     ];
 
-    /// What is chosen, and why newer ones are not.
+    /// The selected version, and the reasons against newer ones.
     fn chosen(rules: &Rules) -> (Option<String>, Vec<String>) {
         let page = page(&PIPS);
         let Ok(selection) = select(&page, rules, |_, _| Ok::<_, Infallible>(Ok(())));
         (
             selection
                 .found
-                .map(|found| found.wheel.name.version().to_string()),
+                .map(|(wheel, ())| wheel.name.version().to_string()),
             selection
-                .passed_over
+                .skipped
                 .iter()
                 .map(|(version, reason)| format!("{version} {reason}"))
                 .collect(),
@@ -351,22 +331,22 @@ mod tests {
 
     #[test]
     fn latest_is_the_newest_that_fits_and_every_newer_one_has_a_reason() {
-        let (found, passed_over) = chosen(&Rules::latest("3.7.1".parse().unwrap()));
+        let (found, skipped) = chosen(&Rules::latest("3.7.1".parse().unwrap()));
         assert_eq!(found.as_deref(), Some("24.0"));
         assert_eq!(
-            passed_over,
+            skipped,
             [
                 "26.4b1 is a pre-release",
                 "26.3 needs Python 3.10 or later",
-                "24.2 has no wheel for every platform",
+                "24.2 has no platform-independent wheel",
                 "24.1 was yanked (broken[2J)",
                 "24.0.1 has no sha256, sha384 or sha512 in the index, only md5",
             ]
         );
-        let (found, passed_over) = chosen(&Rules::latest("2.7.18".parse().unwrap()));
+        let (found, skipped) = chosen(&Rules::latest("2.7.18".parse().unwrap()));
         assert_eq!(found.as_deref(), Some("20.3.4"));
-        assert_eq!(passed_over[1], "26.3 needs Python 3.10 or later");
-        assert_eq!(passed_over[3], "24.1 has a wheel for py3 only");
+        assert_eq!(skipped[1], "26.3 needs Python 3.10 or later");
+        assert_eq!(skipped[3], "24.1 has a wheel for py3 only");
         assert_eq!(
             chosen(&Rules::latest("3.11.2".parse().unwrap())).0.unwrap(),
             "26.3"
@@ -374,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_gives_its_newest_and_pre_releases_only_when_it_names_one() {
+    fn a_range_gives_its_newest_version_and_pre_releases_only_if_it_names_one() {
         assert_eq!(within("3.11.2", "<24").unwrap(), "20.3.4");
         assert_eq!(within("3.11.2", ">=26.4a1").unwrap(), "26.4b1");
         assert_eq!(within("3.11.2", ">=20,!=26.4b1").unwrap(), "26.3");
@@ -383,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_withdrawn_version_has_to_be_named() {
+    fn a_yanked_version_has_to_be_named() {
         assert_eq!(within("3.11.2", ">24.0.1,<25"), None);
         assert_eq!(within("3.11.2", "==24.1").unwrap(), "24.1");
         let exact = |text: &str| {
@@ -401,7 +381,10 @@ mod tests {
         );
         assert_eq!(
             exact("0.2"),
-            (None, vec!["0.2 has no wheel for every platform".to_owned()])
+            (
+                None,
+                vec!["0.2 has no platform-independent wheel".to_owned()]
+            )
         );
         assert_eq!(exact("99"), (None, vec![]));
     }

@@ -1,10 +1,10 @@
-//! What a wheel says of itself: its project, its version, and whether that CPython may use it.
+//! Wheel files as candidates: their project, version and `Requires-Python`.
 
 use std::path::{Path, PathBuf};
 
 use super::error::{PinError, WheelProblem};
+use super::project::Project;
 use super::select::{Reason, printable};
-use super::{Project, WheelFile};
 use crate::archive::zip::Zip;
 use crate::digest::{Digest, Sha256};
 use crate::plan::requires_python::RequiresPython;
@@ -12,17 +12,40 @@ use crate::plan::version::PythonVersion;
 use crate::plan::wheel_metadata::Metadata;
 use crate::plan::wheel_name::{WheelName, normalised};
 use crate::plan::{WheelInput, WheelLocation};
+use crate::resolve::index::IndexWheel;
 
-/// Looks into the wheel at `path`, an absolute path that was named on the command line.
-///
-/// # Errors
-/// [`PinError::NotAWheel`], [`PinError::OtherProject`] and [`PinError::WheelDoesNotFit`].
-pub(super) fn look_into(
+/// Fetches wheels that an index lists, so that their `METADATA` can be read before a plan names them.
+pub trait WheelFiles {
+    type Error: From<PinError>;
+
+    /// Fetches `wheel` from another host; the file must have this digest.
+    fn get(&self, wheel: &IndexWheel, digest: &Digest) -> Result<WheelFile, Self::Error>;
+}
+
+/// A wheel on this machine.
+#[derive(Debug, Clone)]
+pub struct WheelFile {
+    /// In the store, the file has another name than the wheel.
+    pub path: PathBuf,
+    pub sha256: Sha256,
+}
+
+/// Reads the wheel at `path`, an absolute path from the command line.
+pub(super) fn read_named(
     path: &Path,
     project: Project,
     python: PythonVersion,
 ) -> Result<WheelInput, PinError> {
-    let bad = |source| match source {
+    let read = || {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name: WheelName = name.parse()?;
+        if name.project() != project.name() {
+            return Err(WheelProblem::Project(name.project().to_owned()));
+        }
+        let sha256 = Sha256::of_file(path)?;
+        Ok((requires_python(path, &name)?, name, sha256))
+    };
+    let (requires, name, sha256) = read().map_err(|source| match source {
         WheelProblem::Project(found) => PinError::OtherProject {
             path: path.to_owned(),
             found,
@@ -32,83 +55,68 @@ pub(super) fn look_into(
             path: path.to_owned(),
             source,
         },
-    };
-    let name = name_of(path, project).map_err(bad)?;
-    let file = WheelFile {
-        sha256: Sha256::of_file(path).map_err(|source| bad(source.into()))?,
-        path: path.to_owned(),
-    };
-    let requires = requires_python(&file.path, &name).map_err(bad)?;
+    })?;
     let reason = if let Err(reason) = ensure_admitted(requires, python) {
-        Some(reason)
+        reason
     } else if !name.is_none_any() {
-        Some(Reason::NoUniversalWheel)
+        Reason::NoUniversalWheel
     } else if !name.fits(python) {
-        Some(Reason::OtherPython(name.python_tag().to_owned()))
+        Reason::OtherPython(name.python_tag().to_owned())
     } else {
-        None
-    };
-    if let Some(reason) = reason {
-        return Err(PinError::WheelDoesNotFit {
-            path: path.to_owned(),
-            reason,
-            python,
+        return Ok(WheelInput {
+            project: project.name().to_owned(),
+            version: name.version().clone(),
+            file_name: name.to_string(),
+            sha256,
+            location: WheelLocation::Path(path.to_owned()),
         });
-    }
-    Ok(WheelInput {
-        project: project.name().to_owned(),
-        version: name.version().clone(),
-        file_name: name.to_string(),
-        sha256: file.sha256,
-        location: WheelLocation::Path(path.to_owned()),
+    };
+    Err(PinError::WheelDoesNotFit {
+        path: path.to_owned(),
+        reason,
+        python,
     })
 }
 
-/// A wheel that an index lists and that is on this machine.
-///
-/// # Errors
-/// [`PinError::NotAsListed`] when it cannot be read, or has another digest than the listed one.
-pub(super) fn on_this_machine(
+/// Reads a wheel on this machine that an index lists, and checks the listed digest.
+pub(super) fn read_local(
     path: PathBuf,
     listed: Option<&Digest>,
     name: &WheelName,
 ) -> Result<WheelFile, PinError> {
-    let read = || -> Result<Sha256, WheelProblem> {
+    let read = || {
         if let Some(listed) = listed {
             let found = listed.same_of_file(&path)?;
             if found != *listed {
-                return Err(WheelProblem::Digest {
-                    found,
-                    listed: listed.clone(),
-                });
+                let listed = listed.clone();
+                return Err(WheelProblem::Digest { found, listed });
             }
         }
         Ok(Sha256::of_file(&path)?)
     };
     match read() {
         Ok(sha256) => Ok(WheelFile { path, sha256 }),
-        Err(source) => Err(PinError::NotAsListed {
-            file_name: name.to_string(),
-            source,
-        }),
+        Err(source) => Err(not_as_listed(name, source)),
     }
 }
 
-/// Whether the `METADATA` of a file that an index lists as `name` admits that CPython.
-///
-/// # Errors
-/// [`PinError::NotAsListed`] when it is not the wheel that its name says.
-pub(super) fn judge(
+/// Checks that the file is the wheel `name`, and that its `METADATA` admits that CPython.
+pub(super) fn check(
     file: &WheelFile,
     name: &WheelName,
     python: PythonVersion,
 ) -> Result<Result<(), Reason>, PinError> {
-    requires_python(&file.path, name)
-        .map(|requires| ensure_admitted(requires, python))
-        .map_err(|source| PinError::NotAsListed {
-            file_name: name.to_string(),
-            source,
-        })
+    match requires_python(&file.path, name) {
+        Ok(requires) => Ok(ensure_admitted(requires, python)),
+        Err(source) => Err(not_as_listed(name, source)),
+    }
+}
+
+fn not_as_listed(name: &WheelName, source: WheelProblem) -> PinError {
+    PinError::NotAsListed {
+        file_name: name.to_string(),
+        source,
+    }
 }
 
 fn ensure_admitted(requires: Option<RequiresPython>, python: PythonVersion) -> Result<(), Reason> {
@@ -118,16 +126,7 @@ fn ensure_admitted(requires: Option<RequiresPython>, python: PythonVersion) -> R
     }
 }
 
-fn name_of(path: &Path, project: Project) -> Result<WheelName, WheelProblem> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let name: WheelName = name.parse()?;
-    if name.project() != project.name() {
-        return Err(WheelProblem::Project(name.project().to_owned()));
-    }
-    Ok(name)
-}
-
-/// The `Requires-Python` of the wheel at `path`, which has to be the one that `name` says.
+/// The `Requires-Python` of the wheel at `path`, whose metadata must match `name`.
 fn requires_python(path: &Path, name: &WheelName) -> Result<Option<RequiresPython>, WheelProblem> {
     let metadata = Metadata::of(&Zip::open(path)?)?.ok_or(WheelProblem::Without("METADATA"))?;
     if metadata.name.is_empty() {
@@ -151,7 +150,7 @@ mod tests {
     use std::io::Write as _;
     use std::path::PathBuf;
 
-    use super::{PinError, Project, look_into};
+    use super::{PinError, Project, read_named};
     use crate::digest::Sha256;
     use crate::plan::{WheelInput, WheelLocation};
 
@@ -184,7 +183,7 @@ mod tests {
             python: &str,
         ) -> Result<WheelInput, PinError> {
             let path = self.wheel(file_name, metadata);
-            look_into(&path, Project::Pip, python.parse().unwrap())
+            read_named(&path, Project::Pip, python.parse().unwrap())
         }
     }
 
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wheel_that_does_not_fit_says_why() {
+    fn the_error_for_a_wheel_that_does_not_fit_has_the_reason() {
         let folder = Folder::new();
         let refused = |name: &str, python: &str| {
             let metadata = PIP.replace(">=3.7", if python == "2.7.18" { "" } else { ">=3.7" });
@@ -223,7 +222,7 @@ mod tests {
         );
         assert_eq!(
             refused("pip-24.0-py3-none-linux_x86_64.whl", "3.7.1"),
-            "has no wheel for every platform"
+            "has no platform-independent wheel"
         );
     }
 
@@ -248,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_wheel_is_refused() {
+    fn other_files_are_refused() {
         let folder = Folder::new();
         let cause = |result: Result<WheelInput, PinError>| {
             result.unwrap_err().source().unwrap().to_string()
@@ -257,7 +256,7 @@ mod tests {
         assert!(cause(folder.look("pip.whl", PIP, "3.7.1")).contains("file name"));
         assert!(cause(folder.look(name, "Name: pip\nVersion: 23\n", "3.7.1")).contains("23"));
         assert!(cause(folder.look(name, "", "3.7.1")).contains("no name"));
-        let look = |path: PathBuf| look_into(&path, Project::Pip, "3.7.1".parse().unwrap());
+        let look = |path: PathBuf| read_named(&path, Project::Pip, "3.7.1".parse().unwrap());
         let path = folder.0.path().join("pip-25.0-py3-none-any.whl");
         assert!(cause(look(path.clone())).contains("cannot be read"));
         fs_err::write(&path, "<html>").unwrap();

@@ -9,12 +9,12 @@ use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain as _};
 use crate::net::network::Network;
 use crate::plan::WheelLocation;
-use crate::progress::{Phase, Reporter, SilentReporter, Unit};
+use crate::progress::{Event, Level, Phase, Reporter, SilentReporter, Unit};
 use crate::resolve::index::IndexWheel;
 use crate::resolve::index::loopback::{self, Bench, Loopback};
 use crate::resolve::pins::{WheelFile, WheelFiles};
 
-/// Keeps what was said.
+/// Keeps all reports.
 #[derive(Default)]
 struct Listener(Mutex<Vec<String>>);
 
@@ -27,6 +27,15 @@ impl Listener {
 impl Reporter for Listener {
     fn begin(&self, title: &str, unit: Unit, total: Option<u64>) -> Box<dyn Phase> {
         SilentReporter.begin(title, unit, total)
+    }
+
+    fn report(&self, event: &dyn Event) {
+        let kind = match event.level() {
+            Level::Warning => "warn",
+            Level::Note => "note",
+            Level::Detail => "detail",
+        };
+        self.take(kind, &event.to_string());
     }
 
     fn note(&self, text: &str) {
@@ -42,7 +51,7 @@ impl Reporter for Listener {
     }
 }
 
-/// Makes each wheel that is asked for, and keeps its name.
+/// Makes each requested wheel, and keeps its name.
 struct Files {
     folder: tempfile::TempDir,
     /// Lines of `METADATA` in place of the right ones, by the wheel's file name.
@@ -109,7 +118,7 @@ fn page() -> String {
     )
 }
 
-/// The pins of a CPython, and what was said on the way.
+/// The pins of a CPython, the reports, and the number of requests.
 fn choose(
     python: &str,
     pip: &str,
@@ -141,7 +150,7 @@ fn refused(python: &str, pip: &str, setuptools: &str) -> (String, String, ExitSt
 }
 
 #[test]
-fn latest_says_what_it_chose_and_why_not_the_newest() {
+fn the_report_of_latest_has_the_version_and_the_reason_against_the_newest() {
     let (pins, said, asked) = choose("3.7.1", "latest", "bundled");
     let pins = pins.unwrap();
     let Pin::Wheel(wheel) = &pins.pip else {
@@ -172,7 +181,7 @@ fn latest_says_what_it_chose_and_why_not_the_newest() {
 }
 
 #[test]
-fn sets_and_exact_versions_are_said_too() {
+fn ranges_and_exact_versions_are_reported_too() {
     let said = |pip: &str| {
         let (pins, said, _) = choose("3.11.2", pip, "bundled");
         pins.unwrap();
@@ -191,7 +200,7 @@ fn sets_and_exact_versions_are_said_too() {
 }
 
 #[test]
-fn what_does_not_fit_says_why_and_what_would() {
+fn the_error_for_a_version_that_does_not_fit_has_the_reason_and_an_alternative() {
     assert_eq!(
         refused("3.9.2", "26.3", "bundled"),
         (
@@ -203,7 +212,7 @@ fn what_does_not_fit_says_why_and_what_would() {
     assert_eq!(
         refused("3.9.2", "25.0", "bundled"),
         (
-            "there is no pip 25.0 in the package index".to_owned(),
+            "the package index has no pip 25.0".to_owned(),
             "the nearest are 24.1 and 25.1; the newest pip that fits is 25.1".to_owned(),
             ExitStatus::Unresolvable
         )
@@ -211,7 +220,7 @@ fn what_does_not_fit_says_why_and_what_would() {
     assert_eq!(
         refused("3.9.2", ">25.1", "bundled"),
         (
-            "no pip that `>25.1` means fits CPython 3.9.2".to_owned(),
+            "no pip that matches `>25.1` fits CPython 3.9.2".to_owned(),
             "26.3 needs Python 3.10 or later; the newest pip that fits is 25.1".to_owned(),
             ExitStatus::Unresolvable
         )
@@ -228,14 +237,14 @@ fn what_does_not_fit_says_why_and_what_would() {
     assert!(hint.contains("--pip FILE.whl"), "{hint}");
     assert_eq!(
         refused("3.9.2", "0.2", "bundled").0,
-        "pip 0.2 has no wheel for every platform"
+        "pip 0.2 has no platform-independent wheel"
     );
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_before_the_index_is_asked() {
+fn wrong_requests_are_refused_before_the_index_is_searched() {
     for (python, pip, setuptools, expected) in [
-        ("3.9.2", "none", "bundled", "cannot be taken out"),
+        ("3.9.2", "none", "bundled", "cannot be removed"),
         ("3.12.0", "latest", "latest", "gh-95299"),
         ("3.12.0", "latest", "none", "gh-95299"),
     ] {
@@ -253,7 +262,7 @@ fn what_makes_no_sense_is_refused_before_the_index_is_asked() {
 }
 
 #[test]
-fn bundled_and_none_ask_nobody() {
+fn bundled_and_none_need_no_index() {
     let (pins, said, asked) = choose("3.11.2", "bundled", "none");
     assert_eq!(
         pins.unwrap(),
@@ -272,7 +281,7 @@ fn bundled_and_none_ask_nobody() {
     );
 }
 
-/// A page that says nothing but names and digests.
+/// A page with names and digests only.
 fn bare_page(names: &[&str]) -> String {
     let digest = "0".repeat(64);
     let links = names
@@ -316,7 +325,7 @@ const BARE: [&str; 5] = [
 ];
 
 #[test]
-fn metadata_decides_where_the_index_says_nothing() {
+fn metadata_decides_if_the_index_has_no_requires_python() {
     let page = bare_page(&BARE);
     let newer = &[
         ("pip-26.3-py3-none-any.whl", "Requires-Python: >=3.10\n"),
@@ -329,7 +338,7 @@ fn metadata_decides_where_the_index_says_nothing() {
         said[0],
         "note: pip 26.1 (latest for CPython 3.9.2; 26.3 needs Python 3.10 or later)"
     );
-    // One that its name rules out is not fetched, and no older one than the chosen one is.
+    // Wheels that their names exclude are not fetched, and neither are older wheels.
     assert_eq!(
         asked,
         [
@@ -357,7 +366,7 @@ fn metadata_decides_where_the_index_says_nothing() {
 }
 
 #[test]
-fn metadata_decides_where_the_index_contradicts_it() {
+fn metadata_decides_if_the_index_contradicts_it() {
     let page = bare_page(&BARE).replace("<a ", "<a data-requires-python='&gt;=3.7' ");
     let newer = &[("pip-26.3-py3-none-any.whl", "Requires-Python: >=3.10\n")];
     let (chosen, _, _) = choose_from(&page, "latest", newer);
@@ -370,7 +379,7 @@ fn metadata_decides_where_the_index_contradicts_it() {
 }
 
 #[test]
-fn only_the_chosen_wheel_is_fetched_where_the_index_says_what_each_needs() {
+fn only_the_chosen_wheel_is_fetched_if_the_index_has_each_requires_python() {
     let digest = "0".repeat(64);
     let link = |version: u32, requires: &str| {
         let name = format!("pip-{version}-py3-none-any.whl");
@@ -383,7 +392,7 @@ fn only_the_chosen_wheel_is_fetched_where_the_index_says_what_each_needs() {
 }
 
 #[test]
-fn a_wheel_of_an_index_that_is_not_what_its_name_says_is_refused() {
+fn a_wheel_of_an_index_that_does_not_match_its_name_is_refused() {
     for (metadata, why) in [
         (
             &[("pip-26.3-py3-none-any.whl", "Name: six\nVersion: 26.3\n")],
@@ -391,7 +400,7 @@ fn a_wheel_of_an_index_that_is_not_what_its_name_says_is_refused() {
         ),
         (
             &[("pip-26.3-py3-none-any.whl", "Name: pip\nVersion: 24.0\n")],
-            "its name says version 26.3 and its METADATA 24.0",
+            "its file name has version 26.3, but its METADATA has 24.0",
         ),
     ] {
         for pip in ["latest", "26.3"] {
@@ -409,7 +418,7 @@ fn a_wheel_of_an_index_that_is_not_what_its_name_says_is_refused() {
 }
 
 #[test]
-fn an_index_without_a_digest_that_proves_anything_is_named_with_the_way_out() {
+fn the_error_for_an_index_without_secure_digests_has_a_way_out() {
     let page = bare_page(&BARE[..1]).replace("sha256", "md5");
     for pip in ["latest", ">24"] {
         let error = choose_from(&page, pip, &[]).0.unwrap_err();
@@ -417,17 +426,17 @@ fn an_index_without_a_digest_that_proves_anything_is_named_with_the_way_out() {
             error.to_string(),
             format!(
                 "pip 26.3 has no sha256, sha384 or sha512 in the index, only md5, so `{pip}` \
-                 cannot be chosen there"
+                 cannot be resolved"
             )
         );
         assert!(error.hint().unwrap().contains("`--pip FILE.whl`"));
         assert_eq!(error.exit_status(), ExitStatus::Unresolvable);
     }
-    // An older one that is proven is chosen, with a warning.
+    // An older version with a secure digest is chosen, with a warning.
     let (chosen, said, asked) = choose_from(&(page + &bare_page(&BARE[4..])), "latest", &[]);
     assert_eq!(chosen.unwrap(), BARE[4]);
     assert!(
-        said[1].starts_with("warn: pip 26.3 has no sha256"),
+        said[1].starts_with("warn: skipped pip 26.3, which has no sha256"),
         "{said:?}"
     );
     assert!(said[1].contains("`--pip FILE.whl`"), "{said:?}");

@@ -1,0 +1,114 @@
+//! Options of a build that decide its result.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildOptions {
+    pub optimization: Optimization,
+    pub library: Library,
+    /// `--configure-arg`, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub configure_args: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Optimization {
+    /// One compile, as `configure` does by default.
+    Plain,
+    /// `--optimize`: `configure --enable-optimizations --with-lto`.
+    ProfileGuided,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Library {
+    /// `libpython` is part of the interpreter.
+    Static,
+    /// `--enable-shared`.
+    Shared,
+}
+
+/// The names of the programs in `bin`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProgramNames {
+    /// As CPython installs them: `python3`, `python3.11`, `pip3`, `pip3.11` and so on.
+    #[default]
+    Versioned,
+    /// `--unversioned-links`: also `python`, `pip` and so on.
+    AlsoUnversioned,
+}
+
+impl ProgramNames {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Standard library modules that must work in addition to the essential ones, and ones that need not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModulePolicy {
+    /// `--require`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub required: BTreeSet<String>,
+    /// `--allow-missing`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub may_be_missing: BTreeSet<String>,
+}
+
+impl ModulePolicy {
+    /// An interpreter without these cannot install packages, so they are required by default.
+    pub const ESSENTIAL: [&str; 3] = ["zlib", "ssl", "ctypes"];
+
+    /// Whether the build stops if `module` does not work.
+    pub fn requires(&self, module: &str) -> bool {
+        self.required.contains(module)
+            || (Self::ESSENTIAL.contains(&module) && !self.may_be_missing.contains(module))
+    }
+
+    pub fn all_required(&self) -> BTreeSet<&str> {
+        let required = self.required.iter().map(String::as_str);
+        Self::ESSENTIAL
+            .into_iter()
+            .filter(|module| self.requires(module))
+            .chain(required)
+            .collect()
+    }
+}
+
+/// The absolute path of the folder that the interpreter is configured for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InstallPrefix(PathBuf);
+
+impl InstallPrefix {
+    /// `path` must be absolute; see [`crate::environment::Environment::absolute`].
+    pub fn new(path: PathBuf) -> Self {
+        debug_assert!(path.is_absolute());
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The path of the prefix below a DESTDIR.
+    pub fn below(&self, destdir: &Path) -> PathBuf {
+        destdir.join(self.0.strip_prefix("/").unwrap_or(&self.0))
+    }
+}
+
+impl fmt::Display for InstallPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}

@@ -1,0 +1,199 @@
+//! The settings of a build.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::configure;
+use super::error::Error;
+use super::inputs::{Mode, PinSettings, choose, location, mirrors, proofs};
+use super::path::{absolute, file, of_variable};
+use crate::cli::BuildArguments;
+use crate::compile::confinement::BuildUser;
+use crate::compile::isolation::BuildNetwork;
+use crate::compile::jobs::Jobs;
+use crate::environment::Environment;
+use crate::host::modules::{canonical_name, leaves_out_readline};
+use crate::install::FilesInTheWay;
+use crate::net::address::Address;
+use crate::net::network::Network;
+use crate::plan::compat;
+use crate::plan::compat::CompatPolicy;
+use crate::plan::{
+    BuildOptions, InstallPrefix, Library, ModulePolicy, Optimization, Origin, PatchFile,
+    ProgramNames, Request,
+};
+
+/// The request, and the settings that do not decide the result.
+#[derive(Debug)]
+pub struct BuildSettings {
+    pub request: Request,
+    pub prefix: Option<InstallPrefix>,
+    pub mirrors: Vec<Origin>,
+    pub index_url: Option<Address>,
+    pub network: Network,
+    pub jobs: Jobs,
+    pub installed: WhenInstalled,
+    pub in_the_way: FilesInTheWay,
+    pub missing_prerequisites: WhenMissing,
+    pub build_user: Option<BuildUser>,
+    pub build_network: BuildNetwork,
+    pub build_dir: Option<PathBuf>,
+    pub build_tree: BuildTree,
+    pub mode: Mode,
+}
+
+/// The action if the same request is installed already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenInstalled {
+    Keep,
+    /// `--force`.
+    Rebuild,
+}
+
+/// The action if prerequisites are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenMissing {
+    /// Report them, with the command that installs them.
+    Tell,
+    /// `--install-deps`.
+    Install,
+}
+
+/// The action on the build folder when the build ends, successful or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuildTree {
+    Remove,
+    /// `--keep-build`.
+    Keep,
+}
+
+impl BuildSettings {
+    pub fn new(arguments: BuildArguments, environment: &Environment) -> Result<Self, Error> {
+        // clap requires the version only if there is no subcommand.
+        let python = arguments
+            .python
+            .ok_or_else(|| Error::usage("no CPython version is given", "see `pybuild --help`"))?;
+        let (library, configure_args) = configure::options(
+            choose(arguments.enable_shared, Library::Shared, Library::Static),
+            arguments.optimize,
+            arguments.configure_arg,
+        )?;
+        let pins = PinSettings::new(arguments.pins, environment)?;
+        configure::ensure_pins_used(&configure_args, pins.are_bundled())?;
+        let patch_file = |path: &PathBuf| {
+            let (path, sha256) = file("--patch", path, environment)?;
+            Ok(PatchFile { path, sha256 })
+        };
+        let prefix = arguments.prefix;
+        let prefix = prefix.map(|path| absolute("--prefix", &path, environment));
+        Ok(Self {
+            request: Request {
+                python,
+                pip: pins.pip,
+                setuptools: pins.setuptools,
+                source: location(&arguments.source, environment)?,
+                sha256: arguments.source.sha256,
+                proofs: proofs(&arguments.source, environment)?,
+                modules: modules(
+                    &arguments.require,
+                    &arguments.allow_missing,
+                    &configure_args,
+                )?,
+                build: BuildOptions {
+                    optimization: choose(
+                        arguments.optimize,
+                        Optimization::ProfileGuided,
+                        Optimization::Plain,
+                    ),
+                    library,
+                    configure_args,
+                },
+                patches: arguments
+                    .patch
+                    .iter()
+                    .map(patch_file)
+                    .collect::<Result<_, Error>>()?,
+                compat: compat_policy(arguments.no_compat_patch, arguments.no_compat_patches)?,
+                names: choose(
+                    arguments.unversioned_links,
+                    ProgramNames::AlsoUnversioned,
+                    ProgramNames::Versioned,
+                ),
+            },
+            prefix: prefix.transpose()?.map(InstallPrefix::new),
+            mirrors: mirrors(&arguments.source, environment)?,
+            index_url: pins.index_url,
+            network: pins.network,
+            jobs: arguments.jobs.unwrap_or_else(Jobs::of_this_process),
+            installed: choose(arguments.force, WhenInstalled::Rebuild, WhenInstalled::Keep),
+            in_the_way: choose(
+                arguments.overwrite,
+                FilesInTheWay::Replace,
+                FilesInTheWay::Stop,
+            ),
+            missing_prerequisites: choose(
+                arguments.install_deps,
+                WhenMissing::Install,
+                WhenMissing::Tell,
+            ),
+            build_user: arguments
+                .build_user
+                .map(|name| BuildUser::find(&name, environment))
+                .transpose()?,
+            build_network: choose(
+                arguments.network,
+                BuildNetwork::Allowed,
+                BuildNetwork::KeptAway,
+            ),
+            build_dir: match arguments.build_dir {
+                Some(folder) => Some(absolute("--build-dir", &folder, environment)?),
+                None => of_variable("PYBUILD_BUILD_DIR", environment)?,
+            },
+            build_tree: choose(arguments.keep_build, BuildTree::Keep, BuildTree::Remove),
+            mode: choose(arguments.dry_run, Mode::DryRun, Mode::Change),
+        })
+    }
+}
+
+fn compat_policy(skipped: Vec<String>, skip_all: bool) -> Result<CompatPolicy, Error> {
+    if skip_all {
+        return Ok(CompatPolicy::None);
+    }
+    let names: Vec<&str> = compat::names().collect();
+    match skipped.iter().find(|name| !names.contains(&name.as_str())) {
+        Some(name) => Err(Error::usage(
+            format!("there is no compatibility patch `{name}`"),
+            format!("the names are {}", names.join(", ")),
+        )),
+        None if skipped.is_empty() => Ok(CompatPolicy::All),
+        None => Ok(CompatPolicy::Without(skipped.into_iter().collect())),
+    }
+}
+
+fn modules(
+    required: &[String],
+    allowed: &[String],
+    configure_args: &[String],
+) -> Result<ModulePolicy, Error> {
+    let canonical = |names: &[String]| -> BTreeSet<String> {
+        let names = names.iter();
+        names.map(|name| canonical_name(name).to_owned()).collect()
+    };
+    let policy = ModulePolicy {
+        required: canonical(required),
+        may_be_missing: canonical(allowed),
+    };
+    if policy.required.contains("readline") && leaves_out_readline(configure_args) {
+        return Err(Error::usage(
+            "`readline` is required, but a --configure-arg leaves it out",
+            "leave out --require readline or the --configure-arg",
+        ));
+    }
+    match policy.required.intersection(&policy.may_be_missing).next() {
+        None => Ok(policy),
+        Some(module) => Err(Error::usage(
+            format!("`{module}` is both required and allowed to be missing"),
+            "leave out --require or --allow-missing for it",
+        )),
+    }
+}
