@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::UninstallArguments;
 use crate::commands::error::Error;
+use crate::commands::invocation::Invocation;
 use crate::environment::Environment;
 use crate::hotpatch::InterpreterLock;
 use crate::install;
 use crate::install::{Leaving, prefix, record};
-use crate::output::Output;
 use crate::plan::version::{PythonVersion, VersionRequest};
 use crate::process::in_use::WhenInUse;
 use crate::progress::{Reporter, Unit};
@@ -38,16 +38,16 @@ enum Place {
 /// # Errors
 /// When it is not installed, or not one but several; when the prefix cannot be changed, and then it is
 /// as it was.
-pub fn run(
-    arguments: &UninstallArguments,
-    environment: &Environment,
-    reporter: &dyn Reporter,
-    output: Output,
-) -> Result<(), Error> {
+pub fn run(arguments: &UninstallArguments, invocation: &Invocation<'_>) -> Result<(), Error> {
+    let Invocation {
+        environment,
+        reporter,
+        output,
+    } = *invocation;
     let wanted = Wanted::of(arguments, environment)?;
     if arguments.dry_run {
         for prefix in wanted.prefixes() {
-            super::tell_pending(&prefix, reporter);
+            super::warn_if_pending(&prefix, reporter);
         }
         let (prefix, version) = wanted.find()?;
         let leaving = Leaving::of(&prefix, version)?;

@@ -165,7 +165,7 @@ fn a_failure_reads_well() {
     let fixture = Fixture::of(MiniCpython::new(VERSION).with_fault(Fault::Make));
     let outcome = fixture.build(&["-q", "-j", "2"]).exits(1);
     insta::assert_snapshot!(outcome.filtered_stderr(), @r###"
-    warning: the build did not succeed; its log is [TEMP]/cache/logs/[LOG]
+    warning: the build failed; its log is [TEMP]/cache/logs/[LOG]
     error: `[TEMP]/bin/make -j2` failed: exit status: 2
         Objects/broken.c:7:3: error: 'Py_Broken' undeclared
         note 1: noise
@@ -175,7 +175,7 @@ fn a_failure_reads_well() {
         note 5: noise
         note 6: noise
         note 7: noise
-    hint: the log has the whole output; --keep-build keeps the tree to look around in
+    hint: see the log for the full output; --keep-build keeps the build folder for inspection
     "###);
 }
 
