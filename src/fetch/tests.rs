@@ -208,11 +208,11 @@ fn a_patch_has_to_be_what_it_was() {
     let source = Source::Tree {
         path: world.dir.path().to_owned(),
     };
-    let patch = PatchFile {
+    let file = PatchFile {
         path: path.clone(),
         sha256: Sha256::of(b"--- a\n+++ b\n"),
     };
-    let plan = plan_of(source, Pin::Bundled, vec![patch]);
+    let plan = plan_of(source, Pin::Bundled, vec![file]);
     let inputs = world.fetch(&plan).unwrap();
     assert_eq!(inputs.patches()[0].content(), b"--- a\n+++ b\n");
     fs_err::write(&path, "--- a\n").unwrap();
