@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::cli::HotpatchArguments;
 use crate::commands::context::Context;
 use crate::commands::error::Error;
+use crate::commands::invocation::Invocation;
 use crate::commands::work_folder::SideFolder;
 use crate::environment::Environment;
 use crate::error::Explain as _;
@@ -31,12 +32,12 @@ const PHASE: &str = "hotpatch";
 /// # Errors
 /// When one of them cannot be changed: then nothing is. When a change or its proof fails: then that
 /// interpreter is as it was, and the others are done.
-pub fn run(
-    arguments: HotpatchArguments,
-    environment: &Environment,
-    reporter: &dyn Reporter,
-    output: Output,
-) -> Result<(), Error> {
+pub fn run(arguments: HotpatchArguments, invocation: &Invocation<'_>) -> Result<(), Error> {
+    let Invocation {
+        environment,
+        reporter,
+        output,
+    } = *invocation;
     let settings = HotpatchSettings::new(arguments, environment)?;
     let store = Store::of(environment);
     let pending = PendingChanges::of(&store);
@@ -68,7 +69,7 @@ fn find(
         // First: without this, the interpreter may be away just now.
         for prefix in Target::prefixes_meant(given, environment) {
             match settings.mode {
-                Mode::DryRun => super::tell_pending(&prefix, reporter),
+                Mode::DryRun => super::warn_if_pending(&prefix, reporter),
                 Mode::Change => drop(pending::recover(&prefix, environment, reporter)?),
             }
         }

@@ -1,23 +1,24 @@
 //! One thin file per command.
 
-pub mod build;
-pub mod context;
-pub mod error;
-pub mod hotpatch;
-pub mod patch;
+pub(crate) mod build;
+pub(crate) mod context;
+pub(crate) mod error;
+mod event;
+pub(crate) mod hotpatch;
+pub(crate) mod invocation;
+pub(crate) mod patch;
 mod preflight;
-pub mod uninstall;
+pub(crate) mod uninstall;
 mod work_folder;
 
+use std::path::Path;
+
+use crate::progress::Reporter;
 use crate::transaction::pending::is_left_half_done;
 
-/// What a command that changes nothing says when it finds what a killed one left.
-fn tell_pending(prefix: &std::path::Path, reporter: &dyn crate::progress::Reporter) {
-    if !is_left_half_done(prefix) {
-        return;
+/// Warns of an interrupted change. Commands that change nothing do this instead of recovering the prefix.
+fn warn_if_pending(prefix: &Path, reporter: &dyn Reporter) {
+    if is_left_half_done(prefix) {
+        reporter.report(&event::Event::PendingChange { prefix });
     }
-    reporter.warn(&format!(
-        "a pybuild is changing {}, or was ended while it did; if so, the next command puts it in order",
-        prefix.display()
-    ));
 }

@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::UninstallArguments;
 use crate::commands::error::Error;
-use crate::environment::Environment;
+use crate::commands::invocation::Invocation;
 use crate::hotpatch::InterpreterLock;
 use crate::install;
 use crate::install::{Leaving, record};
-use crate::output::Output;
 use crate::plan::version::{PythonVersion, VersionRequest};
 use crate::progress::{Reporter, Unit};
 use crate::settings::uninstall::{Place, UninstallSettings};
@@ -23,16 +22,16 @@ use crate::transaction::pending::PendingChanges;
 /// # Errors
 /// When it is not installed, or not one but several; when the prefix cannot be changed, and then it is
 /// as it was.
-pub fn run(
-    arguments: &UninstallArguments,
-    environment: &Environment,
-    reporter: &dyn Reporter,
-    output: Output,
-) -> Result<(), Error> {
+pub fn run(arguments: &UninstallArguments, invocation: &Invocation<'_>) -> Result<(), Error> {
+    let Invocation {
+        environment,
+        reporter,
+        output,
+    } = *invocation;
     let wanted = UninstallSettings::new(arguments, environment)?;
     if wanted.mode == Mode::DryRun {
         for prefix in wanted.prefixes() {
-            super::tell_pending(&prefix, reporter);
+            super::warn_if_pending(&prefix, reporter);
         }
         let (prefix, version) = wanted.find()?;
         let leaving = Leaving::of(&prefix, version)?;

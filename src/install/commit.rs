@@ -1,15 +1,16 @@
-//! Step 9: the checked installation becomes the prefix, or part of it.
+//! Step 9: the recorded installation becomes the prefix, or part of it.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::check::CheckedInstall;
+use super::error::{Error, counted, shown};
+use super::foreign::FilesInTheWay;
 use super::leftovers::{other_bundled_wheels, recorded_files, stale_libraries};
 use super::manifest::Manifest;
 use super::record::{self, Record};
-use super::{Error, FilesInTheWay};
+use super::recorded::RecordedInstall;
 use crate::failpoint::crash_point;
 use crate::fs::durable::{bring, sync_file_system};
 use crate::fs::scratch::ScratchFolder;
@@ -17,74 +18,31 @@ use crate::process::signals::HeldFolder;
 use crate::progress::{Reporter, Unit};
 use crate::transaction::{Transaction, beside, coming_name};
 
-/// An interpreter that is in its prefix, with its record.
-#[derive(Debug)]
-pub struct Installation {
-    record: Record,
-}
-
-impl Installation {
-    /// What is known of it.
-    #[must_use]
-    pub fn record(&self) -> &Record {
-        &self.record
-    }
-
-    /// The record's folder.
-    #[must_use]
-    pub fn record_folder(&self) -> PathBuf {
-        self.record
-            .plan
-            .prefix
-            .path()
-            .join(record::folder(self.record.plan.python))
-    }
-}
-
-/// What goes into the record's folder beside the record itself.
-#[derive(Debug)]
-pub struct RecordFiles {
-    /// The record.
-    pub record: Record,
-    /// The patches that the record names: file name and content.
-    pub patches: Vec<(String, Vec<u8>)>,
-    /// The log so far.
-    pub log: PathBuf,
-}
-
-/// Puts the installation into its prefix: an absent or empty prefix by one rename, any other one
-/// through a [`Transaction`].
-///
-/// # Errors
-/// [`Error::InTheWay`] when files of somebody else stand where ours would go;
-/// [`Error::Prefix`] and [`Error::Staging`]. The prefix is as it was then.
-pub fn commit(
-    checked: &CheckedInstall,
-    papers: RecordFiles,
+/// Moves the installation into its prefix: with one rename if the prefix is absent or empty, otherwise
+/// with a [`Transaction`]. After an error, the prefix is unchanged.
+pub(crate) fn commit(
+    recorded: RecordedInstall,
     in_the_way: FilesInTheWay,
     reporter: &dyn Reporter,
-) -> Result<Installation, Error> {
-    let staged = checked.staged();
+) -> Result<Record, Error> {
     let mut phase = reporter.begin("commit", Unit::Steps, None);
-    let manifest = Manifest::of_tree(staged.root()).map_err(Error::Staging)?;
-    write_record_files(staged.root(), &papers, &manifest).map_err(Error::Staging)?;
-    let prefix = staged.prefix();
+    let (root, record, manifest) = (recorded.root(), recorded.record(), recorded.manifest());
+    let prefix = record.plan.prefix();
     phase.set_current(&prefix.to_string());
-    let mut made = folders_of(staged.root()).map_err(Error::Staging)?;
+    let mut made = folders_of(root).map_err(Error::Staging)?;
     if prefix.path().symlink_metadata().is_err() {
         made.insert(PathBuf::new());
     }
-    let folders = staged
-        .root()
-        .join(record::folder(papers.record.plan.python))
+    let folders = root
+        .join(record::folder(record.plan.python()))
         .join(record::FOLDERS);
     record::write_json(&folders, &made).map_err(Error::Staging)?;
-    crash_point("commit.papers");
-    if !replace_whole(staged.root(), prefix.path())? {
+    crash_point("commit.recorded");
+    if !replace_whole(root, prefix.path())? {
         let merge = Merge {
-            root: staged.root(),
-            record: &papers.record,
-            manifest: &manifest,
+            root,
+            record,
+            manifest,
             in_the_way,
             reporter,
         };
@@ -92,20 +50,7 @@ pub fn commit(
     }
     crash_point("commit.done");
     phase.finish(&format!("{} files in {prefix}", manifest.len()));
-    Ok(Installation {
-        record: papers.record,
-    })
-}
-
-fn write_record_files(root: &Path, papers: &RecordFiles, manifest: &Manifest) -> io::Result<()> {
-    let folder = root.join(record::folder(papers.record.plan.python));
-    fs_err::create_dir_all(&folder)?;
-    for (name, content) in &papers.patches {
-        fs_err::write(folder.join(name), content)?;
-    }
-    fs_err::copy(&papers.log, folder.join(record::LOG))?;
-    record::write_json(&folder.join(record::FILES), manifest)?;
-    record::write_json(&folder.join(record::RECORD), &papers.record)
+    Ok(recorded.into_record())
 }
 
 /// The folders below `root`, relative to it.
@@ -201,7 +146,7 @@ impl Merge<'_> {
     /// Everything in one transaction; `folders` is the list of folders among the papers.
     fn run(&self, folders: &Path) -> Result<(), Error> {
         let (root, record, manifest) = (self.root, self.record, self.manifest);
-        let prefix = record.plan.prefix.path();
+        let prefix = record.plan.prefix().path();
         let mut transaction = Transaction::begin(prefix, self.reporter)?;
         let unreadable = |source| Error::of_records(prefix, source);
         let earlier = record::manifests(prefix).map_err(unreadable)?;
@@ -230,13 +175,13 @@ impl Merge<'_> {
                 return Err(Error::InTheWay { paths: foreign });
             }
         }
-        let record_folder = record::folder(record.plan.python);
-        let hotpatch = crate::install::record::hotpatch_folder(record.plan.python);
+        let record_folder = record::folder(record.plan.python());
+        let hotpatch = crate::install::record::hotpatch_folder(record.plan.python());
         let mut outdated = outdated(record, manifest, &earlier, &packages);
         outdated.extend(replaced.into_iter().filter(|path| {
             !manifest.contains(path) && prefix.join(path).symlink_metadata().is_ok()
         }));
-        let mut stale = stale_libraries(prefix, manifest, record.plan.python);
+        let mut stale = stale_libraries(prefix, manifest, record.plan.python());
         stale.retain(|path| !outdated.contains(path));
         for path in outdated {
             let ours = |folder: &Path| {
@@ -285,10 +230,10 @@ impl Merge<'_> {
         if !stale.is_empty() {
             self.reporter.warn(&format!(
                 "{} of an earlier Python {} in {} stay, and programs may load them: {}",
-                super::counted(&stale),
-                record.plan.python.short(),
+                counted(&stale),
+                record.plan.python().short(),
                 prefix.display(),
-                super::shown(&stale)
+                shown(&stale)
             ));
         }
         Ok(())
@@ -316,8 +261,8 @@ fn outdated(
     earlier: &[(String, Manifest)],
     packages: &BTreeSet<PathBuf>,
 ) -> BTreeSet<PathBuf> {
-    let prefix = record.plan.prefix.path();
-    let version = record.plan.python;
+    let prefix = record.plan.prefix().path();
+    let version = record.plan.python();
     let mut outdated = BTreeSet::new();
     for (name, files) in earlier {
         let same_series = name

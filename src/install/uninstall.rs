@@ -168,7 +168,7 @@ impl Leaving {
 
     /// The record, and what was kept of the interpreter for undoing a hotpatch.
     fn add_record_files(&mut self, prefix: &Path, record: &Record) {
-        let folder = record::folder(record.plan.python);
+        let folder = record::folder(record.plan.python());
         let names = [record::FILES, record::FOLDERS, record::LOG, record::RECORD];
         let patches = record.patches.iter().map(String::as_str);
         for name in names.into_iter().chain(patches) {
@@ -178,7 +178,7 @@ impl Leaving {
             }
         }
         self.folders.insert(folder);
-        let kept = crate::install::record::hotpatch_folder(record.plan.python);
+        let kept = crate::install::record::hotpatch_folder(record.plan.python());
         for entry in walkdir::WalkDir::new(prefix.join(&kept))
             .into_iter()
             .flatten()

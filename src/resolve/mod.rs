@@ -3,6 +3,7 @@
 pub(crate) mod compat;
 pub mod index;
 pub(crate) mod pins;
+pub(crate) mod planning;
 pub(crate) mod python_org;
 pub(crate) mod releases;
 

@@ -14,45 +14,76 @@ use crate::progress::{Reporter, Unit};
 /// The name of the pin's diff in the record.
 const ENSUREPIP_DIFF: &str = "ensurepip.diff";
 
-/// A source tree that is ready to be compiled.
+/// The plan of a tree, its inputs and its patches. Each later tree of the build carries it along, so
+/// that no step can take the plan of another build.
 #[derive(Debug)]
-pub struct PatchedTree {
+pub(crate) struct Provenance {
+    plan: Plan,
+    inputs: VerifiedInputs,
+    patches: Vec<AppliedPatch>,
+}
+
+impl Provenance {
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(crate) fn into_plan(self) -> Plan {
+        self.plan
+    }
+
+    pub(crate) fn inputs(&self) -> &VerifiedInputs {
+        &self.inputs
+    }
+
+    /// In the order in which they were applied.
+    pub(crate) fn patches(&self) -> &[AppliedPatch] {
+        &self.patches
+    }
+}
+
+/// A patch as it is kept in the record's folder.
+#[derive(Debug)]
+pub(crate) struct AppliedPatch {
+    pub(crate) file_name: String,
+    pub(crate) content: Vec<u8>,
+}
+
+/// A source tree with its pins and patches applied, ready to be compiled.
+#[derive(Debug)]
+pub(crate) struct PatchedTree {
     root: PathBuf,
-    patches: Vec<(String, Vec<u8>)>,
+    provenance: Provenance,
 }
 
 impl PatchedTree {
-    /// The applied patches in order: file name and content.
-    pub fn patches(&self) -> &[(String, Vec<u8>)] {
-        &self.patches
-    }
-
-    /// The folder that holds `configure`.
-    pub fn into_root(self) -> PathBuf {
-        self.root
+    /// The folder that holds `configure`, and the provenance of the tree.
+    pub(crate) fn into_parts(self) -> (PathBuf, Provenance) {
+        (self.root, self.provenance)
     }
 }
 
-/// Pins `ensurepip`, then applies the patches of the plan.
-pub fn apply_patches(
+/// Pins what `ensurepip` bundles, then applies the patches that the plan names.
+pub(crate) fn apply_patches(
     tree: SourceTree,
-    plan: &Plan,
-    inputs: &VerifiedInputs,
     reporter: &dyn Reporter,
 ) -> Result<PatchedTree, Error> {
+    let SourceTree { root, plan, inputs } = tree;
     let phase = reporter.begin("patch", Unit::Steps, None);
-    let root = tree.into_root();
     let mut patches = Vec::new();
-    if !plan.pins.change_nothing() {
+    if !plan.pins().change_nothing() {
         let stdlib = Stdlib::of_source(&root);
-        let pinned = EnsurepipPatch::for_pins(stdlib, &plan.pins, inputs.wheels())?;
+        let pinned = EnsurepipPatch::for_pins(stdlib, plan.pins(), inputs.wheels())?;
         pinned.apply(&root)?;
-        patches.push((ENSUREPIP_DIFF.to_owned(), pinned.diff().into_bytes()));
+        patches.push(AppliedPatch {
+            file_name: ENSUREPIP_DIFF.to_owned(),
+            content: pinned.diff().into_bytes(),
+        });
     }
     let planned: Vec<(&PlannedPatch, &[u8])> = plan
-        .patches
+        .patches()
         .iter()
-        .map(|patch| (patch, content_of(patch, inputs)))
+        .map(|patch| (patch, content_of(patch, &inputs)))
         .collect();
     let diffs: Vec<Patch> = planned
         .iter()
@@ -73,11 +104,18 @@ pub fn apply_patches(
             PatchOrigin::BuiltIn => ".patch",
             PatchOrigin::File => "",
         };
-        let name = format!("{:02}-{name}{ending}", number + 1);
-        patches.push((name, content.to_owned()));
+        patches.push(AppliedPatch {
+            file_name: format!("{:02}-{name}{ending}", number + 1),
+            content: content.to_owned(),
+        });
     }
-    phase.finish(&summary(plan));
-    Ok(PatchedTree { root, patches })
+    phase.finish(&summary(&plan));
+    let provenance = Provenance {
+        plan,
+        inputs,
+        patches,
+    };
+    Ok(PatchedTree { root, provenance })
 }
 
 /// The whole file of a patch. Every patch of a plan is built in or was fetched.
@@ -98,14 +136,14 @@ fn without_header(content: &[u8]) -> &[u8] {
 }
 
 fn summary(plan: &Plan) -> String {
-    let mut parts = pin_names(&plan.pins);
+    let mut parts = pin_names(plan.pins());
     if parts.is_empty() {
         parts.push("ensurepip as it was released".to_owned());
     }
     let own = |patch: &&PlannedPatch| patch.origin == PatchOrigin::File;
-    let built_in = plan.patches.iter().filter(|patch| !own(patch));
+    let built_in = plan.patches().iter().filter(|patch| !own(patch));
     parts.extend(built_in.map(|patch| patch.name.clone()));
-    match plan.patches.iter().filter(own).count() {
+    match plan.patches().iter().filter(own).count() {
         0 => {}
         count => parts.push(format!("patches of yours: {count}")),
     }

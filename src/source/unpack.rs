@@ -8,21 +8,18 @@ use std::time::SystemTime;
 use crate::archive::tar;
 use crate::error::{ExitStatus, Explain};
 use crate::failpoint::crash_point;
-use crate::fetch::{VerifiedArchive, VerifiedSource};
+use crate::fetch::{VerifiedArchive, VerifiedInputs, VerifiedSource};
+use crate::plan::Plan;
 use crate::plan::version::{PythonVersion, VersionRequest};
 use crate::progress::{Reporter, Unit};
 
 /// An unpacked CPython source tree of the requested version.
 #[derive(Debug)]
-pub struct SourceTree {
-    root: PathBuf,
-}
-
-impl SourceTree {
+pub(crate) struct SourceTree {
     /// The folder that holds `configure`.
-    pub fn into_root(self) -> PathBuf {
-        self.root
-    }
+    pub(super) root: PathBuf,
+    pub(super) plan: Plan,
+    pub(super) inputs: VerifiedInputs,
 }
 
 /// Why there is no source tree.
@@ -77,29 +74,44 @@ fn unwritable(source: io::Error) -> UnpackError {
     tar::Error::Write(source).into()
 }
 
-/// Unpacks or copies `source` into the folder `into`, which must not exist, and writes nothing outside
-/// it: one clean tree, modes 0755 and 0644, one time for all files.
-pub fn unpack(
-    source: &VerifiedSource,
-    wanted: PythonVersion,
+/// Unpacks or copies the source of `plan` into the folder `into`, which must not exist yet. Nothing
+/// is written outside `into`.
+pub(crate) fn unpack(
+    plan: Plan,
+    inputs: VerifiedInputs,
     into: PathBuf,
     reporter: &dyn Reporter,
 ) -> Result<SourceTree, UnpackError> {
+    unpack_files(inputs.source(), plan.python(), &into, reporter)?;
+    Ok(SourceTree {
+        root: into,
+        plan,
+        inputs,
+    })
+}
+
+/// Files have mode 0755 or 0644, and all have the same time.
+fn unpack_files(
+    source: &VerifiedSource,
+    wanted: PythonVersion,
+    into: &Path,
+    reporter: &dyn Reporter,
+) -> Result<(), UnpackError> {
     let (newest, origin) = match source {
         VerifiedSource::Archive(archive) => {
             let path = archive.path();
-            let newest = tar::unpack(path, archive.compression(), |_| true, &into, reporter)?;
+            let newest = tar::unpack(path, archive.compression(), |_| true, into, reporter)?;
             (newest, path)
         }
-        VerifiedSource::Tree(path) => (copy_tree(path, &into, reporter)?, path.as_path()),
+        VerifiedSource::Tree(path) => (copy_tree(path, into, reporter)?, path.as_path()),
     };
     crash_point("unpack.done");
     // CPython's Makefile compares times, and those of a checkout are arbitrary. With one time for all,
     // no generated file of the release is generated again.
-    set_times(&into, newest).map_err(unwritable)?;
-    let version = read_version(&into, origin)?;
+    set_times(into, newest).map_err(unwritable)?;
+    let version = read_version(into, origin)?;
     check_version(&version, VersionRequest::Exact(wanted), origin)?;
-    Ok(SourceTree { root: into })
+    Ok(())
 }
 
 /// Unpacks the files that are `needed` (paths below the tree's root) into the folder `into`, which must
@@ -248,7 +260,7 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::time::{Duration, SystemTime};
 
-    use super::{UnpackError, unpack};
+    use super::{UnpackError, unpack_files};
     use crate::fetch::VerifiedSource;
     use crate::testing::Said;
 
@@ -272,8 +284,9 @@ mod tests {
     fn copied(dir: &Path, version: &str) -> Result<PathBuf, UnpackError> {
         let source = VerifiedSource::Tree(dir.join("tree"));
         let version = version.parse().unwrap();
-        let tree = unpack(&source, version, dir.join("copy"), &Said::default())?;
-        Ok(tree.into_root())
+        let copy = dir.join("copy");
+        unpack_files(&source, version, &copy, &Said::default())?;
+        Ok(copy)
     }
 
     #[test]

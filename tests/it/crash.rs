@@ -23,7 +23,7 @@ const BUILD_POINTS: [&str; 10] = [
     "log.created",
     "stage.installed",
     "stage.seeded",
-    "commit.papers",
+    "commit.recorded",
 ];
 
 /// Those of a commit by one rename.
@@ -137,11 +137,7 @@ fn killed_in_the_midst_of_a_commit_the_request_of_before_finds_the_old_state_or_
         let looked = crash.fixture.context.run(look).success();
         assert_eq!(crash.fixture.context.snapshot("prefix"), before, "{point}");
         let pending = crash.prefix().join(".pybuild-transaction").exists();
-        assert_eq!(
-            looked.stderr.contains("puts it in order"),
-            pending,
-            "{looked}"
-        );
+        assert_eq!(looked.stderr.contains("recovers it"), pending, "{looked}");
         // Any other command that is about the prefix does it, too.
         let prefix = crash.prefix().into_os_string();
         let other = ["uninstall".into(), "3.0".into(), "--prefix".into(), prefix];

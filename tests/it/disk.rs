@@ -372,7 +372,7 @@ fn papers_that_find_no_room_are_told() {
     stopped_at(
         &said,
         &[
-            "the staged installation cannot be worked on",
+            "the staged installation cannot be read or written",
             "/share/pybuild/",
         ],
     );

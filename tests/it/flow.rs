@@ -1,4 +1,4 @@
-//! The whole way, from the command line to an interpreter in its prefix.
+//! Whole builds, from the command line to an interpreter in its prefix.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -61,11 +61,11 @@ fn setuptools_is_pinned_or_left_out_where_cpython_bundles_it() {
 }
 
 #[test]
-fn a_second_run_does_nothing_and_says_so() {
+fn a_second_run_does_nothing_and_reports_it() {
     let fixture = Fixture::new();
     fixture.build(&["--pip", "latest"]).success();
     let before = snapshot(&fixture.prefix());
-    // The best of a few: other tests run beside this one.
+    // One fast run of three is enough: other tests run at the same time.
     let runs = [(); 3].map(|()| {
         let started = Instant::now();
         let outcome = fixture.build(&["--pip", "latest"]).success();
@@ -92,7 +92,7 @@ fn another_pin_is_another_request_and_is_built() {
 }
 
 #[test]
-fn force_builds_again() {
+fn force_builds_an_installed_interpreter_again() {
     let fixture = Fixture::new();
     fixture.build(&["--pip", "latest"]).success();
     let lost = fixture.prefix().join("lib/python3.99/os.py");
@@ -104,7 +104,7 @@ fn force_builds_again() {
 }
 
 #[test]
-fn a_dry_run_prints_the_plan_and_touches_nothing() {
+fn a_dry_run_prints_the_plan_and_changes_nothing() {
     let fixture = Fixture::new();
     let outcome = fixture.build(&["--pip", "latest", "--dry-run"]).success();
     for part in [VERSION, LATEST_PIP, &fixture.release.sha256().to_string()] {
@@ -116,7 +116,7 @@ fn a_dry_run_prints_the_plan_and_touches_nothing() {
 }
 
 #[test]
-fn the_build_is_kept_from_the_network_and_the_record_says_so() {
+fn the_build_has_no_network_and_the_record_says_whether() {
     let fixture = Fixture::new();
     let own = fs_err::read_link("/proc/self/ns/net").unwrap();
     let seen = |more: &[&str]| {
@@ -149,8 +149,8 @@ fn the_build_is_kept_from_the_network_and_the_record_says_so() {
 }
 
 #[test]
-fn the_one_series_that_forgets_its_own_libmpdec_is_reminded() {
-    let told = |version: &str, more: &[&str]| {
+fn only_3_15_gets_the_option_for_its_bundled_libmpdec() {
+    let configure_log = |version: &str, more: &[&str]| {
         let fixture = Fixture::of(MiniCpython::new(version));
         fixture.build(&[&["--keep-build"], more].concat()).success();
         let log = &fixture
@@ -158,15 +158,15 @@ fn the_one_series_that_forgets_its_own_libmpdec_is_reminded() {
             .files_with("argument: --with-ensurepip=upgrade\n")[0];
         fs_err::read_to_string(log).unwrap()
     };
-    let reminder = "argument: --with-system-libmpdec=no\n";
-    assert!(told("3.15.99", &[]).contains(reminder));
-    assert!(!told("3.14.99", &[]).contains(reminder));
-    let own = told("3.15.99", &["--configure-arg", "--with-system-libmpdec"]);
-    assert!(!own.contains(reminder), "{own}");
+    let option = "argument: --with-system-libmpdec=no\n";
+    assert!(configure_log("3.15.99", &[]).contains(option));
+    assert!(!configure_log("3.14.99", &[]).contains(option));
+    let own = configure_log("3.15.99", &["--configure-arg", "--with-system-libmpdec"]);
+    assert!(!own.contains(option), "{own}");
 }
 
 #[test]
-fn root_can_have_the_build_run_as_somebody_else() {
+fn root_can_run_the_build_as_another_user() {
     let fixture = Fixture::new();
     if !rustix::process::geteuid().is_root() {
         let outcome = fixture.build(&["--build-user", "nobody"]).exits(2);
@@ -177,7 +177,7 @@ fn root_can_have_the_build_run_as_somebody_else() {
         let folder = fixture.context.path("");
         fs_err::set_permissions(folder, Permissions::from_mode(mode)).unwrap();
     };
-    // As root's home is, which the cache is in by default.
+    // Root's home, which holds the cache by default, has this mode.
     may(0o700);
     let outcome = fixture.build(&["--build-user", "nobody"]).exits(5);
     outcome
@@ -226,7 +226,7 @@ fn root_can_have_the_build_run_as_somebody_else() {
 }
 
 #[test]
-fn the_tree_is_kept_when_asked_for() {
+fn keep_build_keeps_the_build_folder() {
     let fixture = Fixture::new();
     let folder = fixture.context.path("builds");
     fixture
@@ -236,7 +236,7 @@ fn the_tree_is_kept_when_asked_for() {
     let kept = fixture.context.files_with("config.status");
     let in_it = kept.iter().any(|path| path.starts_with(&folder));
     assert!(in_it && fixture.prefix().exists(), "{kept:?}");
-    // Another build does not take it for litter.
+    // Another build does not remove it as a leftover folder.
     let before = snapshot(&folder);
     fixture
         .build(&["--force", "--build-dir", &folder.display().to_string()])
@@ -245,7 +245,7 @@ fn the_tree_is_kept_when_asked_for() {
 }
 
 #[test]
-fn whatever_fails_the_prefix_stays_as_it_was() {
+fn every_failed_step_leaves_the_prefix_unchanged() {
     for (fault, code, text) in [
         (Fault::Configure, 1, "the mini compiler lacks stdmini.h"),
         (
@@ -283,7 +283,7 @@ fn whatever_fails_the_prefix_stays_as_it_was() {
 }
 
 #[test]
-fn a_failed_command_is_shown_with_its_first_error_and_its_log() {
+fn a_failed_command_is_reported_with_its_first_error_and_its_log() {
     let fixture = Fixture::of(MiniCpython::new(VERSION).with_fault(Fault::Make));
     let outcome = fixture.build(&[]).exits(1).says(["make", "exit status"]);
     let words = outcome.stderr.split_whitespace();
@@ -298,7 +298,7 @@ fn a_failed_command_is_shown_with_its_first_error_and_its_log() {
 }
 
 #[test]
-fn configure_gets_what_was_asked_and_nothing_of_the_callers_environment() {
+fn configure_gets_the_requested_options_and_none_of_the_callers_secrets() {
     let mut fixture = Fixture::new();
     fixture.context.set("SOME_SECRET", "do-not-pass-on");
     fixture.context.set("PYTHONPATH", "do-not-pass-on");
@@ -333,7 +333,7 @@ fn configure_gets_what_was_asked_and_nothing_of_the_callers_environment() {
 }
 
 #[test]
-fn only_a_shared_interpreter_itself_is_linked_with_the_path_of_its_library() {
+fn only_a_shared_interpreter_itself_is_linked_with_its_library_path() {
     let fixture = Fixture::new();
     fixture.build(&["--enable-shared"]).success();
     let prefix = fixture.prefix();
@@ -345,14 +345,14 @@ fn only_a_shared_interpreter_itself_is_linked_with_the_path_of_its_library() {
         assert_eq!(line.ends_with(&path), has_path, "{linked}");
     }
     assert!(linked.starts_with("interpreter: -Xlinker -export-dynamic -Wl,--enable-new-dtags"));
-    // The installed Makefile is where sysconfig has its values from.
+    // sysconfig takes its values from the installed Makefile.
     for file in ["configure.log", "Makefile"] {
         assert!(!read(file).contains("-rpath"), "{file}");
     }
 }
 
 #[test]
-fn a_library_path_that_hides_the_interpreters_own_library_is_warned_of() {
+fn a_library_path_that_shadows_the_interpreters_library_causes_a_warning() {
     let mut fixture = Fixture::new();
     let other = fixture
         .context
@@ -377,7 +377,7 @@ fn a_library_path_that_hides_the_interpreters_own_library_is_warned_of() {
 }
 
 #[test]
-fn a_module_that_cpythons_own_build_leaves_out_is_reported_and_recorded() {
+fn a_module_that_cpythons_build_leaves_out_is_reported_and_recorded() {
     let fixture = Fixture::of(MiniCpython::new(VERSION).with_fault(Fault::NotBuilt("syslog")));
     fixture
         .build(&["-q"])
@@ -434,12 +434,12 @@ fn tar_xz_files_and_unpacked_trees_are_built_too() {
     assert_eq!(
         snapshot(&tree),
         before,
-        "the person's own tree is not built in"
+        "the build leaves the user's tree unchanged"
     );
 }
 
 #[test]
-fn a_patch_of_the_persons_own_is_applied() {
+fn a_patch_of_the_user_is_applied() {
     let fixture = Fixture::new();
     let patch = fixture.context.write(
         "separator.patch",
@@ -467,7 +467,7 @@ fn a_wheel_on_disk_is_pinned_without_an_index() {
 }
 
 #[test]
-fn offline_a_second_build_takes_everything_from_the_store() {
+fn a_second_build_with_offline_takes_everything_from_the_store() {
     let fixture = Fixture::new();
     fixture.build(&["--pip", "latest"]).success();
     let asked = fixture.server.requests().len();

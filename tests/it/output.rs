@@ -1,4 +1,4 @@
-//! What is printed, where, and how much of it.
+//! Standard output and standard error of each command, by verbosity.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ fn help_is_grouped_and_has_examples() {
 }
 
 #[test]
-fn quiet_says_nothing_but_the_result() {
+fn quiet_prints_only_the_result() {
     let fixture = Fixture::new();
     let outcome = fixture.build(&["-q", "--pip", "latest"]).success();
     assert_eq!(outcome.stderr, "");
@@ -54,14 +54,14 @@ fn quiet_still_shows_errors() {
 }
 
 #[test]
-fn verbose_says_what_ran() {
+fn verbose_prints_the_commands_and_the_index() {
     let fixture = Fixture::new();
     let outcome = fixture.build(&["-v", "--pip", "latest"]).success();
     outcome.says(["configure", "make", &fixture.server.url("/simple/")]);
 }
 
 #[test]
-fn colour_is_for_terminals_or_those_who_ask() {
+fn colour_is_for_terminals_and_color_always() {
     let fixture = Fixture::new();
     assert!(
         !fixture
@@ -91,7 +91,7 @@ fn the_interpreters_path_is_the_result() {
 }
 
 #[test]
-fn a_build_reads_well() {
+fn the_output_of_a_build() {
     let fixture = Fixture::new();
     let outcome = fixture.build(&["--pip", "latest", "-j", "2"]).success();
     insta::assert_snapshot!(outcome.filtered_stderr(), @r###"
@@ -110,9 +110,9 @@ fn a_build_reads_well() {
     insta::assert_snapshot!(outcome.filtered_stdout(), @"[TEMP]/home/.local/share/pybuild/versions/3.99.1/bin/python3.99");
 }
 
-/// Not a test by itself: what the one below runs in a process of its own, to see what it prints.
+/// The process that the test below starts to read its output.
 #[test]
-#[ignore = "run by `a_long_step_prints_a_line_now_and_then`"]
+#[ignore = "run by `a_long_step_prints_a_line_at_intervals`"]
 fn long_steps() {
     let verbosity = match std::env::var("LONG_STEPS").as_deref() {
         Ok("quiet") => Verbosity::Quiet,
@@ -138,7 +138,7 @@ fn long_steps() {
 }
 
 #[test]
-fn a_long_step_prints_a_line_now_and_then() {
+fn a_long_step_prints_a_line_at_intervals() {
     let printed = |verbosity: &str| {
         let mut command = std::process::Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "output::long_steps", "--ignored", "--nocapture"]);
@@ -154,18 +154,18 @@ fn a_long_step_prints_a_line_now_and_then() {
     ] {
         assert!(text.matches(line).count() >= 2, "{line} in {text}");
     }
-    // Lines of another kind are enough.
+    // Notes reset the interval.
     let last = text.rsplit("fetch ").next().unwrap();
     assert!(!last.contains("still running"), "{text}");
     assert_eq!(printed("quiet"), "");
 }
 
 #[test]
-fn a_failure_reads_well() {
+fn the_output_of_a_failed_build() {
     let fixture = Fixture::of(MiniCpython::new(VERSION).with_fault(Fault::Make));
     let outcome = fixture.build(&["-q", "-j", "2"]).exits(1);
     insta::assert_snapshot!(outcome.filtered_stderr(), @r###"
-    warning: the build did not succeed; its log is [TEMP]/cache/logs/[LOG]
+    warning: the build failed; its log is [TEMP]/cache/logs/[LOG]
     error: `[TEMP]/bin/make -j2` failed: exit status: 2
         Objects/broken.c:7:3: error: 'Py_Broken' undeclared
         note 1: noise
@@ -175,12 +175,12 @@ fn a_failure_reads_well() {
         note 5: noise
         note 6: noise
         note 7: noise
-    hint: the log has the whole output; --keep-build keeps the tree to look around in
+    hint: see the log for the full output; --keep-build keeps the build folder for inspection
     "###);
 }
 
 #[test]
-fn a_plan_reads_well() {
+fn the_output_of_a_dry_run() {
     let fixture = Fixture::new();
     let outcome = fixture.build(&["--pip", "<24", "--dry-run"]).success();
     insta::assert_snapshot!(outcome.filtered_stdout(), @r###"

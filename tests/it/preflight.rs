@@ -1,4 +1,4 @@
-//! What is refused before anything is fetched, by a build and by `--dry-run` alike.
+//! Checks before anything is fetched. A build and `--dry-run` refuse the same requests.
 
 use std::os::unix::fs::symlink;
 
@@ -7,8 +7,8 @@ use crate::mini_cpython::{BUNDLED_PIP, MiniCpython, VERSION};
 use crate::outcome::Outcome;
 use crate::small_disk::{self, Trouble};
 
-/// Builds with these arguments, and with `--dry-run`: both have to end with this code and the same error
-/// and hint, before anything is fetched or changed.
+/// Runs a build and a dry run. Both must fail with this exit code and the same error and hint, before
+/// anything is fetched or changed.
 #[track_caller]
 fn refused(fixture: &Fixture, code: i32, more: &[&str]) -> Outcome {
     let folders = ["home", "work", "tmp", "cache/sha256", "cache/logs"];
@@ -60,7 +60,7 @@ fn a_folder_whose_name_the_build_cannot_handle_is_a_usage_error() {
 }
 
 #[test]
-fn a_folder_whose_name_looks_odd_and_works_is_used() {
+fn a_folder_with_an_unusual_name_that_works_is_used() {
     let fixture = Fixture::new();
     let name = "-a+b@c=d%e^f~g!h{i}é";
     let prefix = fixture.context.path(name);
@@ -73,7 +73,7 @@ fn a_folder_whose_name_looks_odd_and_works_is_used() {
 }
 
 #[test]
-fn a_tilde_that_no_shell_has_replaced_is_refused() {
+fn a_tilde_that_no_shell_expanded_is_refused() {
     let mut fixture = Fixture::new();
     for option in [
         "--prefix",
@@ -111,7 +111,7 @@ fn a_tilde_that_no_shell_has_replaced_is_refused() {
 }
 
 #[test]
-fn a_mirror_has_to_be_a_folder_that_can_be_read() {
+fn a_mirror_must_be_a_readable_folder() {
     let fixture = Fixture::new();
     let missing = fixture.context.path("missing").display().to_string();
     let address = format!("file://{missing}");
@@ -129,7 +129,7 @@ fn a_mirror_has_to_be_a_folder_that_can_be_read() {
 }
 
 #[test]
-fn files_that_options_name_have_to_be_readable() {
+fn files_of_options_must_be_readable() {
     let fixture = Fixture::new();
     let missing = fixture.context.path("missing").display().to_string();
     for option in ["--patch", "--keyring"] {
@@ -151,7 +151,7 @@ fn files_that_options_name_have_to_be_readable() {
 }
 
 #[test]
-fn a_tree_that_was_built_in_is_refused_by_a_dry_run_too() {
+fn a_source_tree_with_an_earlier_build_is_refused() {
     let fixture = Fixture::new();
     let tree = fixture.release.write_tree(&fixture.context.path("trees"));
     let build = |more: &[&str]| {
@@ -237,7 +237,7 @@ fn foreign_files_are_found_before_anything_is_compiled() {
         fixture.build(&overwrite).success();
         fs_err::remove_dir_all(&prefix).unwrap();
     }
-    // No option replaces a folder by a file.
+    // `--overwrite` does not replace a folder by a file.
     fs_err::create_dir_all(prefix.join("bin/python3")).unwrap();
     for more in [
         &["--prefix", &asked][..],
@@ -249,14 +249,14 @@ fn foreign_files_are_found_before_anything_is_compiled() {
     fixture.context.write("usr-local/lib", "a file");
     refused(&fixture, 1, &["--prefix", &asked]).says(["usr-local/lib"]);
     fs_err::remove_dir_all(&prefix).unwrap();
-    // A link to nowhere is in the way too.
+    // A dangling link is in the way, too.
     fs_err::create_dir_all(prefix.join("bin")).unwrap();
     symlink("nowhere", prefix.join("bin/python3")).unwrap();
     refused(&fixture, 1, &["--prefix", &asked]).says(["bin/python3"]);
 }
 
 #[test]
-fn a_build_folder_has_to_be_one() {
+fn a_build_folder_must_be_a_folder() {
     let fixture = Fixture::new();
     let file = fixture.context.write("file", "");
     for folder in [file.join("below"), file] {
@@ -269,7 +269,7 @@ fn a_build_folder_has_to_be_one() {
 }
 
 #[test]
-fn a_host_that_cannot_build_is_reported_by_a_dry_run_too() {
+fn a_dry_run_reports_missing_prerequisites() {
     let fixture = Fixture::new();
     fixture.context.lack_headers(&["zlib.h"]);
     refused(&fixture, 5, &[]).says(["zlib"]);
@@ -277,13 +277,13 @@ fn a_host_that_cannot_build_is_reported_by_a_dry_run_too() {
         fixture.context.remove_program(compiler);
     }
     refused(&fixture, 5, &[]).says(["compiler"]);
-    // What would be installed is not known to be missing afterwards.
+    // After the installation of packages, the compiler may be there.
     let outcome = fixture.build(&["--install-deps", "--dry-run"]).success();
     outcome.says(["the plan leaves out patches that depend on the compiler"]);
 }
 
 #[test]
-fn a_disk_without_room_for_a_release_is_found_before_anything_is_fetched() {
+fn a_disk_without_room_is_reported_before_anything_is_fetched() {
     if !small_disk::can_be_mounted() {
         return;
     }
@@ -335,7 +335,7 @@ fn the_plan_has_the_environment_that_decides_the_build() {
     let mut record = read();
     assert_eq!(record["plan"]["environment"]["CFLAGS"], "-O1 -DOWN=\"1\"");
     assert_eq!(record.get("environment"), None, "it is there once");
-    // The record of an earlier version has it beside the plan.
+    // Records of earlier versions have the environment outside of the plan.
     let environment = record["plan"]["environment"].take();
     record["plan"]
         .as_object_mut()
@@ -352,7 +352,7 @@ fn the_plan_has_the_environment_that_decides_the_build() {
 }
 
 #[test]
-fn what_a_build_replaces_is_said_with_what_differs() {
+fn a_build_reports_the_installation_it_replaces_and_the_differences() {
     let mut fixture = Fixture::new();
     let first = fixture.build(&["--pip", "23.3.2"]).success();
     first.never_says("replaces");
@@ -381,7 +381,7 @@ fn what_a_build_replaces_is_said_with_what_differs() {
     let built = fixture.build(&["--pip", "latest"]).success();
     let built = built.says([&*replaces, "only pip is different"]);
     let text = &built.stderr;
-    // The wheel is fetched to choose it; all other work comes later.
+    // Only the wheel is fetched before the report, because choosing it needs it.
     assert!(text.find("replaces") < text.find("unpack "), "{built}");
     fixture.context.set("CFLAGS", "-O1");
     let again = fixture.build(&["--pip", "latest", "--force"]).success();

@@ -1,5 +1,4 @@
-//! The store when it is not what a process would like: read-only, unreadable, damaged, or shared with another
-//! version of pybuild.
+//! A store that is read-only, unreadable, corrupt, or shared with another version of pybuild.
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,7 +11,7 @@ use crate::outcome::Outcome;
 use crate::small_disk::{self, Trouble};
 use crate::wheels::Wheel;
 
-/// A world where everything has been fetched once.
+/// A fixture in whose store every input is.
 fn fixture() -> Fixture {
     let fixture = Fixture::online();
     fixture.context.run(arguments(&fixture, &[])).success();
@@ -36,27 +35,27 @@ fn stored(fixture: &Fixture, digest: pybuild::digest::Sha256) -> PathBuf {
         .join(digest.to_string())
 }
 
-/// What the index answered of pip, and nothing of another project's.
+/// The stored answer of the index for pip.
 fn answer(fixture: &Fixture) -> PathBuf {
     let folder = fixture.context.path("cache/index-3");
     let mut files = fs_err::read_dir(folder).unwrap();
     files.next().expect("an answer").unwrap().path()
 }
 
-/// Puts something else in the place of a file that nobody may write.
+/// Replaces a read-only file.
 fn replace(path: &std::path::Path, content: impl AsRef<[u8]>) {
     fs_err::remove_file(path).unwrap();
     fs_err::write(path, content).unwrap();
 }
 
 #[test]
-fn a_store_that_may_not_be_written_gives_what_it_has() {
+fn a_read_only_store_is_read() {
     if !small_disk::can_be_mounted() {
         return;
     }
     let fixture = fixture();
     let cache = fixture.context.path("cache");
-    // Whoever bakes it into an image may take only what counts.
+    // An image may contain only the folders with content.
     for folder in ["logs", "partial", "scratch"] {
         drop(fs_err::remove_dir_all(cache.join(folder)));
     }
@@ -86,7 +85,7 @@ fn a_store_that_may_not_be_written_gives_what_it_has() {
             "--source",
             &file,
             "--dry-run",
-            // Without it the plan is refused, as the build is: its folder would be in the store.
+            // The default build folder would be in the store.
             "--build-dir",
             &build_folder,
         ],
@@ -105,7 +104,7 @@ fn a_store_that_may_not_be_written_gives_what_it_has() {
         ran.first.success();
     }
 
-    // The log of a build that fails lies beside the build.
+    // The log of a failed build is in the build folder.
     fixture.context.put_program("cp", "#!/bin/sh\nexit 1\n");
     let arguments = arguments(&fixture, &["--offline"]);
     let ran = small_disk::run(&fixture.context, &cache, Trouble::ReadOnly, &arguments);
@@ -115,7 +114,7 @@ fn a_store_that_may_not_be_written_gives_what_it_has() {
 }
 
 #[test]
-fn a_store_that_may_not_be_written_and_lacks_something_is_named() {
+fn a_read_only_store_that_lacks_an_input_is_an_error() {
     if !small_disk::can_be_mounted() {
         return;
     }
@@ -130,8 +129,7 @@ fn a_store_that_may_not_be_written_and_lacks_something_is_named() {
     ran.again.success();
 }
 
-/// Runs the program without the right, which root has, to read what nobody may read; `None` where this
-/// host has nothing to do that with.
+/// Runs pybuild without root's right to read every file; `None` if this host has no program for that.
 fn run_without_privilege(fixture: &Fixture, arguments: &[OsString]) -> Option<Outcome> {
     if !rustix::process::geteuid().is_root() {
         return Some(fixture.context.run(arguments));
@@ -142,9 +140,9 @@ fn run_without_privilege(fixture: &Fixture, arguments: &[OsString]) -> Option<Ou
         setpriv.args(["--bounding-set", rights, "--inh-caps", rights]);
         setpriv
     };
-    let crash = setpriv().arg("true").status();
-    if !crash.is_ok_and(|status| status.success()) {
-        eprintln!("left out, as there is no setpriv that takes rights away on this host");
+    let attempt = setpriv().arg("true").status();
+    if !attempt.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: this host has no setpriv that drops rights");
         return None;
     }
     let mut command = setpriv();
@@ -154,7 +152,7 @@ fn run_without_privilege(fixture: &Fixture, arguments: &[OsString]) -> Option<Ou
 }
 
 #[test]
-fn what_cannot_be_read_in_the_store_is_told_and_fetched_again() {
+fn unreadable_files_in_the_store_are_reported_and_fetched_again() {
     let fixture = fixture();
     let wheel = stored(&fixture, Wheel::pip(LATEST_PIP).sha256());
     let archive = stored(&fixture, fixture.release.sha256());
@@ -172,14 +170,14 @@ fn what_cannot_be_read_in_the_store_is_told_and_fetched_again() {
         let outcome = run_without_privilege(&fixture, &arguments(&fixture, &[]));
         outcome.unwrap().success().says([warning, &named]);
         fixture.assert_nothing_is_left_behind();
-        // What reading would wait for without end.
+        // Reading a pipe would block forever.
         fs_err::remove_file(path).unwrap();
         let mut pipe = Command::new("mkfifo");
         assert!(pipe.arg(path).status().unwrap().success());
         let outcome = fixture.context.run(arguments(&fixture, &[])).success();
         outcome.says([warning, &named]);
         fixture.assert_nothing_is_left_behind();
-        // What cannot be replaced.
+        // A folder cannot be replaced by a file.
         fs_err::remove_file(path).unwrap();
         fs_err::create_dir(path).unwrap();
         let outcome = fixture.context.run(arguments(&fixture, &[])).exits(4);
@@ -192,7 +190,7 @@ fn what_cannot_be_read_in_the_store_is_told_and_fetched_again() {
 }
 
 #[test]
-fn what_is_damaged_in_the_store_is_told_and_fetched_again() {
+fn corrupt_files_in_the_store_are_reported_and_fetched_again() {
     let fixture = fixture();
     let wheel = stored(&fixture, Wheel::pip(LATEST_PIP).sha256());
     let archive = stored(&fixture, fixture.release.sha256());
@@ -218,7 +216,7 @@ fn what_is_damaged_in_the_store_is_told_and_fetched_again() {
 }
 
 #[test]
-fn another_version_may_share_the_store() {
+fn another_version_can_share_the_store() {
     let fixture = fixture();
     let theirs = [
         ("cache/index-4/pip.json", "{\"of\": \"a newer pybuild\"}"),
