@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::scene::Scene;
-use crate::trial::{KINDS, Kind, NEW_PIP, OLD_PIP, Trial};
+use crate::crash_fixture::{CrashFixture, KINDS, Kind, NEW_PIP, OLD_PIP};
+use crate::fixture::Fixture;
 
 /// Every point that a build passes. A number asks for a later passing.
 const BUILD_POINTS: [&str; 10] = [
@@ -73,7 +73,7 @@ const ELSEWHERE_POINTS: [(Kind, &str); 6] = [
 pub const INTERRUPT_POINTS: [&str; 2] = ["interrupt.begun", "interrupt.ended"];
 
 /// Runs `work` for each of `all`, a thread and a world for each kind of prefix.
-fn for_each<T: Sync>(all: &[(Kind, T)], work: impl Fn(&Trial, Kind, &T) + Sync) {
+fn for_each<T: Sync>(all: &[(Kind, T)], work: impl Fn(&CrashFixture, Kind, &T) + Sync) {
     std::thread::scope(|scope| {
         for kind in KINDS {
             let mut own = all.iter().filter(move |(of, _)| *of == kind).peekable();
@@ -82,10 +82,10 @@ fn for_each<T: Sync>(all: &[(Kind, T)], work: impl Fn(&Trial, Kind, &T) + Sync) 
                 if own.peek().is_none() {
                     return;
                 }
-                let trial = Trial::new(kind);
+                let crash = CrashFixture::new(kind);
                 for (_, one) in own {
-                    trial.reset();
-                    work(&trial, kind, one);
+                    crash.reset();
+                    work(&crash, kind, one);
                 }
             });
         }
@@ -110,14 +110,14 @@ fn killed_at_any_named_point_of_a_build_the_next_run_makes_it_whole() {
     // Nothing of the usual release comes from a copied file.
     all.retain(|(_, point)| *point != "store.copied");
     assert_eq!(all.len(), 9 + 3 + 2 * (9 + 16));
-    for_each(&all, |trial, kind, point| {
+    for_each(&all, |crash, kind, point| {
         let what = format!("{kind:?} {point}");
-        let outcome = trial.build(NEW_PIP, Some(point));
+        let outcome = crash.build(NEW_PIP, Some(point));
         assert_eq!(outcome.code, None, "{what} was not passed: {outcome}");
         // The same request, and with it the new state.
-        let outcome = trial.build(NEW_PIP, None).success();
-        assert_eq!(trial.whole(&what).as_deref(), Some(NEW_PIP), "{outcome}");
-        trial.no_leftovers(&what);
+        let outcome = crash.build(NEW_PIP, None).success();
+        assert_eq!(crash.whole(&what).as_deref(), Some(NEW_PIP), "{outcome}");
+        crash.no_leftovers(&what);
         let changing = ["commit.journal", "commit.placed", "commit.renamed"];
         if changing.contains(point) {
             outcome.says(["an earlier pybuild was ended", "put in order"]);
@@ -128,30 +128,30 @@ fn killed_at_any_named_point_of_a_build_the_next_run_makes_it_whole() {
 #[test]
 fn killed_in_the_midst_of_a_commit_the_request_of_before_finds_the_old_state_or_the_new_one() {
     let all = JOURNAL_POINTS.map(|point| (Kind::Shared, point));
-    for_each(&all, |trial, _, point| {
-        assert_eq!(trial.build(NEW_PIP, Some(point)).code, None, "{point}");
+    for_each(&all, |crash, _, point| {
+        assert_eq!(crash.build(NEW_PIP, Some(point)).code, None, "{point}");
         // A run that only looks changes nothing, and says that there is something.
-        let arguments = trial.arguments(OLD_PIP);
-        let before = trial.scene.context.snapshot("prefix");
+        let arguments = crash.arguments(OLD_PIP);
+        let before = crash.fixture.context.snapshot("prefix");
         let look = [arguments.as_slice(), &["--dry-run".into()]].concat();
-        let looked = trial.scene.context.run(look).success();
-        assert_eq!(trial.scene.context.snapshot("prefix"), before, "{point}");
-        let pending = trial.prefix().join(".pybuild-transaction").exists();
+        let looked = crash.fixture.context.run(look).success();
+        assert_eq!(crash.fixture.context.snapshot("prefix"), before, "{point}");
+        let pending = crash.prefix().join(".pybuild-transaction").exists();
         assert_eq!(
             looked.stderr.contains("puts it in order"),
             pending,
             "{looked}"
         );
         // Any other command that is about the prefix does it, too.
-        let prefix = trial.prefix().into_os_string();
+        let prefix = crash.prefix().into_os_string();
         let other = ["uninstall".into(), "3.0".into(), "--prefix".into(), prefix];
-        trial.scene.context.run(other).exits(3);
-        let pip = trial.whole(point);
+        crash.fixture.context.run(other).exits(3);
+        let pip = crash.whole(point);
         let new_from = JOURNAL_POINTS.iter().position(|it| *it == "commit.renamed");
         let at = JOURNAL_POINTS.iter().position(|it| it == point);
         let expected = if at < new_from { OLD_PIP } else { NEW_PIP };
         assert_eq!(pip.as_deref(), Some(expected), "{point}");
-        assert!(!trial.prefix().join(".pybuild-transaction").exists());
+        assert!(!crash.prefix().join(".pybuild-transaction").exists());
     });
 }
 
@@ -166,10 +166,10 @@ fn a_command_about_something_else_puts_in_order_what_was_left_anywhere() {
     ];
     for_each(
         &points.map(|point| (Kind::Shared, point)),
-        |trial, _, point| {
-            let context = &trial.scene.context;
+        |crash, _, point| {
+            let context = &crash.fixture.context;
             let elsewhere = ["uninstall", "3.0", "--prefix", "nowhere"];
-            assert_eq!(trial.build(NEW_PIP, Some(point)).code, None, "{point}");
+            assert_eq!(crash.build(NEW_PIP, Some(point)).code, None, "{point}");
             // The cache is shared with another host, which has a prefix of that name too.
             let notes = context.snapshot("cache/changes").into_keys();
             let name = notes.last().unwrap();
@@ -196,8 +196,8 @@ fn a_command_about_something_else_puts_in_order_what_was_left_anywhere() {
             } else {
                 OLD_PIP
             };
-            assert_eq!(trial.whole(point).as_deref(), Some(pip), "{outcome}");
-            trial.no_leftovers_at_prefix(point);
+            assert_eq!(crash.whole(point).as_deref(), Some(pip), "{outcome}");
+            crash.no_leftovers_at_prefix(point);
             assert!(!ours.exists());
         },
     );
@@ -205,44 +205,44 @@ fn a_command_about_something_else_puts_in_order_what_was_left_anywhere() {
 
 #[test]
 fn what_cannot_be_put_in_order_is_told_until_it_can_and_keeps_nobody_from_other_work() {
-    let trial = Trial::new(Kind::Shared);
-    let context = &trial.scene.context;
-    assert_eq!(trial.build(NEW_PIP, Some("commit.placed:9")).code, None);
-    let journal = trial.prefix().join(".pybuild-transaction/journal.json");
+    let crash = CrashFixture::new(Kind::Shared);
+    let context = &crash.fixture.context;
+    assert_eq!(crash.build(NEW_PIP, Some("commit.placed:9")).code, None);
+    let journal = crash.prefix().join(".pybuild-transaction/journal.json");
     let aside = context.path("journal");
     fs_err::rename(&journal, &aside).unwrap();
     fs_err::create_dir(&journal).unwrap();
     for _ in 0..2 {
-        let outcome = trial
-            .scene
+        let outcome = crash
+            .fixture
             .build(&["--prefix", "other", "--force"])
             .success();
         outcome.says(["what it left cannot be put in order", "journal.json"]);
     }
     fs_err::remove_dir(&journal).unwrap();
     fs_err::rename(&aside, &journal).unwrap();
-    let outcome = trial
-        .scene
+    let outcome = crash
+        .fixture
         .build(&["--prefix", "other", "--force"])
         .success();
     outcome.says(["put in order: everything is as it was before"]);
-    assert_eq!(trial.whole("").as_deref(), Some(OLD_PIP));
+    assert_eq!(crash.whole("").as_deref(), Some(OLD_PIP));
 }
 
 #[test]
 fn hotpatch_too_puts_in_order_what_was_cut_short() {
-    for_each(&[(Kind::Shared, "commit.all-placed")], |trial, _, point| {
+    for_each(&[(Kind::Shared, "commit.all-placed")], |crash, _, point| {
         // By then the folder of what was there before has half of the interpreter.
-        assert_eq!(trial.build(NEW_PIP, Some(point)).code, None);
-        let python = trial.prefix().join("bin/python3.99").into_os_string();
+        assert_eq!(crash.build(NEW_PIP, Some(point)).code, None);
+        let python = crash.prefix().join("bin/python3.99").into_os_string();
         let arguments = ["hotpatch".into(), python, "--pip".into(), NEW_PIP.into()];
-        let outcome = trial.scene.context.run(arguments).success();
+        let outcome = crash.fixture.context.run(arguments).success();
         outcome.says([
             "put in order: everything is as it was before",
             "pip 23.3.2 → 24.0",
         ]);
-        assert_eq!(trial.scene.pip(&trial.prefix()), OLD_PIP);
-        assert_eq!(trial.scene.venv_pip(&trial.prefix()), NEW_PIP);
+        assert_eq!(crash.fixture.pip(&crash.prefix()), OLD_PIP);
+        assert_eq!(crash.fixture.venv_pip(&crash.prefix()), NEW_PIP);
     });
 }
 
@@ -250,11 +250,11 @@ fn hotpatch_too_puts_in_order_what_was_cut_short() {
 fn killed_while_rolling_back_the_run_after_that_rolls_back() {
     for_each(
         &ROLLBACK_POINTS.map(|point| (Kind::Shared, point)),
-        |trial, _, point| {
-            assert_eq!(trial.build(NEW_PIP, Some("commit.all-placed")).code, None);
-            assert_eq!(trial.build(OLD_PIP, Some(point)).code, None, "{point}");
-            trial.build(OLD_PIP, None).success().says(["nothing to do"]);
-            assert_eq!(trial.whole(point).as_deref(), Some(OLD_PIP));
+        |crash, _, point| {
+            assert_eq!(crash.build(NEW_PIP, Some("commit.all-placed")).code, None);
+            assert_eq!(crash.build(OLD_PIP, Some(point)).code, None, "{point}");
+            crash.build(OLD_PIP, None).success().says(["nothing to do"]);
+            assert_eq!(crash.whole(point).as_deref(), Some(OLD_PIP));
         },
     );
 }
@@ -274,11 +274,11 @@ fn killed_at_any_named_point_of_an_uninstall_the_next_run_finishes_it() {
         !(*kind == Kind::Own && ["tidy.old:2", "tidy.discarded"].contains(point))
     });
     all.extend(LAST_POINTS.map(|point| (Kind::Own, point)));
-    for_each(&all, |trial, kind, point| {
+    for_each(&all, |crash, kind, point| {
         let what = format!("{kind:?} {point}");
-        let outcome = trial.uninstall(Some(point));
+        let outcome = crash.uninstall(Some(point));
         assert_eq!(outcome.code, None, "{what} was not passed: {outcome}");
-        let outcome = trial.uninstall(None);
+        let outcome = crash.uninstall(None);
         // What was finished but for its name in the parent folder is nowhere any more.
         let code = if *point == "tidy.gone" || *point == "tidy.discarded" {
             3
@@ -286,9 +286,9 @@ fn killed_at_any_named_point_of_an_uninstall_the_next_run_finishes_it() {
             0
         };
         assert_eq!(outcome.code, Some(code), "{what}: {outcome}");
-        assert_eq!(trial.whole(&what), None);
-        assert_eq!(trial.prefix().exists(), kind == Kind::Shared, "{what}");
-        trial.no_leftovers(&what);
+        assert_eq!(crash.whole(&what), None);
+        assert_eq!(crash.prefix().exists(), kind == Kind::Shared, "{what}");
+        crash.no_leftovers(&what);
     });
 }
 
@@ -345,17 +345,17 @@ fn no_point_in_the_sources_goes_without_a_kill() {
 #[test]
 fn killed_while_a_release_is_copied_into_the_store_the_next_run_makes_it_whole() {
     let all = COPIED_POINTS.map(|point| (Kind::Absent, point));
-    for_each(&all, |trial, _, point| {
-        let prefix = trial.prefix().display().to_string();
-        let arguments = trial.scene.arguments(&["--prefix", &prefix]);
-        let outcome = trial
-            .scene
+    for_each(&all, |crash, _, point| {
+        let prefix = crash.prefix().display().to_string();
+        let arguments = crash.fixture.arguments(&["--prefix", &prefix]);
+        let outcome = crash
+            .fixture
             .context
-            .outcome(&mut trial.command(&arguments, Some(point)));
+            .outcome(&mut crash.command(&arguments, Some(point)));
         assert_eq!(outcome.code, None, "{point} was not passed: {outcome}");
-        trial.scene.context.run(&arguments).success();
-        assert!(trial.whole(point).is_some());
-        trial.no_leftovers(point);
+        crash.fixture.context.run(&arguments).success();
+        assert!(crash.whole(point).is_some());
+        crash.no_leftovers(point);
     });
 }
 
@@ -378,21 +378,21 @@ fn folder_elsewhere(than: &Path) -> Option<tempfile::TempDir> {
 
 #[test]
 fn killed_while_a_build_comes_over_from_another_file_system_the_next_run_makes_it_whole() {
-    let world = Scene::new();
+    let world = Fixture::new();
     if folder_elsewhere(&world.context.path("")).is_none() {
         eprintln!("left out: there is no other file system here on which programs can be run");
         return;
     }
     for (kind, point) in ELSEWHERE_POINTS {
-        let mut trial = Trial::new(kind);
-        let elsewhere = folder_elsewhere(&trial.scene.context.path("")).unwrap();
-        let context = &mut trial.scene.context;
+        let mut crash = CrashFixture::new(kind);
+        let elsewhere = folder_elsewhere(&crash.fixture.context.path("")).unwrap();
+        let context = &mut crash.fixture.context;
         context.set("PYBUILD_BUILD_DIR", elsewhere.path());
-        let outcome = trial.build(NEW_PIP, Some(point));
+        let outcome = crash.build(NEW_PIP, Some(point));
         assert_eq!(outcome.code, None, "{point} was not passed: {outcome}");
-        trial.build(NEW_PIP, None).success();
-        assert_eq!(trial.whole(point).as_deref(), Some(NEW_PIP));
-        trial.no_leftovers(point);
+        crash.build(NEW_PIP, None).success();
+        assert_eq!(crash.whole(point).as_deref(), Some(NEW_PIP));
+        crash.no_leftovers(point);
         let left = fs_err::read_dir(elsewhere.path()).unwrap().count();
         assert_eq!(left, 0, "{point}");
     }
@@ -402,10 +402,10 @@ fn killed_while_a_build_comes_over_from_another_file_system_the_next_run_makes_i
 fn killed_at_a_hundred_random_moments_of_a_run_the_prefix_is_old_or_new() {
     let kills = AtomicU32::new(0);
     let all: Vec<(Kind, u64)> = (0..102).map(|n| (KINDS[n % 3], n as u64)).collect();
-    for_each(&all, |trial, kind, number| {
+    for_each(&all, |crash, kind, number| {
         // Spread over a whole run (which takes longer where others run too), the same each time.
         let share = (number * 2_654_435_761 % 1000) * 1_300;
-        let mut command = trial.command(&trial.arguments(NEW_PIP), None);
+        let mut command = crash.command(&crash.arguments(NEW_PIP), None);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         std::thread::sleep(Duration::from_micros(share));
@@ -415,9 +415,9 @@ fn killed_at_a_hundred_random_moments_of_a_run_the_prefix_is_old_or_new() {
         }
         child.wait().unwrap();
         let what = format!("{kind:?} after {share} µs");
-        trial.build(NEW_PIP, None).success();
-        assert_eq!(trial.whole(&what).as_deref(), Some(NEW_PIP));
-        trial.no_leftovers(&what);
+        crash.build(NEW_PIP, None).success();
+        assert_eq!(crash.whole(&what).as_deref(), Some(NEW_PIP));
+        crash.no_leftovers(&what);
     });
     let kills = kills.into_inner();
     assert!(kills > 30, "only {kills} of {} runs were killed", all.len());
