@@ -7,7 +7,6 @@ use crate::commands::work_folder;
 use crate::digest::{Digest, Sha256};
 use crate::environment::Environment;
 use crate::fetch;
-use crate::fetch::download::Downloads;
 use crate::fetch::{FetchContext, VerifiedInputs, VerifiedSource, VerifiedWheel};
 use crate::fs::lock::ScratchFolder;
 use crate::host::certificates::{self, WhenNoCertificates};
@@ -245,7 +244,7 @@ impl<'a> Context<'a> {
     /// # Errors
     /// When an input cannot be had or is not what it should be.
     pub fn fetch(&self, plan: &Plan, runner: &Runner) -> Result<VerifiedInputs, Error> {
-        Ok(fetch::fetch(plan, &self.fetching(runner))?)
+        Ok(fetch::fetch(plan, &self.fetching(Some(runner)))?)
     }
 
     /// The wheels of `pins`, verified.
@@ -254,7 +253,7 @@ impl<'a> Context<'a> {
     /// When a wheel cannot be had or is not what it should be.
     pub fn fetch_wheels(&self, pins: &Pins, runner: &Runner) -> Result<Vec<VerifiedWheel>, Error> {
         self.store.sweep();
-        Ok(fetch::fetch_wheels(pins, &self.fetching(runner))?)
+        Ok(fetch::fetch_wheels(pins, &self.fetching(Some(runner)))?)
     }
 
     /// CPython's source, verified.
@@ -267,15 +266,19 @@ impl<'a> Context<'a> {
         source: &Source,
         runner: &Runner,
     ) -> Result<VerifiedSource, Error> {
-        Ok(fetch::fetch_source(python, source, &self.fetching(runner))?)
+        Ok(fetch::fetch_source(
+            python,
+            source,
+            &self.fetching(Some(runner)),
+        )?)
     }
 
-    fn fetching<'b>(&'b self, runner: &'b Runner) -> FetchContext<'b> {
+    fn fetching<'b>(&'b self, runner: Option<&'b Runner>) -> FetchContext<'b> {
         FetchContext {
             store: &self.store,
             http: &self.http,
             network: self.network,
-            retries: Retries::default(),
+            retries: Retries::FILES,
             reporter: self.reporter,
             environment: self.environment,
             runner,
@@ -287,16 +290,14 @@ impl WheelFiles for Context<'_> {
     type Error = Error;
 
     fn get(&self, wheel: &IndexWheel, digest: &Digest) -> Result<WheelFile, Error> {
-        let downloads = Downloads {
-            store: &self.store,
-            http: &self.http,
-            network: self.network,
-            retries: Retries::default(),
-            reporter: self.reporter,
-        };
         let side_store = self.side_store.as_ref().map(|side| &side.store);
         let into = side_store.unwrap_or(&self.store);
-        Ok(fetch::fetch_listed(wheel, digest, downloads, into)?)
+        Ok(fetch::fetch_listed(
+            wheel,
+            digest,
+            &self.fetching(None),
+            into,
+        )?)
     }
 }
 

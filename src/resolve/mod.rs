@@ -3,11 +3,11 @@
 pub mod compat;
 pub mod index;
 pub mod pins;
-pub mod python_org;
-pub mod releases;
+pub(crate) mod python_org;
+pub(crate) mod releases;
 
 use crate::error::{ExitStatus, Explain};
-use crate::net::http::HttpError;
+use crate::net::error::HttpError;
 
 /// Why a request has no plan.
 #[derive(Debug, thiserror::Error)]
