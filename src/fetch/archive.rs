@@ -223,7 +223,6 @@ impl ReleaseSearch<'_> {
         origin: &Origin,
         phase: &mut dyn Phase,
     ) -> Result<Result<Candidate, DownloadError>, Error> {
-        self.context.reporter.report(&Event::Asking(address));
         let download = Download {
             address,
             wanted: Wanted::Digests(&self.digests()),

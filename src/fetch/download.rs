@@ -12,6 +12,7 @@ use crate::error::{ExitStatus, Explain};
 use crate::fetch::context::FetchContext;
 use crate::fetch::event::Event;
 use crate::fetch::partial::Partial;
+use crate::net;
 use crate::net::address::Address;
 use crate::net::error::{HttpError, MaybeHttp};
 use crate::progress::Phase;
@@ -135,6 +136,8 @@ impl Download<'_> {
         }
         loop {
             if self.check(&partial).is_err() {
+                let asking = net::event::Event::Asking(self.address);
+                context.reporter.report(&asking);
                 context.retries.run(context.reporter, || {
                     self.transfer(context, &mut partial, phase)
                 })?;

@@ -13,7 +13,6 @@ use crate::store::Corrupt;
 pub(super) enum Event<'a> {
     /// A file in the store cannot be used.
     Corrupt(Corrupt),
-    Asking(&'a Address),
     Resumed {
         address: &'a Address,
         offset: u64,
@@ -50,7 +49,6 @@ impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Corrupt(error) => f.write_str(&chain(error)),
-            Self::Asking(address) => write!(f, "asking {address}"),
             Self::Resumed { address, offset } => write!(f, "{address} is resumed at byte {offset}"),
             Self::Missed(attempt) => attempt.fmt(f),
             Self::InStore { file_name } => write!(f, "{file_name} is in the store"),

@@ -7,6 +7,7 @@ mod download;
 mod error;
 mod event;
 mod host_packages;
+mod known_digests;
 mod origin;
 mod partial;
 mod search;

@@ -8,6 +8,7 @@ use crate::fetch::context::{FetchContext, PHASE, ensure_readable};
 use crate::fetch::download::{Download, Wanted};
 use crate::fetch::error::Error;
 use crate::fetch::event::Event;
+use crate::fetch::known_digests;
 use crate::fetch::origin::host_of;
 use crate::fetch::verified::VerifiedWheel;
 use crate::net::address::Address;
@@ -38,7 +39,7 @@ pub(crate) fn fetch_listed(
 ) -> Result<WheelFile, Error> {
     let found = match digest {
         Digest::Sha256(sha256) => context.look_up(&[*sha256]),
-        other => known::find(other, context),
+        other => known_digests::find(other, context),
     };
     let file = if let Some(file) = found {
         file
@@ -48,49 +49,13 @@ pub(crate) fn fetch_listed(
             ..*context
         };
         let file = download(&wheel.name.to_string(), &wheel.address, digest, context)?;
-        known::keep(digest, file.sha256(), context);
+        known_digests::keep(digest, file.sha256(), context);
         file
     };
     Ok(WheelFile {
         path: file.path().to_owned(),
         sha256: file.sha256(),
     })
-}
-
-mod known {
-    //! The SHA-256 of files that an index lists with another digest only. The store has files under
-    //! their SHA-256, so without these files they would be downloaded each time.
-
-    use super::{Digest, Event, FetchContext, Sha256, StoredFile};
-
-    /// The folder of the store: a file for each digest, which holds the SHA-256 of the same content.
-    const FOLDER: &str = "other-digests";
-
-    fn name(digest: &Digest) -> String {
-        digest.to_string().replace(':', "-")
-    }
-
-    /// The file with this digest, if the store has it. The digest is verified again.
-    pub(super) fn find(digest: &Digest, context: &FetchContext<'_>) -> Option<StoredFile> {
-        let path = context.store.root().join(FOLDER).join(name(digest));
-        let sha256: Sha256 = fs_err::read_to_string(path).ok()?.parse().ok()?;
-        let file = context.look_up(&[sha256])?;
-        let found = digest.same_of_file(file.path()).ok()?;
-        (found == *digest).then_some(file)
-    }
-
-    /// Stores the SHA-256 of a file. A store that cannot be written is not an error.
-    pub(super) fn keep(digest: &Digest, sha256: Sha256, context: &FetchContext<'_>) {
-        if *digest == Digest::Sha256(sha256) {
-            return;
-        }
-        let text = sha256.to_string();
-        let kept = context.store.put(FOLDER, &name(digest), text.as_bytes());
-        if let Err(error) = kept {
-            let event = Event::DigestNotKept { digest, error };
-            context.reporter.report(&event);
-        }
-    }
 }
 
 /// Most wheels of a plan are in the store already, because their metadata was read for the choice.

@@ -11,6 +11,7 @@ use crate::environment::Environment;
 use crate::net::address::Address;
 use crate::net::client::{ClientRecipe, Roots};
 use crate::net::error::{HttpError, TransportError};
+use crate::net::event::Event;
 use crate::net::netrc::Netrc;
 use crate::net::retry::Retries;
 use crate::net::settings::{ClientSettings, NamedProxy};
@@ -109,6 +110,7 @@ impl<'a> Http<'a> {
         retries: Retries,
         reporter: &dyn Reporter,
     ) -> Result<(Address, Vec<u8>), HttpError> {
+        reporter.report(&Event::Asking(address));
         retries.run(reporter, || {
             let page = self.get(address, accept)?;
             let mut bytes = Vec::new();

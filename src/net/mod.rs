@@ -3,6 +3,7 @@
 pub(crate) mod address;
 mod client;
 pub(crate) mod error;
+pub(crate) mod event;
 pub(crate) mod http;
 mod netrc;
 pub(crate) mod network;

@@ -1,12 +1,12 @@
 //! The retry policy: which failures a request is repeated for, how often, and after which pause.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 
 use crate::net::error::{HttpError, MaybeHttp};
-use crate::progress::{Event, Level, Reporter};
+use crate::net::event::Event;
+use crate::progress::Reporter;
 
 /// How often a request is made, and how long pybuild waits between two of them.
 #[derive(Debug, Clone, Copy)]
@@ -59,9 +59,9 @@ impl Retries {
             if wait > LONGEST_PAUSE || started.elapsed() >= self.patience {
                 return Err(error);
             }
-            reporter.report(&Retried {
-                error: error.to_string(),
-                wait,
+            reporter.report(&Event::Retried {
+                error: &error,
+                pause: wait,
             });
             std::thread::sleep(wait);
             pause *= 3;
@@ -84,24 +84,5 @@ fn is_transient(error: &HttpError) -> bool {
         | HttpError::Proxy { .. }
         | HttpError::NoRoots { .. }
         | HttpError::Setup(_) => false,
-    }
-}
-
-/// A failed request is repeated.
-struct Retried {
-    error: String,
-    wait: Duration,
-}
-
-impl Event for Retried {
-    fn level(&self) -> Level {
-        Level::Detail
-    }
-}
-
-impl fmt::Display for Retried {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.wait.as_secs_f64();
-        write!(f, "{}; trying again in {seconds:.1} s", self.error)
     }
 }

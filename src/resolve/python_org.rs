@@ -3,8 +3,6 @@
 //! The format is that of pythondotorg's second API (`apps/downloads/serializers.py` there). The bills
 //! of materials beside the archives are SPDX 2.3 (`sbom.py` of CPython's release-tools).
 
-use std::fmt;
-
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -16,7 +14,7 @@ use crate::net::http::Http;
 use crate::net::retry::Retries;
 use crate::plan::ReleaseFile;
 use crate::plan::version::PythonVersion;
-use crate::progress::{Event, Level, Reporter};
+use crate::progress::Reporter;
 
 const PYTHON_ORG: &str = "https://www.python.org/";
 
@@ -98,21 +96,6 @@ struct Package {
 struct Checksum {
     algorithm: String,
     checksum_value: String,
-}
-
-/// An address is asked for release data.
-struct Asking<'a>(&'a Address);
-
-impl Event for Asking<'_> {
-    fn level(&self) -> Level {
-        Level::Detail
-    }
-}
-
-impl fmt::Display for Asking<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "asking {}", self.0)
-    }
 }
 
 impl PythonOrg {
@@ -208,7 +191,6 @@ impl PythonOrg {
     ) -> Result<T, Error> {
         let address = self.base.join(reference).map_err(Error::Variable)?;
         ensure_protected(&address)?;
-        reporter.report(&Asking(&address));
         let (accept, retries) = ("application/json", Retries::PAGES);
         let (from, body) = http.read(&address, accept, LARGEST_ANSWER, retries, reporter)?;
         ensure_protected(&from)?;

@@ -12,7 +12,6 @@ use crate::digest::Sha256;
 use crate::fetch::attempt::{Attempt, Miss};
 use crate::fetch::download::{Download, DownloadError, Wanted};
 use crate::fetch::error as fetch;
-use crate::fetch::event::Event;
 use crate::fetch::origin::{label, needs_network};
 use crate::fetch::search::{Beside, Candidate, ReleaseSearch};
 use crate::fetch::signature::cache::SignatureCache;
@@ -240,7 +239,6 @@ impl ReleaseSearch<'_> {
         };
         // What cannot be a signature is not worth a download.
         SignatureFile::read(&statement.bytes).map_err(|error| self.bad(&statement, error))?;
-        self.context.reporter.report(&Event::Asking(address));
         let fault = RefCell::new(None);
         let accepts = |path: &Path| {
             let judged = self.judge(&statement, path);
@@ -303,7 +301,6 @@ impl ReleaseSearch<'_> {
     /// `None` where somebody says that there is no such file.
     fn read_address(&self, address: &Address) -> Result<Option<Statement>, HttpError> {
         let context = self.context;
-        context.reporter.report(&Event::Asking(address));
         let (retries, reporter) = (context.retries, context.reporter);
         let read = context
             .http

@@ -15,75 +15,44 @@ pub(super) const LARGEST_PAGE: u64 = 64 << 20;
 /// Why an index did not list the wheels of a project.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
-    /// The index answered 404.
     #[error("the package index has no project {project}: {address} answered 404")]
-    NoSuchProject {
-        /// The project.
-        project: String,
-        /// The address asked.
-        address: Address,
-    },
+    NoSuchProject { project: String, address: Address },
     /// The index gave no answer, or not a success.
     #[error("the package index cannot be asked for the versions of {project}")]
     Http {
-        /// The project.
         project: String,
-        /// The error of the request.
         source: Box<HttpError>,
     },
-    /// The answer is not a page of an index.
     #[error("the answer of {address} is not a page of a package index")]
     NotAPage {
-        /// The address that answered.
         address: Address,
-        /// The first problem.
         source: PageProblem,
     },
     /// The page of an index in a local folder cannot be read.
     #[error("the package index cannot be asked for the versions of {project}")]
-    File {
-        /// The project.
-        project: String,
-        /// The error, which names the file.
-        source: io::Error,
-    },
+    File { project: String, source: io::Error },
     /// pip's `no-index` is set, and `find-links` names no place.
     #[error("{named_by} forbids to ask a package index about {project}")]
-    NoIndex {
-        /// The project.
-        project: String,
-        /// The option and its file, or the variable.
-        named_by: String,
-    },
+    NoIndex { project: String, named_by: String },
     /// A restriction that pybuild can only obey by refusing.
     #[error("no wheel of {project} can be taken from a package index: {} {}", refusal.named_by, refusal.demand)]
     Refused {
-        /// The project.
         project: String,
-        /// The restriction.
         refusal: Box<Refusal>,
     },
     /// `--offline`, and the index was not asked about the project before.
     #[error(
         "the package index may not be asked about {project} (--offline), and no earlier answer of {address} is cached"
     )]
-    NotCached {
-        /// The project.
-        project: String,
-        /// The index's address for the project.
-        address: Address,
-    },
+    NotCached { project: String, address: Address },
     /// `--offline`, and the cached answer cannot be used.
     #[error(
         "the package index may not be asked about {project} (--offline), and its cached answer {} cannot be used",
         path.display()
     )]
     Corrupt {
-        /// The project.
         project: String,
-        /// The file in the store.
         path: std::path::PathBuf,
-        /// The problem.
         source: io::Error,
     },
 }
@@ -91,7 +60,6 @@ pub enum IndexError {
 /// Why an answer is not a page of an index.
 #[derive(Debug, thiserror::Error)]
 pub enum PageProblem {
-    /// No index answers with this content type.
     #[error("its content type is `{0}`")]
     ContentType(String),
     /// The JSON is broken, or is another document.
@@ -103,7 +71,6 @@ pub enum PageProblem {
     /// A version of the API that pybuild does not know.
     #[error("it has version {0} of the API, and pybuild knows version 1")]
     ApiVersion(String),
-    /// It is larger than any page of an index.
     #[error("it is larger than {} MiB", LARGEST_PAGE >> 20)]
     TooLarge,
 }

@@ -7,18 +7,18 @@ mod find_links;
 mod html;
 mod ini;
 mod json;
-#[cfg(test)]
-pub(crate) mod loopback;
 mod page;
 mod pip_config;
 mod read;
 mod restrictions;
 mod settings;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
-pub use error::{IndexError, PageProblem};
-pub use page::{IndexWheel, ProjectPage};
+pub(crate) use error::IndexError;
+pub(crate) use page::{IndexWheel, ProjectPage};
 pub(crate) use pip_config::SystemRoot;
 pub use read::read_answer;
 pub(crate) use restrictions::Restrictions;

@@ -37,7 +37,6 @@ impl ProjectPage {
 /// A wheel, as the index lists it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct IndexWheel {
-    /// Its file name.
     pub name: WheelName,
     /// Its address, with the user and password of the index where they are needed.
     pub address: Address,

@@ -1,6 +1,6 @@
 use std::error::Error as _;
 
-use super::loopback::{self, Bench, Loopback};
+use super::testing::{self, Bench, Loopback};
 use super::{IndexError, ProjectPage};
 use crate::digest::Digest;
 use crate::error::{ExitStatus, Explain as _};
@@ -59,10 +59,10 @@ fn said(error: &IndexError) -> String {
 #[test]
 fn json_and_html_list_the_same() {
     for reply in [
-        loopback::json(&json()),
-        loopback::page("application/json", &json()),
-        loopback::page("text/html; charset=utf-8", &html()),
-        loopback::page("application/vnd.pypi.simple.v1+html", &html()),
+        testing::json(&json()),
+        testing::page("application/json", &json()),
+        testing::page("text/html; charset=utf-8", &html()),
+        testing::page("application/vnd.pypi.simple.v1+html", &html()),
     ] {
         let server = Loopback::with_replies(vec![reply]);
         let page = ask(&server, "").unwrap();
@@ -98,7 +98,7 @@ fn json_and_html_list_the_same() {
 
 #[test]
 fn a_login_is_sent_and_used_for_the_same_server_and_never_shown_or_cached() {
-    let server = Loopback::with_replies(vec![loopback::json(&json())]);
+    let server = Loopback::with_replies(vec![testing::json(&json())]);
     let bench = Bench::new();
     let url = server.index_url("me:s%40cret@");
     let page = bench
@@ -135,7 +135,7 @@ fn a_login_is_sent_and_used_for_the_same_server_and_never_shown_or_cached() {
 
 #[test]
 fn references_are_relative_to_where_a_redirect_led() {
-    let target = Loopback::with_replies(vec![loopback::json(&json())]);
+    let target = Loopback::with_replies(vec![testing::json(&json())]);
     let elsewhere = target.index_url("").replace("simple/", "a/b/c/");
     let moved = Answer::redirect(&elsewhere).with_status(301);
     let server = Loopback::with_replies(vec![moved]);
@@ -152,12 +152,12 @@ fn references_are_relative_to_where_a_redirect_led() {
 
 #[test]
 fn transient_failures_are_retried_and_others_are_not() {
-    let cut = loopback::json(&json()).cut_always(json().len() - 40);
+    let cut = testing::json(&json()).cut_always(json().len() - 40);
     let server = Loopback::with_replies(vec![
         Answer::status(500),
         cut,
         Answer::status(503).with_header("Retry-After", "0"),
-        loopback::json(&json()),
+        testing::json(&json()),
     ]);
     assert_eq!(ask(&server, "").unwrap().wheels.len(), 2);
     assert_eq!(server.asked().len(), 4);
@@ -183,26 +183,26 @@ fn transient_failures_are_retried_and_others_are_not() {
 fn an_answer_that_is_no_page_is_an_error_with_the_reason() {
     let cases = [
         (
-            loopback::page("text/html", "<a href='/login'>Log in</a>"),
+            testing::page("text/html", "<a href='/login'>Log in</a>"),
             "links to no release file",
         ),
         (
-            loopback::page("text/plain", "hello"),
+            testing::page("text/plain", "hello"),
             "content type is `text/plain`",
         ),
-        (loopback::json("<html>"), "JSON is not a project's page"),
-        (loopback::json("[]"), "JSON is not a project's page"),
-        (loopback::json("{\"message\": 1}"), "missing field `files`"),
+        (testing::json("<html>"), "JSON is not a project's page"),
+        (testing::json("[]"), "JSON is not a project's page"),
+        (testing::json("{\"message\": 1}"), "missing field `files`"),
         (
-            loopback::json(&json().replace("1.4", "2.0")),
+            testing::json(&json().replace("1.4", "2.0")),
             "version 2.0 of the API",
         ),
         (
-            loopback::page("application/vnd.pypi.simple.v2+json", &json()),
+            testing::page("application/vnd.pypi.simple.v2+json", &json()),
             "version 2 of the API",
         ),
         (
-            loopback::page("text/html", &html().replace("\"1.0\"", "\"2.0\"")),
+            testing::page("text/html", &html().replace("\"1.0\"", "\"2.0\"")),
             "version 2.0 of the API",
         ),
     ];
@@ -221,8 +221,8 @@ fn an_answer_that_is_no_page_is_an_error_with_the_reason() {
 fn offline_the_last_answer_is_used() {
     let bench = Bench::new();
     let server = Loopback::with_replies(vec![
-        loopback::json(&json()),
-        loopback::json(&json().replace("24.0", "24.2")),
+        testing::json(&json()),
+        testing::json(&json().replace("24.0", "24.2")),
     ]);
     let url = server.index_url("me:secret@");
     let page = |network| bench.index(&url, network).page("pip", &SilentReporter);
@@ -299,7 +299,7 @@ fn links_are_found_in_folders_and_on_pages_beside_the_index_and_without_it() {
     )
     .unwrap();
     fs_err::write(folder.join("readme.html"), "<a href='elsewhere'>").unwrap();
-    let server = Loopback::with_replies(vec![loopback::json(&json())]);
+    let server = Loopback::with_replies(vec![testing::json(&json())]);
     let linked = format!(
         "{}pip-22.0-py3-none-any.whl#sha512={}",
         server.index_url(""),
