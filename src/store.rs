@@ -153,7 +153,7 @@ impl Store {
         Ok(StoredFile { path, sha256 })
     }
 
-    /// Copies a local file in, and hashes it meanwhile. The inner error is a digest that is not
+    /// Copies a local file in, and hashes it on the way. The inner error is a digest that is not
     /// among `accepted`. A store that cannot be written may have the file already.
     pub(crate) fn copy_in(
         &self,

@@ -20,21 +20,41 @@ use crate::plan::Origin;
 use crate::plan::verification::Proof;
 use crate::progress::{Phase, Unit};
 
-/// The file that an origin gave, or all its answers.
-type Found = Result<Candidate, Vec<Attempt>>;
+/// Why an origin gave no file.
+enum Failed {
+    /// The next origin is asked.
+    Missed(Vec<Miss>),
+    Stopped(Error),
+}
+
+impl From<Miss> for Failed {
+    fn from(miss: Miss) -> Self {
+        Self::Missed(vec![miss])
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Stopped(error)
+    }
+}
+
+type Found = Result<Candidate, Failed>;
 
 impl ReleaseSearch<'_> {
     /// Asks the origins in their order.
     pub(super) fn run(&self) -> Result<VerifiedArchive, Error> {
         let mut attempts = Vec::new();
         for origin in self.origins {
-            match self.ask(origin)? {
+            match self.ask(origin) {
                 Ok(candidate) => return self.verified(candidate),
-                Err(answers) => {
-                    for answer in &answers {
-                        self.context.reporter.report(&Event::Missed(answer));
+                Err(Failed::Stopped(error)) => return Err(error),
+                Err(Failed::Missed(answers)) => {
+                    for answer in answers {
+                        let attempt = Attempt::new(origin, answer);
+                        self.context.reporter.report(&Event::Missed(&attempt));
+                        attempts.push(attempt);
                     }
-                    attempts.extend(answers);
                 }
             }
         }
@@ -45,9 +65,9 @@ impl ReleaseSearch<'_> {
         })
     }
 
-    fn ask(&self, origin: &Origin) -> Result<Found, Error> {
+    fn ask(&self, origin: &Origin) -> Found {
         if self.context.network == Network::Offline && needs_network(origin) {
-            return Ok(Err(vec![Attempt::new(origin, Miss::Offline)]));
+            return Err(Miss::Offline.into());
         }
         let unit = match origin {
             Origin::HostPackages => Unit::Steps,
@@ -55,45 +75,37 @@ impl ReleaseSearch<'_> {
         };
         let mut phase = self.context.reporter.begin(PHASE, unit, None);
         phase.set_current(&label(origin));
-        let found = match origin {
-            Origin::File(path) => self.ask_file(path)?,
-            Origin::Store => self
-                .ask_store()?
-                .ok_or_else(|| vec![Attempt::new(origin, Miss::NotThere)]),
-            Origin::MirrorFolder(folder) => self.ask_folder(origin, folder)?,
+        let candidate = match origin {
+            Origin::File(path) => self.ask_file(path),
+            Origin::Store => self.ask_store()?.ok_or(Miss::NotThere.into()),
+            Origin::MirrorFolder(folder) => self.ask_folder(origin, folder),
             Origin::Url(address) => match address.to_file_path() {
-                Some(path) => self.ask_file(&path)?,
-                None => self.ask_source_address(origin, address, phase.as_mut())?,
+                Some(path) => self.ask_file(&path),
+                None => self.ask_source_address(origin, address, phase.as_mut()),
             },
             Origin::MirrorUrl(base) => match base.to_file_path() {
-                Some(folder) => self.ask_folder(origin, &folder)?,
-                None => self.ask_addresses(origin, phase.as_mut())?,
+                Some(folder) => self.ask_folder(origin, &folder),
+                None => self.ask_addresses(origin, phase.as_mut()),
             },
-            Origin::PythonOrg(_) => self.ask_addresses(origin, phase.as_mut())?,
-            Origin::HostPackages => self.ask_host_packages(origin, phase.as_mut())?,
-        };
-        if let Ok(candidate) = &found {
-            let name = self.name_of(&candidate.file, None);
-            phase.finish(&format!("{name} from {}", candidate.origin));
-        }
-        Ok(found)
+            Origin::PythonOrg(_) => self.ask_addresses(origin, phase.as_mut()),
+            Origin::HostPackages => self.ask_host_packages(origin, phase.as_mut()),
+        }?;
+        let name = self.name_of(&candidate.file, None);
+        phase.finish(&format!("{name} from {}", candidate.origin));
+        Ok(candidate)
     }
 
     /// `--source FILE`: no other file is accepted.
-    fn ask_file(&self, path: &Path) -> Result<Found, Error> {
+    fn ask_file(&self, path: &Path) -> Found {
         ensure_readable(path).map_err(|source| Error::Unreadable {
             path: path.to_owned(),
             source,
         })?;
         if self.accepted.is_empty() {
-            let origin = Origin::File(path.to_owned());
-            let signed = self.take_signed(path)?;
-            return Ok(signed.map_err(|answer| vec![Attempt::new(&origin, answer)]));
+            return Ok(self.take_signed(path)??);
         }
-        match self.take_known(path)? {
-            Ok(candidate) => Ok(Ok(candidate)),
-            Err(found) => Err(self.wrong_source(path.display().to_string(), found)),
-        }
+        let known = self.take_known(path)?;
+        known.map_err(|found| self.wrong_source(path.display().to_string(), found))
     }
 
     /// `--source URL`: another file is an error; an address that cannot be reached is not, because
@@ -103,61 +115,53 @@ impl ReleaseSearch<'_> {
         origin: &Origin,
         address: &Address,
         phase: &mut dyn Phase,
-    ) -> Result<Found, Error> {
+    ) -> Found {
         if self.accepted.is_empty() {
-            let signed = self.download_signed(address, label(origin), phase)?;
-            return Ok(signed.map_err(|answer| vec![Attempt::new(origin, answer)]));
+            return Ok(self.download_signed(address, label(origin), phase)??);
         }
-        match self.download_known(address, None, origin, phase)? {
-            Ok(candidate) => Ok(Ok(candidate)),
-            Err(DownloadError::WrongDigest { address, found, .. }) => {
-                Err(self.wrong_source(address.to_string(), found))
+        let known = self.download_known(address, None, origin, phase)?;
+        known.map_err(|error| match error {
+            DownloadError::WrongDigest { address, found, .. } => {
+                self.wrong_source(address.to_string(), found)
             }
-            Err(error) => Ok(Err(vec![Attempt::new(origin, error)])),
-        }
+            error => Miss::from(error).into(),
+        })
     }
 
-    fn ask_folder(&self, origin: &Origin, folder: &Path) -> Result<Found, Error> {
+    fn ask_folder(&self, origin: &Origin, folder: &Path) -> Found {
         let mut answers = Vec::new();
         for name in self.names() {
             for path in self.paths_in(folder, &name) {
-                match ensure_readable(&path) {
-                    Ok(()) => {}
+                let taken = match ensure_readable(&path) {
                     Err(error) if is_absence(&error) => continue,
-                    Err(error) => {
-                        answers.push(Attempt::new(origin, Miss::Unreadable(error)));
-                        continue;
-                    }
-                }
-                let taken = if self.accepted.is_empty() {
-                    self.take_signed(&path)?
-                } else {
-                    self.take_known(&path)?.map_err(|found| Miss::WrongDigest {
+                    Err(error) => Err(Miss::Unreadable(error)),
+                    Ok(()) if self.accepted.is_empty() => self.take_signed(&path)?,
+                    Ok(()) => self.take_known(&path)?.map_err(|found| Miss::WrongDigest {
                         name: name.clone(),
                         found,
                         accepted: self.digests(),
-                    })
+                    }),
                 };
                 match taken {
                     Ok(candidate) => {
-                        return Ok(Ok(Candidate {
+                        return Ok(Candidate {
                             origin: label(origin),
                             ..candidate
-                        }));
+                        });
                     }
-                    Err(answer) => answers.push(Attempt::new(origin, answer)),
+                    Err(answer) => answers.push(answer),
                 }
             }
         }
         if answers.is_empty() {
-            answers.push(Attempt::new(origin, Miss::NotThere));
+            answers.push(Miss::NotThere);
         }
-        Ok(Err(answers))
+        Err(Failed::Missed(answers))
     }
 
     /// Asks each folder for each archive. Only an address that does not have the file leads to the
     /// next one: a host that cannot be reached or has another file is not asked again.
-    fn ask_addresses(&self, origin: &Origin, phase: &mut dyn Phase) -> Result<Found, Error> {
+    fn ask_addresses(&self, origin: &Origin, phase: &mut dyn Phase) -> Found {
         let mut answers = Vec::new();
         for name in self.names() {
             let expected = self.accepted.iter().find(|file| file.name == name);
@@ -170,22 +174,22 @@ impl ReleaseSearch<'_> {
                     None => self.download_signed(&address, label(origin), phase)?,
                 };
                 let answer = match found {
-                    Ok(candidate) => return Ok(Ok(candidate)),
+                    Ok(candidate) => return Ok(candidate),
                     Err(answer) => answer,
                 };
                 let is_absence = answer.is_absence();
-                answers.push(Attempt::new(origin, answer));
+                answers.push(answer);
                 if !is_absence {
-                    return Ok(Err(answers));
+                    return Err(Failed::Missed(answers));
                 }
             }
         }
-        Ok(Err(answers))
+        Err(Failed::Missed(answers))
     }
 
-    fn ask_host_packages(&self, origin: &Origin, phase: &mut dyn Phase) -> Result<Found, Error> {
+    fn ask_host_packages(&self, origin: &Origin, phase: &mut dyn Phase) -> Found {
         if self.accepted.is_empty() {
-            return Ok(Err(vec![Attempt::new(origin, Miss::NoDigest)]));
+            return Err(Miss::NoDigest.into());
         }
         let search = PackageSearch {
             version: self.version,
@@ -193,14 +197,16 @@ impl ReleaseSearch<'_> {
             context: self.context,
         };
         match search.run(phase) {
-            Ok(packaged) => Ok(Ok(Candidate {
+            Ok(packaged) => Ok(Candidate {
                 origin: format!("{} ({})", label(origin), packaged.package),
                 beside: Beside::Packaged(packaged.signature),
                 file: packaged.archive,
                 signature: None,
-            })),
-            Err(host_packages::Error::Store(source)) => Err(self.context.store_error(source)),
-            Err(error) => Ok(Err(vec![Attempt::new(origin, error)])),
+            }),
+            Err(host_packages::Error::Store(source)) => {
+                Err(self.context.store_error(source).into())
+            }
+            Err(error) => Err(Miss::from(error).into()),
         }
     }
 
@@ -240,13 +246,13 @@ impl ReleaseSearch<'_> {
         }
     }
 
-    fn wrong_source(&self, source_given: String, found: Sha256) -> Error {
-        Error::WrongSource {
+    fn wrong_source(&self, source_given: String, found: Sha256) -> Failed {
+        Failed::Stopped(Error::WrongSource {
             source_given,
             version: self.version.to_string(),
             found,
             accepted: self.digests(),
-        }
+        })
     }
 
     fn verified(&self, candidate: Candidate) -> Result<VerifiedArchive, Error> {

@@ -29,7 +29,7 @@ pub(super) enum Roots {
     Absent,
 }
 
-/// What a client is built from.
+/// The settings of a client.
 pub(super) struct ClientRecipe {
     proxies: Vec<Proxy>,
     certificates: Vec<Certificate>,

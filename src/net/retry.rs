@@ -8,7 +8,7 @@ use crate::net::error::{HttpError, MaybeHttp};
 use crate::net::event::Event;
 use crate::progress::Reporter;
 
-/// How often a request is made, and how long pybuild waits between two of them.
+/// The number of tries, and the pauses between them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Retries {
     pub(crate) tries: u32,
@@ -84,5 +84,52 @@ fn is_transient(error: &HttpError) -> bool {
         | HttpError::Proxy { .. }
         | HttpError::NoRoots { .. }
         | HttpError::Setup(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use reqwest::StatusCode;
+
+    use super::Retries;
+    use crate::net::error::HttpError;
+    use crate::progress::SilentReporter;
+
+    const RETRIES: Retries = Retries {
+        tries: 3,
+        pause: Duration::ZERO,
+        patience: Duration::MAX,
+    };
+
+    fn tries(retries: Retries, status: u16, retry_after: Option<u64>) -> u32 {
+        let mut tries = 0;
+        let failed = retries.run(&SilentReporter, || {
+            tries += 1;
+            Err::<(), _>(HttpError::Status {
+                address: "http://h.example/".parse().unwrap(),
+                status: StatusCode::from_u16(status).unwrap(),
+                retry_after: retry_after.map(Duration::from_secs),
+            })
+        });
+        failed.unwrap_err();
+        tries
+    }
+
+    #[test]
+    fn only_transient_failures_are_repeated_and_only_within_the_limits() {
+        for status in [408, 429, 500, 503] {
+            assert_eq!(tries(RETRIES, status, None), 3, "{status}");
+        }
+        for status in [400, 401, 404, 416] {
+            assert_eq!(tries(RETRIES, status, None), 1, "{status}");
+        }
+        assert_eq!(tries(RETRIES, 503, Some(11)), 1);
+        let impatient = Retries {
+            patience: Duration::ZERO,
+            ..RETRIES
+        };
+        assert_eq!(tries(impatient, 503, None), 1);
     }
 }

@@ -179,7 +179,7 @@ fn a_wrong_partial_file_of_an_earlier_run_is_not_blamed_on_an_origin() {
         let inputs = world.fetch_from(&[mirror(&server)]).unwrap();
         assert_is_archive(&inputs, &server.url("/"));
     }
-    // A process that was killed just before the last step: nobody needs to be asked.
+    // An earlier process was killed just before the last step: no request is needed.
     let world = World::new();
     fs_err::write(world.store.partial_dir().unwrap().join(&name), archive()).unwrap();
     world
