@@ -27,17 +27,14 @@ impl Sha256 {
         hasher.finish()
     }
 
-    /// The digest of all that `reader` gives, read in pieces.
-    ///
-    /// # Errors
-    /// What reading gives.
-    pub fn of_reader(mut reader: impl Read) -> io::Result<Self> {
+    /// The digest of everything that `reader` gives.
+    pub(crate) fn of_reader(mut reader: impl Read) -> io::Result<Self> {
         let mut hasher = Hasher::default();
         io::copy(&mut reader, &mut hasher)?;
         Ok(hasher.finish())
     }
 
-    /// The digest of a file's content, read in pieces.
+    /// The digest of a file's content.
     ///
     /// # Errors
     /// When the file cannot be opened or read; the error names it.
@@ -52,19 +49,17 @@ impl Sha256 {
     }
 }
 
-/// Hashes what is written to it.
+/// Hashes the bytes that are written to it.
 #[derive(Clone, Default)]
-pub struct Hasher(sha2::Sha256);
+pub(crate) struct Hasher(sha2::Sha256);
 
 impl Hasher {
-    /// Takes more bytes in.
-    pub fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
     /// The digest of all bytes so far.
-    #[must_use]
-    pub fn finish(self) -> Sha256 {
+    pub(crate) fn finish(self) -> Sha256 {
         Sha256(self.0.finalize().into())
     }
 }
@@ -117,7 +112,7 @@ impl From<Sha256> for String {
     }
 }
 
-/// A digest that an index lists, of an algorithm that nobody has found a collision for.
+/// A digest that an index lists, of an algorithm without known collisions.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Digest {
@@ -130,12 +125,11 @@ pub enum Digest {
 }
 
 impl Digest {
-    /// The algorithms that are accepted, by the names that indexes give them; the first is preferred.
-    pub const ALGORITHMS: [&str; 3] = ["sha256", "sha384", "sha512"];
+    /// The names of the accepted algorithms in indexes; the first is preferred.
+    pub(crate) const ALGORITHMS: [&str; 3] = ["sha256", "sha384", "sha512"];
 
-    /// Reads a digest; `None` for another algorithm, and for another text than its digits.
-    #[must_use]
-    pub fn read(algorithm: &str, text: &str) -> Option<Self> {
+    /// Parses a digest; `None` for another algorithm, and for anything but its digits.
+    pub(crate) fn read(algorithm: &str, text: &str) -> Option<Self> {
         let digits = |length: usize| {
             let is_digest = text.len() == length && text.bytes().all(|c| c.is_ascii_hexdigit());
             is_digest.then(|| text.to_ascii_lowercase())
@@ -148,11 +142,8 @@ impl Digest {
         }
     }
 
-    /// The digest of a file's content, of the same algorithm as this one.
-    ///
-    /// # Errors
-    /// When the file cannot be opened or read; the error names it.
-    pub fn same_of_file(&self, path: &Path) -> io::Result<Self> {
+    /// The digest of a file's content, of the same algorithm as this one. The error names the file.
+    pub(crate) fn same_of_file(&self, path: &Path) -> io::Result<Self> {
         match self {
             Self::Sha256(_) => Sha256::of_file(path).map(Self::Sha256),
             Self::Sha384(_) => hex_of_file::<sha2::Sha384>(path).map(Self::Sha384),

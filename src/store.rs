@@ -1,53 +1,56 @@
-//! The cache folder: a content-addressed store of inputs, what is half downloaded, and index answers.
+//! The cache folder: a content-addressed store of inputs, partial downloads, and index answers.
 //!
-//! | folder | what is in it |
+//! | folder | content |
 //! | --- | --- |
 //! | `sha256/` | inputs, each under its digest; read-only |
-//! | `index-3/` | what indexes answered, for `--offline` |
+//! | `index-3/` | answers of indexes, for `--offline` |
 //! | `other-digests/` | the SHA-256 of files that an index lists with another digest only |
 //! | `signatures/` | signatures of archives, `NAME.SHA256.asc` |
-//! | `partial/` | `*.part`: downloads under way; `copy-*`, `signature-*`: about to be renamed |
+//! | `partial/` | `*.part`: downloads in progress; `copy-*`, `signature-*`: about to be renamed |
 //! | `scratch/`, `build/` | folders of running processes, each with a locked file `in-use` |
-//! | `changes/` | notes of which prefixes are being changed, held by the processes that do |
-//! | `logs/`, `locks/` | logs of builds that failed; what one process at a time may do |
+//! | `changes/` | the prefixes that are being changed, each file locked by the process that does it |
+//! | `logs/`, `locks/` | logs of failed builds; locks for work that one process at a time may do |
 //!
-//! Several versions of pybuild may share one cache folder, newer and older ones at the same time. The rule
-//! that makes this safe: what a name in this table means never changes. What gets another format gets
-//! another name too, such as `index-4/`, and what has a name that is not known here is left alone. Content
-//! under its digest and signatures have no format of pybuild's own.
+//! Several versions of pybuild may share one cache folder at the same time. This is safe because the
+//! meaning of a name in this table never changes: another format gets another name, such as
+//! `index-4/`, and files with unknown names are left alone. Content under its digest and signatures
+//! have no format of pybuild's own.
 //!
-//! A store that may not be written, baked into an image or mounted read-only, gives what is in it.
+//! A store that cannot be written, in an image or mounted read-only, is still read.
 
-use std::io;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::digest::{Hasher, Sha256};
 use crate::environment::Environment;
 use crate::failpoint::crash_point;
-use crate::fs::disk::may_not_be_written;
+use crate::fs::disk::{self, may_not_be_written};
+use crate::fs::lock::LockError;
 use crate::fs::scratch::{self, ScratchFolder};
 use crate::process::in_use::end_leftovers;
 
-/// Nobody resumes a download that is older than this.
+/// Older downloads are not resumed.
 const LONG_AGO: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How the names of files begin that are of no use to anybody but the process that writes them.
+/// The beginning of the names of files that only the process that writes them can use.
 const COPY: &str = "copy-";
-/// The same of signatures.
-pub const SIGNATURE: &str = "signature-";
+/// The same in earlier versions, for signatures.
+const SIGNATURE: &str = "signature-";
 
-/// The folder for notes of what is being changed.
+/// The folder of changes that are in progress.
 const NOTES: &str = "changes";
 
 /// The folder of logs.
-pub const LOGS: &str = "logs";
+pub(crate) const LOGS: &str = "logs";
 
-/// The folder that everything downloaded lives in: `PYBUILD_CACHE_DIR`, else the platform's cache folder.
+/// The folder for everything that is downloaded: `PYBUILD_CACHE_DIR`, else the platform's cache
+/// folder.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub(crate) struct Store {
     root: PathBuf,
-    /// Where to work when nothing may be written there.
+    /// For scratch folders, when the root cannot be written.
     temporary: PathBuf,
 }
 
@@ -58,86 +61,74 @@ pub struct StoredFile {
     sha256: Sha256,
 }
 
-/// Why what is in the store under a digest is of no use.
+/// Why a file in the store cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Corrupt {
-    /// Its content is another one.
+pub(crate) enum Corrupt {
     #[error("{} in the store is damaged: it no longer has the digest that it is named by", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It cannot be read.
+    Damaged { path: PathBuf },
     #[error("{} in the store cannot be read", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Unreadable { path: PathBuf, source: io::Error },
+}
+
+/// The next step when the cache folder cannot be used.
+pub(crate) fn cache_hint(error: &io::Error) -> String {
+    const HINT: &str = "check the space and the permissions there, or name another folder with \
+                        PYBUILD_CACHE_DIR";
+    if LockError::is(error) {
+        return "the file system there has no working locks, as it happens with NFS: name a folder \
+                on a local disk with PYBUILD_CACHE_DIR"
+            .to_owned();
+    }
+    disk::hint(error, "name another folder with PYBUILD_CACHE_DIR")
+        .unwrap_or_else(|| HINT.to_owned())
 }
 
 impl StoredFile {
-    /// Where the content is. It is read-only: other builds use it too.
-    #[must_use]
-    pub fn path(&self) -> &Path {
+    /// The content, which is read-only: other builds use it too.
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The content's digest.
-    #[must_use]
-    pub fn sha256(&self) -> Sha256 {
+    pub(crate) fn sha256(&self) -> Sha256 {
         self.sha256
     }
 }
 
 impl Store {
     /// The store that this environment names; nothing is created yet.
-    #[must_use]
-    pub fn of(environment: &Environment) -> Self {
+    pub(crate) fn of(environment: &Environment) -> Self {
         use etcetera::BaseStrategy as _;
-        let root = environment
-            .variable_os("PYBUILD_CACHE_DIR")
-            .map(|dir| environment.absolute(Path::new(dir)))
-            .or_else(|| {
-                let cache = environment.variable_os("XDG_CACHE_HOME").map(PathBuf::from);
-                Some(cache.filter(|dir| dir.is_absolute())?.join("pybuild"))
-            })
-            .or_else(|| {
-                Some(
-                    etcetera::choose_base_strategy()
-                        .ok()?
-                        .cache_dir()
-                        .join("pybuild"),
-                )
-            })
-            .unwrap_or_else(|| environment.temporary_folder().join("pybuild"));
-        Self {
-            root,
-            temporary: environment.temporary_folder(),
-        }
+        let absolute = |name| {
+            let path = environment.variable_os(name).map(PathBuf::from);
+            path.filter(|path| path.is_absolute())
+        };
+        let platform = || Some(etcetera::choose_base_strategy().ok()?.cache_dir());
+        let temporary = environment.temporary_folder();
+        let root = match environment.variable_os("PYBUILD_CACHE_DIR") {
+            Some(named) => environment.absolute(Path::new(named)),
+            None => absolute("XDG_CACHE_HOME")
+                .or_else(platform)
+                .unwrap_or_else(|| temporary.clone())
+                .join("pybuild"),
+        };
+        Self { root, temporary }
     }
 
-    /// A store in the given folder, which has to do without any other.
-    #[must_use]
-    pub fn at(root: PathBuf) -> Self {
+    /// A store in the given folder, which uses no other folder.
+    pub(crate) fn at(root: PathBuf) -> Self {
         Self {
             temporary: root.clone(),
             root,
         }
     }
 
-    /// The cache folder itself.
-    #[must_use]
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The file with this digest, if it is there and still has it.
-    ///
-    /// # Errors
-    /// [`Corrupt`] when what is there is of no use. [`Store::adopt`] takes its place where it can.
-    pub fn get(&self, sha256: Sha256) -> Result<Option<StoredFile>, Corrupt> {
+    /// The file with this digest, if it is there and still has it. [`Store::adopt`] replaces a
+    /// corrupt file.
+    pub(crate) fn get(&self, sha256: Sha256) -> Result<Option<StoredFile>, Corrupt> {
         let path = self.path_of(sha256);
         match ensure_regular(&path).and_then(|()| Sha256::of_file(&path)) {
             Ok(found) if found == sha256 => Ok(Some(StoredFile { path, sha256 })),
@@ -147,13 +138,9 @@ impl Store {
         }
     }
 
-    /// Takes a finished file over under its digest. The file must lie in [`Store::partial_dir`],
-    /// so that renaming it is enough, and must have been hashed by the caller while it was written.
-    ///
-    /// # Errors
-    /// When it cannot be synced or renamed.
-    pub fn adopt(&self, finished: &Path, sha256: Sha256) -> io::Result<StoredFile> {
-        use std::os::unix::fs::PermissionsExt as _;
+    /// Moves a finished file under its digest. The file must lie in [`Store::partial_dir`], so that
+    /// it can be renamed, and the caller must have hashed it.
+    pub(crate) fn adopt(&self, finished: &Path, sha256: Sha256) -> io::Result<StoredFile> {
         let path = self.path_of(sha256);
         if let Some(parent) = path.parent() {
             fs_err::create_dir_all(parent)?;
@@ -162,18 +149,14 @@ impl Store {
         crash_point("store.synced");
         fs_err::rename(finished, &path)?;
         crash_point("store.renamed");
-        // Last, so that a process that is killed leaves nothing half downloaded that cannot be written.
+        // Last, so that a killed process leaves no partial download that cannot be written.
         fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o444))?;
         Ok(StoredFile { path, sha256 })
     }
 
-    /// Copies a local file in, hashing it on the way. What arrives is `expected` or it is thrown away.
-    /// In a store that may not be written, it is enough that it is there already.
-    ///
-    /// # Errors
-    /// The outer error when reading or writing fails; the inner one is the digest that was found
-    /// instead of one of `accepted`.
-    pub fn copy_in(
+    /// Copies a local file in, and hashes it on the way. The inner error is a digest that is not
+    /// among `accepted`. A store that cannot be written may have the file already.
+    pub(crate) fn copy_in(
         &self,
         from: &Path,
         accepted: &[Sha256],
@@ -199,49 +182,49 @@ impl Store {
         crash_point("store.copied");
         let path = scratch.into_temp_path();
         let stored = self.adopt(&path, sha256)?;
-        // It has been renamed away: there is nothing left to delete under the scratch name.
+        // The scratch name is gone already.
         let _ = path.keep();
         Ok(Ok(stored))
     }
 
-    /// The folder for downloads under way, created when it is not there.
-    ///
-    /// # Errors
-    /// When it cannot be created; the error names it.
-    pub fn partial_dir(&self) -> io::Result<PathBuf> {
+    /// Writes a file of a cache folder, in place of an earlier one. It is as readable as the inputs,
+    /// for other users of the store.
+    pub(crate) fn put(&self, folder: &str, name: &str, content: &[u8]) -> io::Result<()> {
+        let folder = self.folder(folder)?;
+        let mut scratch = self.scratch_file()?;
+        scratch.write_all(content)?;
+        let mode = std::fs::Permissions::from_mode(0o644);
+        scratch.as_file().set_permissions(mode)?;
+        scratch.as_file().sync_all()?;
+        scratch.persist(folder.join(name))?;
+        Ok(())
+    }
+
+    /// The folder for downloads in progress, which is created.
+    pub(crate) fn partial_dir(&self) -> io::Result<PathBuf> {
         self.folder("partial")
     }
 
-    /// The folder for notes of what is being changed, created when it is not there.
-    ///
-    /// # Errors
-    /// When it cannot be created; the error names it.
-    pub fn notes(&self) -> io::Result<PathBuf> {
+    /// The folder of changes that are in progress, which is created.
+    pub(crate) fn notes(&self) -> io::Result<PathBuf> {
         self.folder(NOTES)
     }
 
-    /// The same, whether it is there or not.
-    #[must_use]
-    pub fn notes_if_there(&self) -> PathBuf {
+    /// The same folder, which may not exist.
+    pub(crate) fn notes_if_there(&self) -> PathBuf {
         self.root.join(NOTES)
     }
 
-    /// A folder of the cache for one purpose, created when it is not there.
-    ///
-    /// # Errors
-    /// When it cannot be created; the error names it.
-    pub fn folder(&self, name: &str) -> io::Result<PathBuf> {
+    /// A folder of the cache for one purpose, which is created.
+    pub(crate) fn folder(&self, name: &str) -> io::Result<PathBuf> {
         let dir = self.root.join(name);
         fs_err::create_dir_all(&dir)?;
         Ok(dir)
     }
 
-    /// A new folder, deleted when it is dropped: in the cache or, where that may not be written, in the
-    /// system's folder for temporary files.
-    ///
-    /// # Errors
-    /// When it cannot be created; the error names it.
-    pub fn scratch(&self, purpose: &str) -> io::Result<ScratchFolder> {
+    /// A new folder, deleted when it is dropped: in the cache or, where that cannot be written, in
+    /// the folder for temporary files.
+    pub(crate) fn scratch(&self, purpose: &str) -> io::Result<ScratchFolder> {
         let new =
             |base: &Path, prefix: &str| ScratchFolder::new(base, &format!("{prefix}{purpose}-"));
         match self.folder("scratch").and_then(|folder| new(&folder, "")) {
@@ -250,17 +233,14 @@ impl Store {
         }
     }
 
-    /// A new file that is to be renamed into some folder of the cache, and deleted when it is dropped.
-    ///
-    /// # Errors
-    /// When it cannot be created; the error names it.
-    pub fn scratch_file(&self) -> io::Result<tempfile::NamedTempFile> {
+    /// A new file to rename into a folder of the cache, deleted when it is dropped.
+    pub(crate) fn scratch_file(&self) -> io::Result<tempfile::NamedTempFile> {
         scratch::scratch_file(&self.partial_dir()?, COPY)
     }
 
-    /// Deletes what killed processes left half done, downloads that nobody went on with for long, and
-    /// notes of hosts that are gone. What cannot be deleted stays.
-    pub fn sweep(&self) {
+    /// Deletes leftover files of killed processes, old partial downloads, and the notes of hosts that
+    /// are gone. Errors are ignored.
+    pub(crate) fn sweep(&self) {
         scratch::sweep_folders(&self.root.join("scratch"), "", end_leftovers);
         scratch::sweep_files(&self.root.join("partial"), |name, size| {
             name.starts_with(COPY) || (size == 0 && is_known(name))
@@ -271,10 +251,8 @@ impl Store {
                 if folder == "partial" && !is_known(&entry.file_name().to_string_lossy()) {
                     continue;
                 }
-                let age = entry
-                    .metadata()
-                    .and_then(|metadata| metadata.modified())
-                    .map(|time| time.elapsed().unwrap_or_default());
+                let modified = entry.metadata().and_then(|metadata| metadata.modified());
+                let age = modified.map(|time| time.elapsed().unwrap_or_default());
                 if age.is_ok_and(|age| age > LONG_AGO) {
                     let _ = std::fs::remove_file(entry.path());
                     let _ = std::fs::remove_dir_all(entry.path());
@@ -283,25 +261,21 @@ impl Store {
         }
     }
 
-    /// Where a file with this digest is, if it is there.
-    #[must_use]
-    pub fn path_of(&self, sha256: Sha256) -> PathBuf {
+    /// The path of a file with this digest, which may not exist.
+    pub(crate) fn path_of(&self, sha256: Sha256) -> PathBuf {
         self.root.join("sha256").join(sha256.to_string())
     }
 }
 
-/// Whether a file in `partial` is one that this pybuild could have made.
+/// Whether a file in `partial` is one that this version could have made.
 fn is_known(name: &str) -> bool {
     Path::new(name).extension() == Some("part".as_ref())
         || name.starts_with(COPY)
         || name.starts_with(SIGNATURE)
 }
 
-/// Refuses what is no file: opening a pipe would wait for somebody to write to it.
-///
-/// # Errors
-/// When nothing is there, or something else than a file.
-pub fn ensure_regular(path: &Path) -> io::Result<()> {
+/// Refuses everything but regular files: opening a pipe would wait for a writer.
+pub(crate) fn ensure_regular(path: &Path) -> io::Result<()> {
     if fs_err::metadata(path)?.is_file() {
         return Ok(());
     }
@@ -332,7 +306,7 @@ mod tests {
     use crate::digest::Sha256;
 
     #[test]
-    fn what_killed_processes_left_is_swept_and_what_others_work_at_is_not() {
+    fn leftover_files_of_killed_processes_are_swept_and_files_in_use_are_not() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::at(dir.path().to_owned());
         let (folder, file) = (store.scratch("a").unwrap(), store.scratch_file().unwrap());
@@ -351,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_spoilt_is_not_given_and_can_be_replaced() {
+    fn a_corrupt_file_is_not_returned_and_can_be_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::at(dir.path().join("cache"));
         let original = dir.path().join("file");
@@ -398,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_left_long_ago_is_swept() {
+    fn only_old_leftover_files_are_swept() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::at(dir.path().to_owned());
         let new = store.partial_dir().unwrap().join("new.part");
@@ -413,6 +387,6 @@ mod tests {
         }
         store.sweep();
         assert!(new.exists() && !old.exists());
-        assert!(unknown.exists(), "another version's business");
+        assert!(unknown.exists(), "it belongs to another version");
     }
 }

@@ -8,7 +8,6 @@ use crate::commands::work_folder;
 use crate::digest::{Digest, Sha256};
 use crate::environment::Environment;
 use crate::fetch;
-use crate::fetch::download::Downloads;
 use crate::fetch::{FetchContext, VerifiedInputs, VerifiedSource, VerifiedWheel};
 use crate::fs::scratch::ScratchFolder;
 use crate::host::certificates::{self, WhenNoCertificates};
@@ -234,7 +233,7 @@ impl<'a> Context<'a> {
 
     /// Every input of the plan. `runner` runs the host's package manager if its sources are needed.
     pub(crate) fn fetch(&self, plan: &Plan, runner: &Runner) -> Result<VerifiedInputs, Error> {
-        Ok(fetch::fetch(plan, &self.fetching(runner))?)
+        Ok(fetch::fetch(plan, &self.fetching(Some(runner)))?)
     }
 
     pub(crate) fn fetch_wheels(
@@ -243,7 +242,7 @@ impl<'a> Context<'a> {
         runner: &Runner,
     ) -> Result<Vec<VerifiedWheel>, Error> {
         self.store.sweep();
-        Ok(fetch::fetch_wheels(pins, &self.fetching(runner))?)
+        Ok(fetch::fetch_wheels(pins, &self.fetching(Some(runner)))?)
     }
 
     pub(crate) fn fetch_source(
@@ -252,15 +251,19 @@ impl<'a> Context<'a> {
         source: &Source,
         runner: &Runner,
     ) -> Result<VerifiedSource, Error> {
-        Ok(fetch::fetch_source(python, source, &self.fetching(runner))?)
+        Ok(fetch::fetch_source(
+            python,
+            source,
+            &self.fetching(Some(runner)),
+        )?)
     }
 
-    fn fetching<'b>(&'b self, runner: &'b Runner) -> FetchContext<'b> {
+    fn fetching<'b>(&'b self, runner: Option<&'b Runner>) -> FetchContext<'b> {
         FetchContext {
             store: &self.store,
             http: &self.http,
             network: self.network,
-            retries: Retries::default(),
+            retries: Retries::FILES,
             reporter: self.reporter,
             environment: self.environment,
             runner,
@@ -272,15 +275,13 @@ impl WheelFiles for Context<'_> {
     type Error = Error;
 
     fn get(&self, wheel: &IndexWheel, digest: &Digest) -> Result<WheelFile, Error> {
-        let downloads = Downloads {
-            store: &self.store,
-            http: &self.http,
-            network: self.network,
-            retries: Retries::default(),
-            reporter: self.reporter,
-        };
         let side_store = self.side_store.as_ref().map(|side| &side.store);
         let into = side_store.unwrap_or(&self.store);
-        Ok(fetch::fetch_listed(wheel, digest, downloads, into)?)
+        Ok(fetch::fetch_listed(
+            wheel,
+            digest,
+            &self.fetching(None),
+            into,
+        )?)
     }
 }

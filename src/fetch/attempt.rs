@@ -1,58 +1,100 @@
-//! An origin's answer, where it is not the file that was asked for.
+//! The answer of an origin that did not give the file.
 
-use std::error::Error as StdError;
+use std::error::Error as _;
 use std::fmt;
 use std::io;
 
-use super::download::DownloadError;
-use super::host_packages;
 use crate::digest::Sha256;
-use crate::error::ExitStatus;
-use crate::net::http::HttpError;
+use crate::error::{ExitStatus, Explain};
+use crate::fetch::download::{DownloadError, one_of};
+use crate::fetch::host_packages;
+use crate::fetch::origin::label;
+use crate::net::error::{HttpError, MaybeHttp};
+use crate::plan::Origin;
 
-/// An origin that was asked, and what it answered.
+/// An origin that was asked, and its answer.
 #[derive(Debug)]
 pub struct Attempt {
-    /// The origin, in words.
-    pub origin: String,
-    /// Its answer.
-    pub answer: Miss,
+    pub(super) origin: String,
+    pub(super) answer: Miss,
 }
 
-/// What helps, where the answer of one of them says that it is not the network.
-pub(super) fn hint(attempts: &[Attempt]) -> Option<&str> {
-    attempts
-        .iter()
-        .find_map(|attempt| attempt.answer.http()?.hint())
-}
-
-/// What the process ends with when none of them gave the release.
-pub(super) fn exit_status(attempts: &[Attempt]) -> ExitStatus {
-    let mut errors = attempts.iter().filter_map(|attempt| attempt.answer.http());
-    let prerequisite = |error: &&HttpError| error.exit_status() == ExitStatus::Prerequisite;
-    errors
-        .find(prerequisite)
-        .map_or(ExitStatus::Input, HttpError::exit_status)
+/// Why an origin did not give the release file.
+#[derive(Debug, thiserror::Error)]
+pub enum Miss {
+    #[error("not there")]
+    NotThere,
+    #[error("not asked offline")]
+    Offline,
+    #[error("{name} has the digest {found} instead of {}", one_of(accepted))]
+    WrongDigest {
+        name: String,
+        found: Sha256,
+        accepted: Vec<Sha256>,
+    },
+    /// The archive is there; its digest is not known.
+    #[error("{name} has no signature beside it, and its digest is not known")]
+    NoSignature { name: String },
+    #[error("not asked for an archive without a known digest")]
+    NoDigest,
+    /// A signature cannot be downloaded.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error("it cannot be read")]
+    Unreadable(#[source] io::Error),
+    #[error(transparent)]
+    Download(#[from] DownloadError),
+    #[error(transparent)]
+    HostPackages(#[from] host_packages::Error),
 }
 
 impl Miss {
-    /// What asking an address gave, where that is what went wrong.
     fn http(&self) -> Option<&HttpError> {
         match self {
-            Self::Http(error) | Self::Download(DownloadError::Http(error)) => Some(error),
+            Self::Http(error) => Some(error),
+            Self::Download(error) => error.http(),
             _ => None,
+        }
+    }
+
+    /// Whether the address answered that it does not have the file.
+    pub(super) fn is_absence(&self) -> bool {
+        let is_absence = self.http().is_some_and(HttpError::is_absence);
+        is_absence || matches!(self, Self::NoSignature { .. })
+    }
+}
+
+impl Attempt {
+    pub(super) fn new(origin: &Origin, answer: impl Into<Miss>) -> Self {
+        Self {
+            origin: label(origin),
+            answer: answer.into(),
         }
     }
 }
 
+/// The answer that decides exit status and hint, where one has another cause than the network.
+pub(super) fn decisive(attempts: &[Attempt]) -> Option<&HttpError> {
+    let errors = || attempts.iter().filter_map(|attempt| attempt.answer.http());
+    errors()
+        .find(|error| error.exit_status() == ExitStatus::Prerequisite)
+        .or_else(|| errors().find(|error| error.hint().is_some()))
+}
+
+/// The attempts as an error lists them, each on a line of its own.
+pub(super) fn lines(attempts: &[Attempt]) -> String {
+    attempts.iter().fold(String::new(), |text, attempt| {
+        text + "\n    " + &attempt.to_string()
+    })
+}
+
 impl fmt::Display for Attempt {
+    /// One line: the answer and its innermost cause. The causes between are layers of the client.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // One line each: what happened and its innermost cause. What lies between is how the
-        // client is built.
         let answer = self.answer.to_string();
         write!(f, "{}: {answer}", self.origin)?;
         let mut innermost = self.answer.source();
-        while let Some(cause) = innermost.and_then(StdError::source) {
+        while let Some(cause) = innermost.and_then(|error| error.source()) {
             innermost = Some(cause);
         }
         match innermost.map(ToString::to_string) {
@@ -60,46 +102,4 @@ impl fmt::Display for Attempt {
             _ => Ok(()),
         }
     }
-}
-
-/// Why an origin did not give the release file.
-#[derive(Debug, thiserror::Error)]
-pub enum Miss {
-    /// Neither archive is there.
-    #[error("not there")]
-    NotThere,
-    /// It would have needed the network.
-    #[error("not asked offline")]
-    Offline,
-    /// A file of a mirror is something else.
-    #[error("{name} has the digest {found} instead of {}", super::one_of(accepted))]
-    WrongDigest {
-        /// The file.
-        name: String,
-        /// The digest it has.
-        found: Sha256,
-        /// The digests of which it should have one.
-        accepted: Vec<Sha256>,
-    },
-    /// The archive is there, but no digest of it is known, and its signature is not there.
-    #[error("{name} has no signature beside it, and nobody knows its digest")]
-    NoSignature {
-        /// The archive.
-        name: String,
-    },
-    /// Without a digest, it cannot be found there.
-    #[error("not asked for an archive of which nobody knows the digest")]
-    NoDigest,
-    /// A signature cannot be had.
-    #[error(transparent)]
-    Http(#[from] HttpError),
-    /// A file of a mirror cannot be read.
-    #[error("it cannot be read")]
-    Unreadable(#[source] io::Error),
-    /// An address did not give it.
-    #[error(transparent)]
-    Download(#[from] DownloadError),
-    /// The host's package manager did not give it.
-    #[error(transparent)]
-    HostPackages(#[from] host_packages::Error),
 }

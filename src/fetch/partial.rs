@@ -1,6 +1,6 @@
-//! A download under way: a file that survives the process, and that one process at a time writes to.
+//! A download in progress: a file that survives the process, and that one process at a time writes.
 
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Hasher, Sha256};
@@ -19,8 +19,8 @@ pub(super) struct Partial {
 }
 
 impl Partial {
-    /// Opens what is there of `what` under `name`, or begins anew. Waits for another process that is
-    /// at it, and says so.
+    /// Opens or creates the partial file called `name`. Waits for another process that has it, and
+    /// reports that with `what`.
     pub(super) fn open(
         store: &Store,
         name: &str,
@@ -41,29 +41,26 @@ impl Partial {
         })
     }
 
-    /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How much is there.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
 
-    /// Whether it begins with what an earlier download left, maybe from another origin.
+    /// Whether it begins with bytes of an earlier download, maybe from another origin.
     pub(super) fn is_inherited(&self) -> bool {
         self.inherited
     }
 
-    /// The digest of what is there.
+    /// The digest of the bytes so far.
     pub(super) fn digest(&self) -> Sha256 {
         self.hasher.clone().finish()
     }
 
-    /// Forgets what is there.
+    /// Empties it.
     pub(super) fn restart(&mut self) -> io::Result<()> {
-        use io::Seek as _;
         self.file.set_len(0)?;
         self.file.rewind()?;
         self.hasher = Hasher::default();
@@ -72,7 +69,6 @@ impl Partial {
         Ok(())
     }
 
-    /// Adds `bytes` at the end.
     pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.hasher.update(bytes);
@@ -81,14 +77,14 @@ impl Partial {
         Ok(())
     }
 
-    /// Hands the finished file over to the store.
+    /// Moves the finished file into the store.
     pub(super) fn adopt(self, store: &Store) -> io::Result<StoredFile> {
         store.adopt(&self.path, self.digest())
     }
 }
 
 impl Drop for Partial {
-    /// What has content is kept for the next run; an empty file is of no use to anybody.
+    /// The next run resumes a file with content; an empty file is of no use.
     fn drop(&mut self) {
         if self.length == 0 {
             let _ = std::fs::remove_file(&self.path);

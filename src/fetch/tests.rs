@@ -1,4 +1,4 @@
-//! What fetching promises of wheels and patches, and what its tests stand on.
+//! Tests of fetching wheels and patches, and the fixture of all tests of this step.
 
 mod origins;
 
@@ -21,7 +21,7 @@ use crate::plan::{
 };
 use crate::process::Runner;
 use crate::store::Store;
-use crate::testing::{Reply, Said, Server, client};
+use crate::testing::{Answer, Said, Server, address_of, client};
 
 /// A cache folder of its own, and everything else that fetching needs.
 struct World {
@@ -64,12 +64,12 @@ impl World {
                 http: self.http,
                 network: self.network,
                 retries: Retries {
-                    tries: 3,
                     pause: Duration::from_millis(1),
+                    ..Retries::FILES
                 },
                 reporter: &self.said,
                 environment: &self.environment,
-                runner: &self.runner,
+                runner: Some(&self.runner),
             },
         )
     }
@@ -93,7 +93,7 @@ impl World {
     }
 }
 
-/// What stands in for a `.tgz`, large enough to come in several pieces.
+/// In place of a `.tgz`; large enough to arrive in several pieces.
 fn archive() -> Vec<u8> {
     let mut bytes = vec![0x1f, 0x8b];
     bytes.extend((0..300_000_u32).flat_map(u32::to_le_bytes));
@@ -171,12 +171,12 @@ fn plan_with_wheel(location: WheelLocation) -> Plan {
 
 #[test]
 fn wheels_come_from_the_index_then_from_the_store() {
-    let server = Server::start(|_, count| match count {
-        0 => Reply::ok("wh").cut_after(1),
-        _ => Reply::ok("wheel"),
+    let server = Server::with(|_, count| match count {
+        0 => Answer::bytes("wh").cut_always(1),
+        _ => Answer::bytes("wheel").ignoring_ranges(),
     });
     let world = World::new();
-    let address = server.address.with_segment("pip-24.0-py3-none-any.whl");
+    let address = address_of(&server).with_segment("pip-24.0-py3-none-any.whl");
     let plan = plan_with_wheel(WheelLocation::Url(address));
     for _ in 0..2 {
         let inputs = world.fetch(&plan).unwrap();
@@ -184,16 +184,16 @@ fn wheels_come_from_the_index_then_from_the_store() {
         assert_eq!(fs_err::read(wheel.path()).unwrap(), b"wheel");
         assert_eq!(wheel.input().project, "pip");
     }
-    assert_eq!(server.asked().len(), 2);
+    assert_eq!(server.requests().len(), 2);
     let offline = World::offline().fetch(&plan).unwrap_err();
     assert!(matches!(offline, Error::WheelNotAsked { .. }), "{offline}");
 }
 
 #[test]
-fn a_wheel_that_is_not_what_was_promised_is_refused() {
-    let server = Server::start(|_, _| Reply::ok("another"));
+fn a_wheel_with_another_digest_than_listed_is_refused() {
+    let server = Server::with(|_, _| Answer::bytes("another"));
     let world = World::new();
-    let plan = plan_with_wheel(WheelLocation::Url(server.address.clone()));
+    let plan = plan_with_wheel(WheelLocation::Url(address_of(&server)));
     let error = world.fetch(&plan).unwrap_err();
     assert!(crate::error::chain(&error).contains(&Sha256::of(b"another").to_string()));
     let path = world.file("pip-24.0-py3-none-any.whl", b"another");
@@ -202,7 +202,7 @@ fn a_wheel_that_is_not_what_was_promised_is_refused() {
 }
 
 #[test]
-fn a_patch_has_to_be_what_it_was() {
+fn a_patch_that_has_changed_is_refused() {
     let world = World::new();
     let path = world.file("my.patch", b"--- a\n+++ b\n");
     let source = Source::Tree {

@@ -1,4 +1,4 @@
-//! What fetching hands on: files whose content was hashed, and that nobody else can make.
+//! Verified inputs: files whose content was hashed. Only this step makes them.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::plan::WheelInput;
 use crate::plan::verification::Proof;
 use crate::store::StoredFile;
 
-/// Every input of a plan, with the digest that the plan asks for. Only [`super::fetch`] makes it.
+/// Every input of a plan, with the digest that the plan names.
 #[derive(Debug, Clone)]
 pub struct VerifiedInputs {
     pub(super) source: VerifiedSource,
@@ -17,21 +17,17 @@ pub struct VerifiedInputs {
 }
 
 impl VerifiedInputs {
-    /// CPython's source.
-    #[must_use]
-    pub fn source(&self) -> &VerifiedSource {
+    pub(crate) fn source(&self) -> &VerifiedSource {
         &self.source
     }
 
-    /// The wheels that `ensurepip` will bundle, in the plan's order.
-    #[must_use]
-    pub fn wheels(&self) -> &[VerifiedWheel] {
+    /// The wheels for `ensurepip`, in the plan's order.
+    pub(crate) fn wheels(&self) -> &[VerifiedWheel] {
         &self.wheels
     }
 
-    /// The person's patches, in the order they were given.
-    #[must_use]
-    pub fn patches(&self) -> &[VerifiedPatch] {
+    /// The user's patches, in the order in which they were given.
+    pub(crate) fn patches(&self) -> &[VerifiedPatch] {
         &self.patches
     }
 }
@@ -39,9 +35,8 @@ impl VerifiedInputs {
 /// CPython's source.
 #[derive(Debug, Clone)]
 pub enum VerifiedSource {
-    /// A release file.
     Archive(VerifiedArchive),
-    /// A tree that the person vouches for.
+    /// An unpacked tree, which the user is responsible for.
     Tree(PathBuf),
 }
 
@@ -56,39 +51,30 @@ pub struct VerifiedArchive {
 }
 
 impl VerifiedArchive {
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.file.path()
     }
 
-    /// Its digest.
-    #[must_use]
-    pub fn sha256(&self) -> Sha256 {
+    pub(crate) fn sha256(&self) -> Sha256 {
         self.file.sha256()
     }
 
     /// Its name on python.org.
-    #[must_use]
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// How it is compressed, as its first bytes say.
-    #[must_use]
-    pub fn compression(&self) -> Compression {
+    pub(crate) fn compression(&self) -> Compression {
         self.compression
     }
 
-    /// Where it came from this time, in words.
-    #[must_use]
-    pub fn origin(&self) -> &str {
+    /// The origin of this run, in words.
+    pub(crate) fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// What it proved itself with; at least one.
-    #[must_use]
-    pub fn proofs(&self) -> &[Proof] {
+    /// At least one.
+    pub(crate) fn proofs(&self) -> &[Proof] {
         &self.proofs
     }
 }
@@ -101,20 +87,17 @@ pub struct VerifiedWheel {
 }
 
 impl VerifiedWheel {
-    /// What the plan says of it.
-    #[must_use]
-    pub fn input(&self) -> &WheelInput {
+    pub(crate) fn input(&self) -> &WheelInput {
         &self.input
     }
 
-    /// Where it is, under its digest and not under its name.
-    #[must_use]
-    pub fn path(&self) -> &Path {
+    /// The path in the store, which ends in the digest and not in the wheel's name.
+    pub(crate) fn path(&self) -> &Path {
         self.file.path()
     }
 }
 
-/// A patch of the person's, as it was when the request was read.
+/// A patch of the user's, as it was when the request was read.
 #[derive(Debug, Clone)]
 pub struct VerifiedPatch {
     pub(super) path: PathBuf,
@@ -122,15 +105,12 @@ pub struct VerifiedPatch {
 }
 
 impl VerifiedPatch {
-    /// Where it was read.
-    #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What it held: old sources, and so patches for them, are not always UTF-8.
-    #[must_use]
-    pub fn content(&self) -> &[u8] {
+    /// Bytes, because old sources and patches for them are not always UTF-8.
+    pub(crate) fn content(&self) -> &[u8] {
         &self.content
     }
 }

@@ -1,12 +1,16 @@
-//! Wheels: those that an index lists, before a plan names one, and those that a plan names.
+//! Wheels: those that a plan names, and those that an index lists while a plan is made.
 
+use std::path::Path;
 use std::slice;
 
-use super::archive::host_of;
-use super::download::{Download, Downloads, Wanted};
-use super::verified::VerifiedWheel;
-use super::{Error, FetchContext, PHASE};
-use crate::digest::Digest;
+use crate::digest::{Digest, Sha256};
+use crate::fetch::context::{FetchContext, PHASE, ensure_readable};
+use crate::fetch::download::{Download, Wanted};
+use crate::fetch::error::Error;
+use crate::fetch::event::Event;
+use crate::fetch::known_digests;
+use crate::fetch::origin::host_of;
+use crate::fetch::verified::VerifiedWheel;
 use crate::net::address::Address;
 use crate::net::network::Network;
 use crate::plan::{Pins, WheelInput, WheelLocation};
@@ -15,41 +19,37 @@ use crate::resolve::index::IndexWheel;
 use crate::resolve::pins::WheelFile;
 use crate::store::{Store, StoredFile};
 
-/// Gets the wheels of these pins, in their order, and proves their digests.
-///
-/// # Errors
-/// [`Error`]. What was downloaded until then stays in the store.
-pub fn fetch_wheels(pins: &Pins, context: &FetchContext<'_>) -> Result<Vec<VerifiedWheel>, Error> {
+/// Fetches the wheels of these pins, in their order, and verifies their digests.
+pub(crate) fn fetch_wheels(
+    pins: &Pins,
+    context: &FetchContext<'_>,
+) -> Result<Vec<VerifiedWheel>, Error> {
     pins.wheels()
         .map(|wheel| fetch_wheel(wheel, context))
         .collect()
 }
 
-/// Gets a wheel that an index lists with this digest. What the store does not have goes `into` a store,
-/// which may be another one.
-///
-/// # Errors
-/// [`Error`].
-pub fn fetch_listed(
+/// Fetches a wheel that an index lists with this digest. A wheel that the store does not have is
+/// downloaded `into` a store, which may be another one.
+pub(crate) fn fetch_listed(
     wheel: &IndexWheel,
     digest: &Digest,
-    downloads: Downloads<'_>,
+    context: &FetchContext<'_>,
     into: &Store,
 ) -> Result<WheelFile, Error> {
     let found = match digest {
-        Digest::Sha256(sha256) => downloads.look_up(&[*sha256]),
-        other => known::find(other, downloads),
+        Digest::Sha256(sha256) => context.look_up(&[*sha256]),
+        other => known_digests::find(other, context),
     };
     let file = if let Some(file) = found {
         file
     } else {
-        let name = wheel.name.to_string();
-        let downloads = Downloads {
+        let context = &FetchContext {
             store: into,
-            ..downloads
+            ..*context
         };
-        let file = download(&name, &wheel.address, digest, downloads)?;
-        known::keep(digest, file.sha256(), downloads);
+        let file = download(&wheel.name.to_string(), &wheel.address, digest, context)?;
+        known_digests::keep(digest, file.sha256(), context);
         file
     };
     Ok(WheelFile {
@@ -58,66 +58,22 @@ pub fn fetch_listed(
     })
 }
 
-mod known {
-    //! The SHA-256 of files that an index lists with another digest only: the store has files under
-    //! their SHA-256, so without these notes they would be downloaded each time.
-
-    use std::io::{self, Write as _};
-
-    use super::Downloads;
-    use crate::digest::{Digest, Sha256};
-    use crate::store::StoredFile;
-
-    /// The folder of the store: a file for each digest, which holds the SHA-256 of the same content.
-    const FOLDER: &str = "other-digests";
-
-    fn name(digest: &Digest) -> String {
-        digest.to_string().replace(':', "-")
-    }
-
-    /// The file with this digest, if the store has it. A note may be wrong; the digest decides.
-    pub(super) fn find(digest: &Digest, downloads: Downloads<'_>) -> Option<StoredFile> {
-        let path = downloads.store.root().join(FOLDER).join(name(digest));
-        let sha256: Sha256 = fs_err::read_to_string(path).ok()?.parse().ok()?;
-        let file = downloads.look_up(&[sha256])?;
-        let found = digest.same_of_file(file.path()).ok()?;
-        (found == *digest).then_some(file)
-    }
-
-    /// Notes the SHA-256 of a file. A store that takes no note is no reason to stop.
-    pub(super) fn keep(digest: &Digest, sha256: Sha256, downloads: Downloads<'_>) {
-        if *digest == Digest::Sha256(sha256) {
-            return;
-        }
-        let write = || -> io::Result<()> {
-            let folder = downloads.store.folder(FOLDER)?;
-            let mut scratch = downloads.store.scratch_file()?;
-            scratch.write_all(sha256.to_string().as_bytes())?;
-            scratch.persist(folder.join(name(digest)))?;
-            Ok(())
-        };
-        if let Err(error) = write() {
-            downloads.reporter.detail(&format!("{digest}: {error}"));
-        }
-    }
-}
-
-/// Most wheels of a plan are in the store already: they were looked into before one was chosen.
+/// Most wheels of a plan are in the store already, because their metadata was read for the choice.
 fn fetch_wheel(wheel: &WheelInput, context: &FetchContext<'_>) -> Result<VerifiedWheel, Error> {
-    let (name, sha256) = (&wheel.file_name, wheel.sha256);
+    let (file_name, sha256) = (&wheel.file_name, wheel.sha256);
     let file = match (context.look_up(&[sha256]), &wheel.location) {
         (Some(file), _) => {
-            context.reporter.detail(&format!("{name} is in the store"));
+            context.reporter.report(&Event::InStore { file_name });
             file
         }
         (None, WheelLocation::Path(path)) => {
             let phase = context.reporter.begin(PHASE, Unit::Bytes, None);
-            let file = context.copy_named_file(path, sha256)?;
-            phase.finish(&format!("{name} from {}", path.display()));
+            let file = copy_named_file(path, sha256, context)?;
+            phase.finish(&format!("{file_name} from {}", path.display()));
             file
         }
         (None, WheelLocation::Url(address)) => {
-            download(name, address, &Digest::Sha256(sha256), context.downloads())?
+            download(file_name, address, &Digest::Sha256(sha256), context)?
         }
     };
     Ok(VerifiedWheel {
@@ -126,20 +82,40 @@ fn fetch_wheel(wheel: &WheelInput, context: &FetchContext<'_>) -> Result<Verifie
     })
 }
 
+fn copy_named_file(
+    path: &Path,
+    expected: Sha256,
+    context: &FetchContext<'_>,
+) -> Result<StoredFile, Error> {
+    let path = path.to_owned();
+    if let Err(source) = ensure_readable(&path) {
+        return Err(Error::Unreadable { path, source });
+    }
+    let copied = context.store.copy_in(&path, &[expected]);
+    copied
+        .map_err(|source| context.store_error(source))?
+        .map_err(|found| Error::Changed {
+            path,
+            found,
+            expected,
+        })
+}
+
 fn download(
     file_name: &str,
     address: &Address,
     digest: &Digest,
-    downloads: Downloads<'_>,
+    context: &FetchContext<'_>,
 ) -> Result<StoredFile, Error> {
-    if downloads.network == Network::Offline {
+    let file_name = file_name.to_owned();
+    if context.network == Network::Offline {
         return Err(Error::WheelNotAsked {
-            file_name: file_name.to_owned(),
+            file_name,
             address: address.clone(),
         });
     }
-    let mut phase = downloads.reporter.begin(PHASE, Unit::Bytes, None);
-    phase.set_current(file_name);
+    let mut phase = context.reporter.begin(PHASE, Unit::Bytes, None);
+    phase.set_current(&file_name);
     let (wanted, expected) = match digest {
         Digest::Sha256(sha256) => (Wanted::Digests(slice::from_ref(sha256)), Some(*sha256)),
         other => (Wanted::Listed(other), None),
@@ -149,12 +125,14 @@ fn download(
         wanted,
         expected,
     };
-    let file = download
-        .run(downloads, phase.as_mut())
-        .map_err(|source| Error::Wheel {
-            file_name: file_name.to_owned(),
-            source: Box::new(source),
-        })?;
-    phase.finish(&format!("{file_name} from {}", host_of(address)));
-    Ok(file)
+    match download.run(context, phase.as_mut()) {
+        Ok(file) => {
+            phase.finish(&format!("{file_name} from {}", host_of(address)));
+            Ok(file)
+        }
+        Err(error) => Err(Error::Wheel {
+            file_name,
+            source: Box::new(error),
+        }),
+    }
 }

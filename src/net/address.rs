@@ -10,36 +10,35 @@ use crate::digest::Sha256;
 
 /// An `http://`, `https://` or `file://` address.
 ///
-/// `Display`, `Debug` and serialisation show no secret that it may hold: they leave out user, password,
-/// query and fragment. Tokens also stand in paths, anywhere in them. So of an address that a user or an
-/// answer gives, only the parts of the path that pybuild knows are shown ([`KNOWN`] and file names), and
-/// `...` for all others.
+/// `Display`, `Debug` and serialisation show no secret that it may hold: they leave out user,
+/// password, query and fragment. Tokens also stand in paths. So the path of an address that a user
+/// or an answer gives is shown as far as pybuild knows its segments ([`KNOWN`] and file names), and
+/// `...` stands for all other segments.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Address {
     /// Boxed, because errors hold addresses and should be small.
     url: Box<Url>,
-    path: Path,
+    shown: ShownPath,
 }
 
-/// What is shown of the path.
+/// The part of the path that is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Path {
-    /// All of it: the address is built in, a page there links to it, or it was written without secrets.
+enum ShownPath {
+    /// The address is built in, a page there links to it, or it was written without secrets.
     Whole,
-    /// The parts that pybuild knows.
-    Known,
+    KnownSegments,
 }
 
-/// Parts of paths that are no secret.
+/// Path segments that are no secret.
 const KNOWN: [&str; 3] = ["simple", "pip", "setuptools"];
 
-/// How the names of files end that pybuild asks for.
+/// The endings of file names that pybuild asks for.
 const FILES: [&str; 7] = [
     ".whl", ".tgz", ".tar.gz", ".tar.xz", ".zip", ".asc", ".json",
 ];
 
-/// Stands for parts of a path that are not shown.
+/// Stands for path segments that are not shown.
 const HIDDEN: &str = "...";
 
 /// A text that is not an address that pybuild can ask.
@@ -51,151 +50,141 @@ pub struct InvalidAddress {
 }
 
 impl Address {
-    /// An address that is built in, and that may be shown, as may those that its pages link to.
-    ///
-    /// # Errors
-    /// When it is no address.
-    pub fn published(text: &'static str) -> Result<Self, InvalidAddress> {
-        let path = Path::Whole;
+    /// An address that is built in, so that it and the links of its pages may be shown.
+    pub(crate) fn published(text: &'static str) -> Result<Self, InvalidAddress> {
         Ok(Self {
-            path,
+            shown: ShownPath::Whole,
             ..text.parse()?
         })
     }
 
-    /// The address with what stands behind it, joined as a browser would (RFC 3986, section 5).
-    ///
-    /// # Errors
-    /// When `reference` is not a valid reference, or leads to another kind of address such as
-    /// `mailto:`.
-    pub fn join(&self, reference: &str) -> Result<Self, InvalidAddress> {
-        let path = self.path;
+    /// The `file://` address of an absolute path.
+    pub(crate) fn of_path(path: &std::path::Path) -> Option<Self> {
+        Some(Self {
+            url: Box::new(Url::from_file_path(path).ok()?),
+            shown: ShownPath::Whole,
+        })
+    }
+
+    /// Resolves a reference against this address (RFC 3986, section 5).
+    pub(crate) fn join(&self, reference: &str) -> Result<Self, InvalidAddress> {
         Ok(Self {
-            path,
+            shown: self.shown,
             ..checked(self.url.join(reference), reference)?
         })
     }
 
+    fn with_url(&self, change: impl FnOnce(&mut Url)) -> Self {
+        let mut changed = self.clone();
+        change(&mut changed.url);
+        changed
+    }
+
     /// The address with the user and password of `other`, where both have the same scheme, host
     /// and port and this one has no user of its own; otherwise unchanged.
-    #[must_use]
-    pub fn with_login_of(mut self, other: &Self) -> Self {
-        let own = !self.url.username().is_empty() || self.url.password().is_some();
-        if !own && self.url.scheme() == other.url.scheme() && self.authority() == other.authority()
-        {
-            // Both fail only for addresses without a host, which have no user to take over.
-            let _ = self.url.set_username(other.url.username());
-            let _ = self.url.set_password(other.url.password());
-        }
-        self
+    pub(crate) fn with_login_of(&self, other: &Self) -> Self {
+        let is_same_server =
+            self.url.scheme() == other.url.scheme() && self.authority() == other.authority();
+        self.with_url(|url| {
+            if is_same_server && self.login().is_none() {
+                // Both fail only for addresses without a host, which have no login.
+                let _ = url.set_username(other.url.username());
+                let _ = url.set_password(other.url.password());
+            }
+        })
     }
 
-    /// The address with `segment` as one more path segment, whether or not it ends in a slash.
-    #[must_use]
-    pub fn with_segment(&self, segment: &str) -> Self {
-        let (mut url, shown) = (self.url.clone(), self.path);
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().push(segment);
-        }
-        Self { url, path: shown }
+    /// The address with one more path segment, whether or not it ends in a slash.
+    pub(crate) fn with_segment(&self, segment: &str) -> Self {
+        self.with_url(|url| {
+            if let Ok(mut path) = url.path_segments_mut() {
+                path.pop_if_empty().push(segment);
+            }
+        })
     }
 
-    /// The address with `suffix` behind its last path segment; a query stays.
-    #[must_use]
-    pub fn with_suffix(&self, suffix: &str) -> Self {
-        let (mut url, path) = (self.url.clone(), self.path);
-        url.set_path(&format!("{}{suffix}", url.path()));
-        Self { url, path }
+    /// The address with `suffix` after its last path segment; a query stays.
+    pub(crate) fn with_suffix(&self, suffix: &str) -> Self {
+        self.with_url(|url| url.set_path(&format!("{}{suffix}", url.path())))
     }
 
     /// The address with a trailing slash, so that [`Address::join`] goes below it.
-    #[must_use]
-    pub fn as_folder(&self) -> Self {
-        let (mut url, path) = (self.url.clone(), self.path);
-        if !url.path().ends_with('/') {
-            url.set_path(&format!("{}/", url.path()));
+    pub(crate) fn as_folder(&self) -> Self {
+        if self.url.path().ends_with('/') {
+            return self.clone();
         }
-        Self { url, path }
+        self.with_suffix("/")
     }
 
-    /// Where an answer of this address came from: another one after a redirect, whose target may hold
-    /// a secret.
-    #[must_use]
-    pub fn answered_from(&self, url: &Url) -> Self {
-        let path = if *url == self.without_login() {
-            self.path
-        } else {
-            Path::Known
-        };
+    /// The address that an answer came from. After a redirect it may hold a secret.
+    pub(crate) fn answered_from(&self, url: &Url) -> Self {
         Self {
             url: Box::new(url.clone()),
-            path,
+            shown: if *url == self.without_login() {
+                self.shown
+            } else {
+                ShownPath::KnownSegments
+            },
         }
     }
 
-    fn without_login(&self) -> Url {
+    /// User and password, decoded.
+    pub(crate) fn login(&self) -> Option<(String, Option<String>)> {
+        let (user, password) = (self.url.username(), self.url.password());
+        (!user.is_empty() || password.is_some())
+            .then(|| (percent_decoded(user), password.map(percent_decoded)))
+    }
+
+    /// The address for a request, without user and password.
+    pub(crate) fn without_login(&self) -> Url {
         let mut url = (*self.url).clone();
-        // Neither call can fail for the three schemes that `from_str` lets in with a host.
+        // Both fail only for addresses without a host, which have no login.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         url
     }
 
-    /// A name for what this address has, which shows none of it. User and password make no difference.
-    #[must_use]
-    pub fn digest(&self) -> Sha256 {
+    /// A name for the content of this address. It shows nothing of the address, and does not depend
+    /// on user and password.
+    pub(crate) fn digest(&self) -> Sha256 {
         Sha256::of(self.without_login().as_str().as_bytes())
     }
 
-    /// The address as it may be published with what came from it; `None` where parts of it are not shown.
-    #[must_use]
-    pub fn for_publication(&self) -> Option<String> {
+    /// The address for a published document; `None` where segments of it are not shown.
+    pub(crate) fn for_publication(&self) -> Option<String> {
         let shown = self.to_string();
-        (!shown.split('/').any(|part| part == HIDDEN)).then_some(shown)
+        (!shown.split('/').any(|segment| segment == HIDDEN)).then_some(shown)
     }
 
-    /// The whole address with its secrets, for a request and for nothing else.
-    #[must_use]
-    pub fn secret_url(&self) -> &Url {
+    /// The whole address with its secrets, which must not be printed or written.
+    pub(crate) fn secret_url(&self) -> &Url {
         &self.url
     }
 
-    /// Host and port, as far as they are known; what decides whether a password may be sent along.
-    #[must_use]
-    pub fn authority(&self) -> (Option<&str>, Option<u16>) {
+    /// Host and port.
+    pub(crate) fn authority(&self) -> (Option<&str>, Option<u16>) {
         (self.url.host_str(), self.url.port_or_known_default())
     }
 
-    /// The last path segment, decoded from `%20` and the like.
-    #[must_use]
-    pub fn file_name(&self) -> Option<String> {
+    /// The last path segment, decoded.
+    pub(crate) fn file_name(&self) -> Option<String> {
         let last = self.url.path_segments()?.next_back()?;
-        (!last.is_empty()).then(|| percent_decode(last))
+        (!last.is_empty()).then(|| percent_decoded(last))
     }
 
-    /// The `file://` address of an absolute path.
-    #[must_use]
-    pub fn of_path(path: &std::path::Path) -> Option<Self> {
-        let url = Box::new(Url::from_file_path(path).ok()?);
-        let path = Path::Whole;
-        Some(Self { url, path })
-    }
-
-    /// The local path, when this is a `file://` address.
+    /// The local path of a `file://` address.
     #[must_use]
     pub fn to_file_path(&self) -> Option<std::path::PathBuf> {
         (self.url.scheme() == "file").then(|| self.url.to_file_path().ok())?
     }
 
-    /// Whether what comes from there is protected on its way.
-    #[must_use]
-    pub fn is_https(&self) -> bool {
+    pub(crate) fn is_https(&self) -> bool {
         self.url.scheme() == "https"
     }
 }
 
-fn percent_decode(text: &str) -> String {
-    // The url crate decodes form data: a plus sign would become a space, so it is kept out of its way.
+fn percent_decoded(text: &str) -> String {
+    // The url crate decodes form data, where a plus sign is a space.
     let escaped = text.replace('+', "%2B");
     url::form_urlencoded::parse(escaped.as_bytes())
         .map(|(name, _)| name.into_owned())
@@ -217,20 +206,20 @@ fn checked(url: Result<Url, url::ParseError>, text: &str) -> Result<Address, Inv
         reason,
     };
     let url = url.map_err(|error| invalid(error.to_string()))?;
-    // The parser would leave out line ends, and make one address of two.
+    // The parser would drop line ends, and make one address of two.
     if text.trim().contains(char::is_whitespace) {
         return Err(invalid("it holds white space".to_owned()));
     }
     match url.scheme() {
         "http" | "https" | "file" => Ok(Address {
             url: Box::new(url),
-            path: Path::Known,
+            shown: ShownPath::KnownSegments,
         }),
         scheme => Err(invalid(format!("`{scheme}:` is not http, https or file"))),
     }
 }
 
-/// What may be shown of a text that is no address: what comes before the path, without a password.
+/// The part of an invalid address that may be shown: everything before the path, without a password.
 fn host_in(text: &str) -> String {
     let (scheme, rest) = text.trim().split_once("://").unwrap_or(("", text.trim()));
     let rest = rest.rsplit('@').next().unwrap_or_default();
@@ -241,38 +230,33 @@ fn host_in(text: &str) -> String {
     format!("{scheme}{colon}{host}{hidden}")
 }
 
-/// The parts of a path that pybuild knows, and `...` in place of the others.
-fn known_parts(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    let (folders, last) = path.rsplit_once('/').unwrap_or(("", path));
-    for part in folders.split('/').skip(1) {
-        if KNOWN.contains(&part) {
-            parts.push(part);
-        } else if parts.last() != Some(&HIDDEN) {
-            parts.push(HIDDEN);
+/// The path with [`HIDDEN`] in place of unknown segments.
+fn known_segments(path: &str) -> String {
+    let mut shown: Vec<&str> = Vec::new();
+    let last = path.split('/').count() - 1;
+    for (number, segment) in path.split('/').enumerate().skip(1) {
+        let is_file = || FILES.iter().any(|ending| segment.ends_with(ending));
+        let is_known =
+            KNOWN.contains(&segment) || (number == last && (segment.is_empty() || is_file()));
+        if is_known {
+            shown.push(segment);
+        } else if shown.last() != Some(&HIDDEN) {
+            shown.push(HIDDEN);
         }
     }
-    let is_known = |last: &str| {
-        last.is_empty() || KNOWN.contains(&last) || FILES.iter().any(|end| last.ends_with(end))
-    };
-    if is_known(last) {
-        parts.push(last);
-    } else if parts.last() != Some(&HIDDEN) {
-        parts.push(HIDDEN);
-    }
-    format!("/{}", parts.join("/"))
+    format!("/{}", shown.join("/"))
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = self.without_login();
-        shown.set_query(None);
-        shown.set_fragment(None);
-        if self.path == Path::Known && self.url.scheme() != "file" {
-            let path = known_parts(shown.path());
-            shown.set_path(&path);
+        let mut url = self.without_login();
+        url.set_query(None);
+        url.set_fragment(None);
+        if self.shown == ShownPath::KnownSegments && self.url.scheme() != "file" {
+            let path = known_segments(url.path());
+            url.set_path(&path);
         }
-        write!(f, "{shown}")
+        write!(f, "{url}")
     }
 }
 
@@ -285,11 +269,10 @@ impl fmt::Debug for Address {
 impl TryFrom<String> for Address {
     type Error = InvalidAddress;
 
-    /// Reads what was written, and so has no secret in it.
+    /// Reads a serialised address, which holds no secret.
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let path = Path::Whole;
         Ok(Self {
-            path,
+            shown: ShownPath::Whole,
             ..text.parse()?
         })
     }

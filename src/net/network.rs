@@ -2,9 +2,8 @@
 
 /// Whether other hosts may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Network {
-    /// They may.
+pub(crate) enum Network {
     Online,
-    /// `--offline`: the store, local mirrors and earlier index answers only.
+    /// `--offline`: only the store, local mirrors and cached index answers are used.
     Offline,
 }

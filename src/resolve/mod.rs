@@ -8,7 +8,7 @@ pub(crate) mod python_org;
 pub(crate) mod releases;
 
 use crate::error::{ExitStatus, Explain};
-use crate::net::http::HttpError;
+use crate::net::error::HttpError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {

@@ -1,9 +1,7 @@
-//! What python.org says of its releases: which there are, and the digests of their source archives.
+//! python.org's release data: its releases, and the digests of their source archives.
 //!
-//! The format is that of pythondotorg's second API (`apps/downloads/serializers.py` there); the
-//! bills of materials beside the archives are SPDX 2.3 (`sbom.py` of CPython's release-tools).
-
-use std::io::Read as _;
+//! The format is that of pythondotorg's second API (`apps/downloads/serializers.py` there). The bills
+//! of materials beside the archives are SPDX 2.3 (`sbom.py` of CPython's release-tools).
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -11,55 +9,57 @@ use serde::de::DeserializeOwned;
 use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::net::address::{Address, InvalidAddress};
-use crate::net::http::{Http, HttpError};
+use crate::net::error::{HttpError, MaybeHttp};
+use crate::net::http::Http;
 use crate::net::retry::Retries;
 use crate::plan::ReleaseFile;
 use crate::plan::version::PythonVersion;
 use crate::progress::Reporter;
 
-/// Where CPython is released.
 const PYTHON_ORG: &str = "https://www.python.org/";
 
-/// Names another address that has what python.org has.
-pub const PYTHON_ORG_VARIABLE: &str = "PYBUILD_PYTHON_ORG";
+/// Names another address with python.org's data.
+pub(crate) const PYTHON_ORG_VARIABLE: &str = "PYBUILD_PYTHON_ORG";
 
 /// python.org's whole list of releases is a few hundred kilobytes.
 const LARGEST_ANSWER: u64 = 16 << 20;
 
-/// Why python.org did not say what it was asked.
+/// Why python.org did not give its release data.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// [`PYTHON_ORG_VARIABLE`] holds something else than an address.
     #[error("{PYTHON_ORG_VARIABLE} cannot be used")]
     Variable(#[source] InvalidAddress),
-    /// Anybody on the way could have changed the digests.
+    /// Digests that came without TLS could have been changed on their way.
     #[error("{address} is not asked for digests, because it is not protected by HTTPS")]
     Unprotected {
-        /// What would have been asked, or what the answer came from after a redirect.
+        /// The address asked, or the target of a redirect.
         address: Address,
     },
-    /// No answer, or none that is a success.
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// The answer is not what the API gives.
     #[error("{address} answered something that is not release data")]
-    Garbage {
-        /// What was asked.
+    NotReleaseData {
         address: Address,
-        /// What reading it gave.
         source: serde_json::Error,
     },
-    /// There is no such release.
     #[error("python.org has no release {0}")]
     NoSuchRelease(PythonVersion),
-    /// There is such a release, but no digest of its source.
     #[error("python.org gives no SHA-256 digest for the source of {0}")]
     NoDigest(PythonVersion),
 }
 
-/// python.org, or what stands in for it.
+impl MaybeHttp for Error {
+    fn http(&self) -> Option<&HttpError> {
+        match self {
+            Self::Http(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// python.org, or a server in its place.
 #[derive(Debug, Clone)]
-pub struct PythonOrg {
+pub(crate) struct PythonOrg {
     base: Address,
 }
 
@@ -100,10 +100,7 @@ struct Checksum {
 
 impl PythonOrg {
     /// python.org, unless [`PYTHON_ORG_VARIABLE`] names another address.
-    ///
-    /// # Errors
-    /// [`Error::Variable`].
-    pub fn of(environment: &Environment) -> Result<Self, Error> {
+    pub(crate) fn of(environment: &Environment) -> Result<Self, Error> {
         let base = match environment.variable(PYTHON_ORG_VARIABLE) {
             Some(named) => named.parse(),
             None => Address::published(PYTHON_ORG),
@@ -113,35 +110,24 @@ impl PythonOrg {
         })
     }
 
-    /// The address that everything is below; for [`super::plan::Origin::PythonOrg`].
-    #[must_use]
-    pub fn base(&self) -> &Address {
+    pub(crate) fn base(&self) -> &Address {
         &self.base
     }
 
-    /// The final releases that are published, in no particular order.
-    ///
-    /// # Errors
-    /// [`Error`]; nothing is asked over an unprotected connection.
-    pub fn final_releases(
+    /// The published final releases, in no particular order.
+    pub(crate) fn final_releases(
         &self,
         http: &Http,
         reporter: &dyn Reporter,
     ) -> Result<Vec<PythonVersion>, Error> {
         let query = "api/v2/downloads/release/?is_published=true&pre_release=false";
         let entries: Vec<ReleaseEntry> = self.ask(http, reporter, query)?;
-        Ok(entries
-            .iter()
-            .filter_map(ReleaseEntry::version)
-            .filter(|version| version.is_final())
-            .collect())
+        let versions = entries.iter().filter_map(ReleaseEntry::version);
+        Ok(versions.filter(|version| version.is_final()).collect())
     }
 
-    /// The source archives of a release with their digests: the `.tgz` first.
-    ///
-    /// # Errors
-    /// [`Error`]; never an empty list.
-    pub fn source_files(
+    /// The source archives of a release with their digests, the `.tgz` first. At least one.
+    pub(crate) fn source_files(
         &self,
         version: PythonVersion,
         http: &Http,
@@ -158,11 +144,8 @@ impl PythonOrg {
         let entries: Vec<FileEntry> = self.ask(http, reporter, &query)?;
         let mut files = Vec::new();
         for name in archive_names(version) {
-            let behind_slash = format!("/{name}");
-            let Some(entry) = entries
-                .iter()
-                .find(|entry| entry.url.ends_with(&behind_slash))
-            else {
+            let ending = format!("/{name}");
+            let Some(entry) = entries.iter().find(|entry| entry.url.ends_with(&ending)) else {
                 continue;
             };
             let digest = match entry.sha256_sum.parse::<Sha256>() {
@@ -188,9 +171,7 @@ impl PythonOrg {
         let path = format!("ftp/python/{}/{name}.spdx.json", version.final_release());
         let bill: BillOfMaterials = match self.ask(http, reporter, &path) {
             Ok(bill) => bill,
-            Err(Error::Http(HttpError::Status { status, .. })) if status.is_client_error() => {
-                return Ok(None);
-            }
+            Err(Error::Http(error)) if error.is_absence() => return Ok(None),
             Err(error) => return Err(error),
         };
         Ok(bill
@@ -209,64 +190,42 @@ impl PythonOrg {
         reference: &str,
     ) -> Result<T, Error> {
         let address = self.base.join(reference).map_err(Error::Variable)?;
-        protected(&address)?;
-        reporter.detail(&format!("asking {address}"));
-        let body = Retries::default().run(reporter, || {
-            let response = http.get(&address, "application/json")?;
-            let came_from = address.answered_from(response.url());
-            let mut body = Vec::new();
-            response
-                .take(LARGEST_ANSWER)
-                .read_to_end(&mut body)
-                .map_err(|source| HttpError::Broken {
-                    address: address.clone(),
-                    source,
-                })?;
-            Ok::<_, HttpError>((came_from, body))
-        });
-        let (came_from, body) = body?;
-        // A redirect may have led elsewhere.
-        protected(&came_from)?;
-        serde_json::from_slice(&body).map_err(|source| Error::Garbage { address, source })
+        ensure_protected(&address)?;
+        let (accept, retries) = ("application/json", Retries::PAGES);
+        let (from, body) = http.read(&address, accept, LARGEST_ANSWER, retries, reporter)?;
+        ensure_protected(&from)?;
+        serde_json::from_slice(&body).map_err(|source| Error::NotReleaseData { address, source })
     }
 }
 
 impl ReleaseEntry {
-    /// Releases are called `Python 3.13.5`; what is not (the install manager) is no CPython.
+    /// Releases are called `Python 3.13.5`; other entries, such as the install manager, are no CPython.
     fn version(&self) -> Option<PythonVersion> {
         self.name.strip_prefix("Python ")?.trim().parse().ok()
     }
 
     /// `.../release/1042/` is release 1042.
     fn identifier(&self) -> Option<u64> {
-        self.resource_uri
-            .trim_end_matches('/')
-            .rsplit('/')
-            .next()?
-            .parse()
-            .ok()
+        let uri = self.resource_uri.trim_end_matches('/');
+        uri.rsplit('/').next()?.parse().ok()
     }
 }
 
-/// The names that a release's source archives have on python.org: the `.tgz` first, because it
-/// unpacks faster.
-#[must_use]
-pub fn archive_names(version: PythonVersion) -> [String; 2] {
-    [
-        format!("Python-{version}.tgz"),
-        format!("Python-{version}.tar.xz"),
-    ]
+/// The names of a release's source archives on python.org: the `.tgz` first, because it unpacks
+/// faster.
+pub(crate) fn archive_names(version: PythonVersion) -> [String; 2] {
+    ["tgz", "tar.xz"].map(|ending| format!("Python-{version}.{ending}"))
 }
 
-/// A digest that came without protection proves nothing, except from this very host.
-fn protected(address: &Address) -> Result<(), Error> {
-    let loopback = match address.secret_url().host() {
+/// Digests from an unprotected address prove nothing, except from this very host.
+fn ensure_protected(address: &Address) -> Result<(), Error> {
+    let is_loopback = match address.secret_url().host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         Some(url::Host::Domain(name)) => name == "localhost",
         None => false,
     };
-    if address.is_https() || loopback {
+    if address.is_https() || is_loopback {
         return Ok(());
     }
     Err(Error::Unprotected {
@@ -276,11 +235,11 @@ fn protected(address: &Address) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::protected;
+    use super::ensure_protected;
 
     #[test]
-    fn only_https_and_this_host_are_believed() {
-        for (address, believed) in [
+    fn only_https_and_this_host_are_trusted() {
+        for (address, trusted) in [
             ("https://www.python.org/", true),
             ("http://127.0.0.1:8080/", true),
             ("http://[::1]:8080/", true),
@@ -290,8 +249,8 @@ mod tests {
             ("http://127.0.0.1.example/", false),
             ("file:///etc/passwd", false),
         ] {
-            let answer = protected(&address.parse().unwrap());
-            assert_eq!(answer.is_ok(), believed, "{address}");
+            let answer = ensure_protected(&address.parse().unwrap());
+            assert_eq!(answer.is_ok(), trusted, "{address}");
         }
     }
 }

@@ -1,36 +1,38 @@
-//! A certificate authority of the test's own, and what its servers show.
+//! A certificate authority for tests, and servers that show its certificates.
 
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
-use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// Which certificate a server shows.
+use crate::server::Server;
+
+/// The certificate that a server shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
-    /// A good one, for `127.0.0.1` and `localhost`.
+    /// A valid one, for `127.0.0.1` and `localhost`.
     Good,
-    /// One that was good until long ago.
     Expired,
-    /// One of another host.
     OfAnotherHost,
 }
 
-/// Who issues certificates.
+/// Issues certificates.
 pub struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    /// A new one, that nobody trusts yet.
+    /// A new authority, which no client trusts yet.
     pub fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let key = KeyPair::generate().expect("a key");
         let mut parameters = CertificateParams::new([]).expect("no names");
-        // Two of the same name would be taken for one with a forged signature.
+        // Of two authorities with the same name, one would look like a forgery of the other.
         let name = format!("authority {}", NUMBER.fetch_add(1, Ordering::SeqCst));
         let all = &mut parameters.distinguished_name;
         all.push(DnType::CommonName, name);
@@ -42,12 +44,12 @@ impl Authority {
         }
     }
 
-    /// Its own certificate, for whoever is to trust it.
+    /// Its own certificate, for clients that are to trust it.
     pub fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// What a server needs to show such a certificate.
+    /// The configuration of a server that shows such a certificate.
     pub fn issue(&self, shown: Shown) -> Arc<ServerConfig> {
         let names = match shown {
             Shown::OfAnotherHost => vec!["elsewhere.invalid".to_owned()],
@@ -71,5 +73,43 @@ impl Authority {
             .with_single_cert(vec![certificate.der().clone()], key)
             .expect("a certificate and its key");
         Arc::new(config)
+    }
+}
+
+impl Server {
+    /// [`Server::start`] behind TLS.
+    pub fn start_tls(identity: Arc<ServerConfig>) -> Self {
+        let wrapper = move |stream| {
+            let connection = ServerConnection::new(Arc::clone(&identity));
+            let connection = connection.map_err(io::Error::other)?;
+            Ok(Box::new(TlsStream(StreamOwned::new(connection, stream))) as Box<_>)
+        };
+        Self::start_over("https", Box::new(wrapper))
+    }
+}
+
+/// Sends `close_notify` when it is dropped.
+struct TlsStream(StreamOwned<ServerConnection, TcpStream>);
+
+impl Read for TlsStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Write for TlsStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Drop for TlsStream {
+    fn drop(&mut self) {
+        self.0.conn.send_close_notify();
+        drop(self.0.flush());
     }
 }

@@ -1,4 +1,4 @@
-//! Where release files come from, and what happens when they do not come.
+//! The origins of release files, and failures to fetch them.
 
 use std::ffi::OsString;
 
@@ -62,7 +62,7 @@ impl Origins {
 }
 
 #[test]
-fn a_release_that_the_table_lacks_is_believed_from_python_orgs_data() {
+fn a_release_that_is_not_in_the_table_is_verified_with_python_orgs_data() {
     let origins = Origins::with_python_org();
     origins.server.put_release_files(&origins.release);
     origins
@@ -88,7 +88,7 @@ fn a_series_means_its_newest_release_that_python_org_lists() {
 }
 
 #[test]
-fn a_digest_that_python_org_states_is_held_against_what_comes() {
+fn a_release_with_another_digest_than_python_orgs_is_refused() {
     let origins = Origins::with_python_org();
     origins.server.put_release_files(&origins.release);
     let wrong = pybuild::digest::Sha256::of(b"another file").to_string();
@@ -138,7 +138,7 @@ fn mirrors_are_folders_or_addresses_and_come_before_python_org() {
 }
 
 #[test]
-fn an_origin_that_has_something_else_is_passed_over() {
+fn an_origin_with_another_file_is_skipped() {
     let origins = Origins::with_python_org();
     origins.server.put_release_files(&origins.release);
     let folder = origins.context.path("mirror");
@@ -171,7 +171,7 @@ fn a_broken_download_is_resumed_where_it_broke() {
 }
 
 #[test]
-fn a_server_that_knows_no_ranges_is_read_from_the_start() {
+fn a_download_from_a_server_without_ranges_begins_again() {
     let origins = Origins::with_python_org();
     let answer = Answer::bytes(origins.release.tgz());
     origins
@@ -182,7 +182,7 @@ fn a_server_that_knows_no_ranges_is_read_from_the_start() {
 }
 
 #[test]
-fn a_server_that_fails_for_a_moment_is_asked_again() {
+fn a_request_that_fails_once_is_repeated() {
     let origins = Origins::with_python_org();
     let answer = Answer::bytes(origins.release.tgz()).failing_first(1, 503);
     origins.server.put(&origins.path(), answer);
@@ -222,7 +222,7 @@ fn when_all_fail_every_answer_is_shown() {
 }
 
 #[test]
-fn the_store_serves_the_second_build_unless_it_was_tampered_with() {
+fn the_second_build_uses_the_store_unless_its_file_is_corrupt() {
     let origins = Origins::with_python_org();
     origins.server.put_release_files(&origins.release);
     origins.build(&[]).success();
@@ -261,7 +261,7 @@ fn a_release_from_an_address_is_fetched_with_its_digest() {
 }
 
 #[test]
-fn a_download_that_always_breaks_off_ends_with_an_error_and_not_with_half_a_file() {
+fn a_download_that_always_breaks_off_is_an_error_and_leaves_no_file() {
     let origins = Origins::with_python_org();
     let answer = Answer::bytes(origins.release.tgz());
     origins.server.put(&origins.path(), answer.cut_always(0));
@@ -270,16 +270,16 @@ fn a_download_that_always_breaks_off_ends_with_an_error_and_not_with_half_a_file
     assert!(origins.context.snapshot("cache/sha256").len() <= 1);
 }
 
-/// Puts programs in place that answer as apt does on a host whose sources have the release, in a
-/// package of which nothing but the archive can still be had.
-fn put_apt(origins: &Origins, content: &[u8]) {
-    let world = &origins.context;
-    let archive = world.write("python3.99_3.99.1.orig.tar.gz", content);
-    let sources = world.write(
+/// Puts programs in place that answer like apt on a host whose sources have the release. Only the
+/// archive of the package can still be downloaded.
+fn put_apt(origins: &Origins, packaged: &[u8]) {
+    let context = &origins.context;
+    let archive = context.write("python3.99_3.99.1.orig.tar.gz", packaged);
+    let sources = context.write(
         "apt/sources.list",
         "deb http://127.0.0.1:1/debian stable main\n",
     );
-    let stanza = world.write(
+    let stanza = context.write(
         "stanza",
         format!(
             "Package: python3.99\nVersion: 3.99.1-6\nChecksums-Sha256:\n {} 1 {}\n",
@@ -290,21 +290,21 @@ fn put_apt(origins: &Origins, content: &[u8]) {
     let config = format!(
         "#!/bin/sh\necho \"LIST='{}'\"\necho \"PARTS='{}'\"\n",
         sources.display(),
-        world.path("apt/parts").display()
+        context.path("apt/parts").display()
     );
-    world.put_program("apt-config", &config);
+    context.put_program("apt-config", &config);
     let cache = format!("#!/bin/sh\ncat '{}'\n", stanza.display());
-    world.put_program("apt-cache", &cache);
+    context.put_program("apt-cache", &cache);
     let get = format!(
         "#!/bin/sh\ncase \"$*\" in\n*update*) exit 0 ;;\n*'source '*python3.99=3.99.1-6*) cp '{}' . ;;\n\
          esac\necho 'E: Failed to fetch python3.99_3.99.1-6.dsc  404  Not Found'\nexit 100\n",
         archive.display()
     );
-    world.put_program("apt-get", &get);
+    context.put_program("apt-get", &get);
 }
 
 #[test]
-fn the_hosts_source_package_is_asked_last_and_its_archive_is_what_counts() {
+fn the_hosts_source_package_is_asked_last_and_only_its_archive_is_needed() {
     let origins = Origins::with_python_org();
     put_apt(&origins, &origins.release.tgz());
     origins.build(&[]).success();

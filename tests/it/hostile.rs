@@ -1,5 +1,5 @@
-//! Archives and wheels that were made to do harm, through the real program: refused with the entry's
-//! name, and nothing written but what is cleaned up. The readers' own tests have the whole tables.
+//! Malicious archives and wheels, with the real program: they are refused with the entry's name, and
+//! nothing is left on the disk. The tests of the readers have the complete tables.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -7,12 +7,13 @@ use std::io::{Read as _, Write as _};
 use pybuild::digest::Sha256;
 
 use crate::fixture::{Fixture, LATEST_PIP};
+use crate::index::page_with;
 use crate::mini_cpython::{MiniCpython, VERSION};
 use crate::outcome::Outcome;
 use crate::server::Answer;
 use crate::wheels::Wheel;
 
-/// One more entry for a release, however wrong it is.
+/// One more entry for a release, valid or not.
 fn entry(kind: u8, name: &str, change: impl FnOnce(&mut tar::Header)) -> Vec<u8> {
     let mut header = tar::Header::new_gnu();
     header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
@@ -37,7 +38,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     packer.finish().unwrap()
 }
 
-/// The usual release, with this between its last entry and its end.
+/// The usual release, with more entries and another end.
 fn release_with(entries: &[Vec<u8>], end: &[u8]) -> Vec<u8> {
     let mut tar = Vec::new();
     let packed = MiniCpython::new(VERSION).tgz();
@@ -49,7 +50,7 @@ fn release_with(entries: &[Vec<u8>], end: &[u8]) -> Vec<u8> {
     gzip(&[&tar[..], &entries.concat(), end].concat())
 }
 
-/// Everything that is not the cache's or the program's own.
+/// All files except those of the cache and of the tests.
 fn world(fixture: &Fixture) -> BTreeMap<String, String> {
     let mut world = fixture.context.snapshot(".");
     world.retain(|name, _| !name.starts_with("cache") && !name.starts_with("releases"));
@@ -74,7 +75,7 @@ fn assert_refused(
 }
 
 #[test]
-fn a_release_that_holds_what_none_holds_is_refused_with_the_entrys_name() {
+fn a_release_with_a_forbidden_entry_is_refused_with_the_entrys_name() {
     const END: [u8; 1024] = [0; 1024];
     let top = format!("Python-{VERSION}");
     let below = |name: &str| format!("{top}/{name}");
@@ -162,7 +163,7 @@ fn a_release_that_holds_what_none_holds_is_refused_with_the_entrys_name() {
 }
 
 #[test]
-fn a_release_with_something_behind_its_end_is_refused() {
+fn a_release_with_data_after_its_end_is_refused() {
     let whole = MiniCpython::new(VERSION);
     for content in [
         [whole.tgz(), whole.tgz()].concat(),
@@ -183,7 +184,7 @@ fn a_release_with_something_behind_its_end_is_refused() {
     }
 }
 
-/// A wheel whose zip archive is right, and that holds another text than its RECORD says.
+/// A wheel in a valid zip archive, with a file whose digest is not the one in RECORD.
 fn recorded_wrongly(wheel: &[u8]) -> Vec<u8> {
     const TEXT: &[u8] = b"from pip._internal import main\n\nmain()\n";
     let crc = |text: &[u8]| {
@@ -201,7 +202,7 @@ fn recorded_wrongly(wheel: &[u8]) -> Vec<u8> {
     content
 }
 
-/// Wheels that are not what they seem, and what must be said of them.
+/// Malicious wheels, and the error messages about them.
 fn hostile_wheels() -> Vec<(Vec<u8>, &'static str)> {
     let good = Wheel::pip(LATEST_PIP).bytes();
     let replaced = |from: &[u8], to: &[u8], all: bool| {
@@ -267,7 +268,7 @@ fn hostile_wheels() -> Vec<(Vec<u8>, &'static str)> {
 }
 
 #[test]
-fn a_wheel_that_is_not_what_it_seems_is_refused_from_a_file_and_from_the_index() {
+fn a_malicious_wheel_is_refused_from_a_file_and_from_the_index() {
     for (content, says) in hostile_wheels() {
         let fixture = Fixture::new();
         let wheel = Wheel::pip(LATEST_PIP);
@@ -280,15 +281,7 @@ fn a_wheel_that_is_not_what_it_seems_is_refused_from_a_file_and_from_the_index()
 
         // An index that serves it lists its digest.
         let served = format!("/files/{}", wheel.file_name());
-        let page = serde_json::json!({
-            "meta": { "api-version": "1.1" },
-            "files": [{
-                "filename": wheel.file_name(),
-                "url": served,
-                "hashes": { "sha256": Sha256::of(&content).to_string() },
-            }],
-        });
-        let page = Answer::text("application/vnd.pypi.simple.v1+json", page.to_string());
+        let page = page_with(&wheel, &served, Sha256::of(&content));
         fixture.server.put("/simple/pip/", page);
         fixture.server.put(&served, Answer::bytes(content));
         let outcome = fixture.build(&["--pip", LATEST_PIP]);

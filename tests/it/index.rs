@@ -1,4 +1,6 @@
-//! Which pip is chosen, and how an index is named: over the real binary and real HTTP.
+//! The choice of a pip, and pip's settings for indexes, with the real binary over real HTTP.
+
+use pybuild::digest::Sha256;
 
 use crate::fixture::{Fixture, LATEST_PIP};
 use crate::server::{Answer, REFUSING, Server};
@@ -19,7 +21,7 @@ fn specifiers_and_exact_versions_choose_from_the_index() {
         ("<24", "23.3.2"),
         ("==23.*", "23.3.2"),
         ("23.3.2", "23.3.2"),
-        // A pre-release that is named is meant.
+        // A pre-release is chosen when it is named.
         ("24.1b1", "24.1b1"),
     ] {
         let outcome = planned(&fixture, pin).success();
@@ -29,14 +31,14 @@ fn specifiers_and_exact_versions_choose_from_the_index() {
 }
 
 #[test]
-fn a_newer_pip_that_does_not_fit_is_passed_over_with_the_reason() {
+fn a_newer_pip_that_does_not_fit_is_skipped_with_the_reason() {
     let fixture = Fixture::new();
     let outcome = planned(&fixture, "latest").success();
     outcome.says(["26.3 needs Python 3.100 or later"]);
 }
 
 #[test]
-fn an_index_in_html_does_as_well() {
+fn an_index_in_html_is_read_too() {
     let fixture = Fixture::new();
     let wheels = [
         Wheel::pip("24.5").with_requires_python(">=3.7, <4"),
@@ -49,7 +51,7 @@ fn an_index_in_html_does_as_well() {
 }
 
 #[test]
-fn a_wheel_that_the_index_gives_no_digest_for_is_not_taken() {
+fn a_wheel_without_a_listed_digest_is_not_chosen() {
     let fixture = Fixture::new();
     let wheels = [Wheel::pip("24.4"), Wheel::pip("24.5").without_listed_hash()];
     fixture.server.put_index(IndexForm::Html, &wheels);
@@ -93,7 +95,7 @@ fn a_wheel_of_an_index_without_requires_python_is_judged_by_its_metadata() {
 }
 
 #[test]
-fn offline_a_wheel_that_would_have_to_be_looked_into_is_an_error() {
+fn offline_a_wheel_whose_metadata_is_not_stored_is_an_error() {
     let fixture = Fixture::new();
     let newer = Wheel::pip("24.5").with_unlisted_requires_python(">=3.100");
     fixture
@@ -137,7 +139,7 @@ fn a_sha512_proves_a_wheel_and_the_plan_names_its_sha256() {
 }
 
 #[test]
-fn a_wheel_that_only_an_md5_proves_is_not_taken() {
+fn a_wheel_with_only_a_listed_md5_is_not_chosen() {
     let fixture = Fixture::new();
     let wheels = [Wheel::pip("24.5").with_listed_md5()];
     fixture.server.put_index(IndexForm::Html, &wheels);
@@ -150,7 +152,7 @@ fn a_wheel_that_only_an_md5_proves_is_not_taken() {
 }
 
 #[test]
-fn the_index_is_named_as_pip_would_have_it() {
+fn the_index_is_the_one_that_pip_would_use() {
     let own = Server::start();
     own.put_index(IndexForm::Json, &[Wheel::pip("24.9")]);
     let url = own.url("/simple");
@@ -195,33 +197,35 @@ fn the_index_is_named_as_pip_would_have_it() {
     );
 }
 
-/// An index that wants a password for its pages and its files.
-fn guarded(fixture: &Fixture) {
-    let wheel = Wheel::pip("24.8");
+/// A page of an index with one file, in JSON.
+pub fn page_with(wheel: &Wheel, address: &str, sha256: Sha256) -> Answer {
     let page = serde_json::json!({
         "meta": { "api-version": "1.0" },
         "name": "pip",
         "files": [{
             "filename": wheel.file_name(),
-            "url": fixture.server.url(&format!("/guarded/{}", wheel.file_name())),
-            "hashes": { "sha256": wheel.sha256().to_string() },
+            "url": address,
+            "hashes": { "sha256": sha256.to_string() },
         }],
     });
-    let page = Answer::text("application/vnd.pypi.simple.v1+json", page.to_string());
-    fixture
-        .server
-        .put("/guarded/simple/pip/", page.with_login("me", SECRET));
+    Answer::text("application/vnd.pypi.simple.v1+json", page.to_string())
+}
+
+/// Puts an index on the server that demands a password for its pages and its files.
+fn put_guarded_index(fixture: &Fixture) {
+    let (server, wheel) = (&fixture.server, Wheel::pip("24.8"));
+    let path = format!("/guarded/{}", wheel.file_name());
+    let page = page_with(&wheel, &server.url(&path), wheel.sha256());
+    server.put("/guarded/simple/pip/", page.with_login("me", SECRET));
     let file = Answer::bytes(wheel.bytes()).with_login("me", SECRET);
-    fixture
-        .server
-        .put(&format!("/guarded/{}", wheel.file_name()), file);
+    server.put(&path, file);
 }
 
 #[test]
-fn a_password_is_used_and_stands_nowhere() {
+fn a_password_is_used_and_written_nowhere() {
     for way in ["option", "variable", "pip.conf", ".netrc"] {
         let mut fixture = Fixture::new();
-        guarded(&fixture);
+        put_guarded_index(&fixture);
         let login = format!("me:{SECRET}");
         let secret_url = fixture.server.url_with_login(&login, "/guarded/simple/");
         let url = fixture.server.url("/guarded/simple/");
@@ -248,7 +252,7 @@ fn a_password_is_used_and_stands_nowhere() {
             "{way}: {outcome}"
         );
         assert_eq!(fixture.context.files_with(SECRET), given, "{way}");
-        // Nor when it goes wrong.
+        // Errors do not show it either.
         fixture
             .server
             .put("/guarded/simple/pip/", Answer::status(403));
@@ -265,30 +269,21 @@ fn a_password_is_used_and_stands_nowhere() {
 /// Puts a release and an index with tokens in their addresses on the server: in the index's path, in
 /// the query of its files, and in the targets of redirects.
 fn put_tokens(fixture: &Fixture) {
-    let wheel = Wheel::pip("24.8");
-    let page = serde_json::json!({
-        "meta": { "api-version": "1.0" },
-        "files": [{
-            "filename": wheel.file_name(),
-            "url": format!("/{SECRET}/f/{}?token={SECRET}", wheel.file_name()),
-            "hashes": { "sha256": wheel.sha256().to_string() },
-        }],
-    });
-    let page = Answer::text("application/vnd.pypi.simple.v1+json", page.to_string());
-    let server = &fixture.server;
+    let (server, wheel) = (&fixture.server, Wheel::pip("24.8"));
+    let asked = format!("/{SECRET}/f/{}?token={SECRET}", wheel.file_name());
+    let page = page_with(&wheel, &asked, wheel.sha256());
     let moved = format!("/{SECRET}/moved/simple/pip/?X-Amz-Signature={SECRET}");
     server.put(&moved, page);
     server.put(&format!("/{SECRET}/simple/pip/"), Answer::redirect(&moved));
     let file = format!("/{SECRET}/stored?X-Amz-Signature={SECRET}");
     server.put(&file, Answer::bytes(wheel.bytes()));
-    let asked = format!("/{SECRET}/f/{}?token={SECRET}", wheel.file_name());
     server.put(&asked, Answer::redirect(&file));
     let archive = format!("/{SECRET}/{}?token={SECRET}", fixture.release.tgz_name());
     server.put(&archive, Answer::bytes(fixture.release.tgz()));
 }
 
 #[test]
-fn a_token_in_an_address_is_used_and_stands_nowhere() {
+fn a_token_in_an_address_is_used_and_written_nowhere() {
     let fixture = Fixture::new();
     put_tokens(&fixture);
     let server = &fixture.server;
@@ -332,10 +327,10 @@ fn a_token_in_an_address_is_used_and_stands_nowhere() {
         fixture.context.files_with(SECRET),
         [] as [std::path::PathBuf; 0]
     );
-    // The record still says that the same was asked for.
+    // The record shows that the request is the same.
     let again = fixture.context.run(arguments).success().never_says(SECRET);
     again.says(["nothing to do"]);
-    // What the index answered is found by the whole address, and not under another one.
+    // The cached answer is found by the whole address, and not by another one.
     let offline = [&arguments[..], &["--offline", "--dry-run"]].concat();
     fixture.context.run(&offline).success().never_says(SECRET);
     let other = offline
@@ -345,7 +340,7 @@ fn a_token_in_an_address_is_used_and_stands_nowhere() {
 }
 
 #[test]
-fn a_token_does_not_stand_in_errors() {
+fn errors_show_no_token() {
     let mut fixture = Fixture::new();
     let server = Server::start();
     let index = server.url(&format!("/{SECRET}/simple/"));
@@ -425,34 +420,28 @@ fn a_password_is_not_sent_to_another_host() {
     );
 }
 
+/// The host of an index that only a proxy can reach.
+const PROXIED: &str = "http://index.invalid";
+
+/// A proxy that reaches an index with pip 24.6. A request to a proxy names a whole address (RFC 9112,
+/// section 3.2.2).
+fn proxy_with_index() -> Server {
+    let (proxy, wheel) = (Server::start(), Wheel::pip("24.6"));
+    let file = format!("{PROXIED}/f/{}", wheel.file_name());
+    let page = page_with(&wheel, &file, wheel.sha256());
+    proxy.put(&format!("{PROXIED}/simple/pip/"), page);
+    proxy.put(&file, Answer::bytes(wheel.bytes()));
+    proxy
+}
+
 #[test]
 fn a_proxy_is_asked_unless_the_host_is_exempt() {
     let mut fixture = Fixture::new();
-    let proxy = Server::start();
-    let wheel = Wheel::pip("24.6");
-    let page = format!(
-        "<a href=\"/f/{0}#sha256={1}\">{0}</a>",
-        wheel.file_name(),
-        wheel.sha256()
-    );
-    // What a proxy is asked for is a whole address (RFC 9112, section 3.2.2).
-    let host = "http://index.invalid";
-    proxy.put(
-        &format!("{host}/simple/pip/"),
-        Answer::text("text/html", page),
-    );
-    proxy.put(
-        &format!("{host}/f/{}", wheel.file_name()),
-        Answer::bytes(wheel.bytes()),
-    );
+    let proxy = proxy_with_index();
     fixture.context.set("http_proxy", proxy.url("/"));
     fixture.context.set("no_proxy", "127.0.0.1");
-    let arguments = [
-        "--pip",
-        "latest",
-        "--index-url",
-        "http://index.invalid/simple/",
-    ];
+    let index = format!("{PROXIED}/simple/");
+    let arguments = ["--pip", "latest", "--index-url", &index];
     fixture.build(&arguments).success();
     assert_eq!(fixture.venv_pip(&fixture.prefix()), "24.6");
     assert_eq!(proxy.requests().len(), 2);
@@ -520,26 +509,10 @@ fn no_index_leaves_files_and_find_links() {
 
 #[test]
 fn the_proxy_of_pip_is_asked_and_named_without_its_password() {
-    let proxy = Server::start();
-    let wheel = Wheel::pip("24.6");
-    let page = format!(
-        "<a href=\"/f/{0}#sha256={1}\">{0}</a>",
-        wheel.file_name(),
-        wheel.sha256()
-    );
-    let host = "http://index.invalid";
-    proxy.put(
-        &format!("{host}/simple/pip/"),
-        Answer::text("text/html", page),
-    );
-    proxy.put(
-        &format!("{host}/f/{}", wheel.file_name()),
-        Answer::bytes(wheel.bytes()),
-    );
+    let proxy = proxy_with_index();
     let mut fixture = Fixture::new();
-    fixture
-        .context
-        .set("PIP_INDEX_URL", format!("{host}/simple/"));
+    let index = format!("{PROXIED}/simple/");
+    fixture.context.set("PIP_INDEX_URL", index);
     let login = proxy.url_with_login(&format!("me:{SECRET}"), "/");
     fixture.context.write(
         "home/.config/pip/pip.conf",
@@ -562,7 +535,7 @@ fn the_proxy_of_pip_is_asked_and_named_without_its_password() {
 }
 
 #[test]
-fn a_restriction_of_pip_is_honoured_or_refused() {
+fn a_restriction_of_pip_is_obeyed_or_refused() {
     let mut fixture = Fixture::new();
     let constraints = fixture.context.write("c.txt", "pip<24\n");
     fixture.context.set("PIP_CONSTRAINT", constraints);
@@ -597,7 +570,7 @@ fn a_restriction_of_pip_is_honoured_or_refused() {
 }
 
 #[test]
-fn settings_of_pip_that_make_no_sense_are_named() {
+fn errors_name_the_invalid_setting_of_pip() {
     let mut fixture = Fixture::new();
     let missing = fixture.context.path("no-such.pem");
     fixture.context.set("PIP_CERT", &missing);

@@ -9,6 +9,8 @@ mod mini_cpython;
 mod outcome;
 mod proxy;
 mod python_org;
+#[path = "../support/server.rs"]
+#[expect(dead_code, reason = "the unit tests use the rest of it")]
 mod server;
 mod signer;
 mod small_disk;

@@ -1,23 +1,23 @@
-//! A proxy on loopback that connects its clients to whatever they name, or does not.
+//! A proxy on loopback that connects its clients to any address, or refuses to.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// The proxy. Its thread ends with the test's process.
+/// The proxy. Its thread ends with the test process.
 pub struct Proxy {
     address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
-    /// One that connects.
+    /// A proxy that connects.
     pub fn start() -> Self {
         Self::answering(200)
     }
 
-    /// One that answers every wish with this status.
+    /// A proxy that answers every request with this status.
     pub fn answering(status: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
         let address = listener.local_addr().expect("a bound address");
@@ -27,7 +27,7 @@ impl Proxy {
             move || {
                 for stream in listener.incoming().map_while(Result::ok) {
                     let heads = Arc::clone(&heads);
-                    // A client that hangs up is part of the game.
+                    // A client may hang up at any time.
                     std::thread::spawn(move || drop(serve(&stream, &heads, status)));
                 }
             }
@@ -35,12 +35,12 @@ impl Proxy {
         Self { address, heads }
     }
 
-    /// Its address, with what may stand before the host in it.
+    /// Its address, with a login before the host.
     pub fn url(&self, login: &str) -> String {
         format!("http://{login}{}", self.address)
     }
 
-    /// The heads of all requests so far: the request line and the headers.
+    /// The request lines and headers of all requests so far.
     pub fn heads(&self) -> Vec<String> {
         self.heads.lock().expect("no panic while locked").clone()
     }

@@ -1,4 +1,4 @@
-//! What stands in for python.org: release files, the folder listing, and the release data.
+//! A server in place of python.org: release files and release data.
 
 use crate::mini_cpython::MiniCpython;
 use crate::server::{Answer, Server};
@@ -8,12 +8,12 @@ use crate::server::{Answer, Server};
 pub struct Published {
     /// Its version, such as `3.99.1` or `3.99.0rc1`.
     pub version: String,
-    /// The digest that python.org states for the `.tgz`.
+    /// python.org's digest of the `.tgz`.
     pub sha256: String,
 }
 
 impl Published {
-    /// The miniature as it is, with its right digest.
+    /// A miniature release with its own digest.
     pub fn of(release: &MiniCpython) -> Self {
         Self {
             version: release.top().trim_start_matches("Python-").to_owned(),
@@ -23,7 +23,7 @@ impl Published {
 }
 
 impl Server {
-    /// Serves a release's files where python.org has them.
+    /// Serves a release's files under the paths that they have at python.org.
     pub fn put_release_files(&self, release: &MiniCpython) {
         for (name, content) in [
             (release.tgz_name(), release.tgz()),
@@ -81,7 +81,7 @@ impl Server {
     }
 }
 
-/// Where python.org has a file of this release.
+/// The path of a file of this release at python.org.
 pub fn ftp_path(release: &MiniCpython, name: &str) -> String {
     let version = release.top();
     format!(

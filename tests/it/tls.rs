@@ -1,8 +1,8 @@
-//! Hosts that are asked over TLS: which are trusted, where they may send a request on to, and what they
-//! are never told.
+//! Requests over TLS: trust in certificates, redirects, and passwords that are not sent to other hosts.
 
 use crate::certificates::{Authority, Shown};
 use crate::fixture::{Fixture, LATEST_PIP};
+use crate::index::page_with;
 use crate::mini_cpython::{BUNDLED_PIP, VERSION};
 use crate::outcome::Outcome;
 use crate::proxy::Proxy;
@@ -13,10 +13,10 @@ use crate::wheels::{IndexForm, Wheel};
 
 const SECRET: &str = "p4ssw0rd-for-the-https-index";
 
-/// What is said of a redirect from `https` to `http`.
+/// The message about a redirect from `https` to `http`.
 const DOWNGRADED: &str = "redirected from https to http";
 
-/// A world in which one server is behind TLS, and its authority is trusted.
+/// A fixture with a server behind TLS, whose authority is trusted.
 struct Secure {
     fixture: Fixture,
     authority: Authority,
@@ -77,7 +77,7 @@ impl Secure {
         self.fixture.build(&["--pip", "latest"])
     }
 
-    /// Lets python.org be this server.
+    /// Uses this server in place of python.org.
     fn publish_at(&mut self, server: &Server) {
         server.put_release_files(&self.fixture.release);
         server.put_release_data(&[Published::of(&self.fixture.release)]);
@@ -87,7 +87,7 @@ impl Secure {
     }
 }
 
-/// Asserts that it went wrong because of a redirect, and said so.
+/// Asserts that the run failed because of a redirect.
 #[track_caller]
 fn refused_redirect(outcome: Outcome, code: i32) {
     let outcome = outcome.exits(code).has_one_error_with_a_hint();
@@ -95,7 +95,7 @@ fn refused_redirect(outcome: Outcome, code: i32) {
 }
 
 #[test]
-fn an_authority_of_ones_own_is_trusted_where_a_variable_or_pips_configuration_names_it() {
+fn a_private_authority_is_trusted_when_a_variable_or_pips_configuration_names_it() {
     for way in ["SSL_CERT_FILE", "PIP_CERT", "cert in pip.conf"] {
         let mut secure = Secure::with_index();
         let bundle = secure.fixture.context.path("ca.pem");
@@ -112,7 +112,7 @@ fn an_authority_of_ones_own_is_trusted_where_a_variable_or_pips_configuration_na
         }
         let server = secure.other();
         secure.publish_at(&server);
-        // The digest comes from the release data, and all else over TLS too.
+        // The release data, which has the digest, comes over TLS too.
         let outcome = secure.fixture.context.run([VERSION, "--pip", "latest"]);
         assert_eq!(outcome.code, Some(0), "{way}: {outcome}");
         assert_eq!(
@@ -268,7 +268,7 @@ fn redirects_that_end_behind_tls_are_followed() {
 }
 
 #[test]
-fn a_certificate_that_is_not_to_be_trusted_is_told_with_what_would_help() {
+fn an_untrusted_certificate_is_reported_with_a_hint() {
     for (shown, known, said) in [
         (Shown::Good, false, "UnknownIssuer"),
         (Shown::Expired, true, "expired"),
@@ -278,7 +278,7 @@ fn a_certificate_that_is_not_to_be_trusted_is_told_with_what_would_help() {
         let authority = Authority::new();
         let authority = if known { &secure.authority } else { &authority };
         let bad = Server::start_tls(authority.issue(shown));
-        let told = |outcome: Outcome, code| {
+        let assert_reported = |outcome: Outcome, code| {
             let outcome = outcome.exits(code).has_one_error_with_a_hint();
             let hint = outcome.stderr.split("hint:").last().unwrap_or_default();
             for word in ["SSL_CERT_FILE", "PIP_CERT"] {
@@ -289,7 +289,7 @@ fn a_certificate_that_is_not_to_be_trusted_is_told_with_what_would_help() {
         // The source, from this origin and then from the next.
         let path = secure.path();
         bad.put(&path, secure.good());
-        told(secure.build_from(&[&bad]), 4);
+        assert_reported(secure.build_from(&[&bad]), 4);
         assert_eq!(bad.connections(), 1, "{shown:?}");
         secure.server.put(&path, secure.good());
         secure.build_from(&[&bad, &secure.server]).success();
@@ -297,46 +297,34 @@ fn a_certificate_that_is_not_to_be_trusted_is_told_with_what_would_help() {
         let before = bad.connections();
         let wheel = Wheel::pip(LATEST_PIP);
         let index = bad.url("/simple/");
-        told(
+        assert_reported(
             secure
                 .fixture
                 .build(&["--pip", "latest", "--index-url", &index]),
             4,
         );
         let file = bad.url(&format!("/files/{}", wheel.file_name()));
-        secure.server.put("/simple/pip/", page_with(&wheel, &file));
-        told(secure.build_with_latest(), 4);
-        // And what python.org says of a release.
+        secure
+            .server
+            .put("/simple/pip/", page_with(&wheel, &file, wheel.sha256()));
+        assert_reported(secure.build_with_latest(), 4);
+        // python.org's release data.
         secure
             .fixture
             .context
             .set("PYBUILD_PYTHON_ORG", bad.url("/"));
-        told(secure.fixture.context.run([VERSION]), 3);
+        assert_reported(secure.fixture.context.run([VERSION]), 3);
         assert_eq!(bad.connections(), before + 3, "{shown:?}");
         assert!(bad.requests().is_empty(), "{shown:?}");
     }
 }
 
-/// A page of an index that has one file, at this address.
-fn page_with(wheel: &Wheel, address: &str) -> Answer {
-    let page = serde_json::json!({
-        "meta": { "api-version": "1.0" },
-        "name": "pip",
-        "files": [{
-            "filename": wheel.file_name(),
-            "url": address,
-            "hashes": { "sha256": wheel.sha256().to_string() },
-        }],
-    });
-    Answer::text("application/vnd.pypi.simple.v1+json", page.to_string())
-}
-
 #[test]
-fn a_file_that_an_index_behind_tls_has_at_an_http_address_is_taken_for_its_digest() {
+fn a_file_at_an_http_address_is_accepted_for_the_digest_that_an_index_behind_tls_lists() {
     let secure = Secure::with_index();
     let wheel = Wheel::pip(LATEST_PIP);
     let (plain, path) = (Server::start(), format!("/files/{}", wheel.file_name()));
-    let page = page_with(&wheel, &plain.url(&path)).with_login("me", SECRET);
+    let page = page_with(&wheel, &plain.url(&path), wheel.sha256()).with_login("me", SECRET);
     secure.server.put("/simple/pip/", page);
     let index = secure
         .server
@@ -346,7 +334,7 @@ fn a_file_that_an_index_behind_tls_has_at_an_http_address_is_taken_for_its_diges
             .fixture
             .build(&["--pip", "latest", "--index-url", &index])
     };
-    // The page came over TLS, and the page says which bytes they have to be.
+    // The page came over TLS, and it lists the digest.
     plain.put(&path, Answer::bytes("something else"));
     build()
         .exits(4)
@@ -362,7 +350,7 @@ fn a_file_that_an_index_behind_tls_has_at_an_http_address_is_taken_for_its_diges
 }
 
 #[test]
-fn a_redirect_takes_neither_the_password_nor_the_address_of_before_to_another_host() {
+fn a_redirect_to_another_host_shows_it_neither_password_nor_referer() {
     for same_name in [true, false] {
         let mut secure = Secure::with_index();
         let other = secure.other();
@@ -390,7 +378,7 @@ fn a_redirect_takes_neither_the_password_nor_the_address_of_before_to_another_ho
                 assert_eq!(request.header(header), None, "{request:?}");
             }
         }
-        // With it, an `http` address of the same host is not asked either.
+        // A redirect to an `http` address of the same host is refused.
         let plain = Server::start();
         let away = Answer::redirect(&plain.url("/simple/pip/")).with_login("me", SECRET);
         secure.server.put("/simple/pip/", away);
@@ -404,15 +392,13 @@ fn a_redirect_takes_neither_the_password_nor_the_address_of_before_to_another_ho
 fn no_child_sees_the_password_of_an_index_behind_tls() {
     let mut secure = Secure::with_index();
     let wheel = Wheel::pip(LATEST_PIP);
-    for path in ["/simple/pip/", &format!("/files/{}", wheel.file_name())] {
-        let page = match path {
-            "/simple/pip/" => page_with(
-                &wheel,
-                &secure.server.url(&format!("/files/{}", wheel.file_name())),
-            ),
-            _ => Answer::bytes(wheel.bytes()),
-        };
-        secure.server.put(path, page.with_login("me", SECRET));
+    let path = format!("/files/{}", wheel.file_name());
+    let page = page_with(&wheel, &secure.server.url(&path), wheel.sha256());
+    for (path, answer) in [
+        ("/simple/pip/", page),
+        (path.as_str(), Answer::bytes(wheel.bytes())),
+    ] {
+        secure.server.put(path, answer.with_login("me", SECRET));
     }
     let login = format!("me:{SECRET}");
     let index = secure.server.url_with_login(&login, "/simple/");
@@ -422,9 +408,9 @@ fn no_child_sees_the_password_of_an_index_behind_tls() {
         .context
         .set("HTTPS_PROXY", format!("http://me:{SECRET}@127.0.0.1:1"));
     secure.fixture.context.set("NO_PROXY", "127.0.0.1");
-    // Each of these tells what it was started with before it does its work.
-    let told = secure.fixture.context.path("told");
-    fs_err::create_dir(&told).unwrap();
+    // Each of these programs writes its environment and arguments to a file first.
+    let seen = secure.fixture.context.path("seen");
+    fs_err::create_dir(&seen).unwrap();
     for program in ["make", "cc", "gcc", "ld"] {
         let path = secure.fixture.context.path("bin").join(program);
         let real = secure
@@ -433,11 +419,11 @@ fn no_child_sees_the_password_of_an_index_behind_tls() {
             .path("bin")
             .join(format!("real-{program}"));
         fs_err::rename(&path, &real).unwrap();
-        let (told, real) = (told.display(), real.display());
+        let (seen, real) = (seen.display(), real.display());
         secure.fixture.context.put_program(
             program,
             &format!(
-                "#!/bin/sh\ncat /proc/$$/environ /proc/$$/cmdline >{told}/{program}.$$\nexec {real} \"$@\"\n"
+                "#!/bin/sh\ncat /proc/$$/environ /proc/$$/cmdline >{seen}/{program}.$$\nexec {real} \"$@\"\n"
             ),
         );
     }
@@ -449,17 +435,17 @@ fn no_child_sees_the_password_of_an_index_behind_tls() {
         secure.fixture.venv_pip(&secure.fixture.prefix()),
         LATEST_PIP
     );
-    let told: Vec<String> = fs_err::read_dir(&told)
+    let seen: Vec<String> = fs_err::read_dir(&seen)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
         .collect();
     for program in ["make.", "gcc."] {
         assert!(
-            told.iter().any(|name| name.starts_with(program)),
-            "{told:?}"
+            seen.iter().any(|name| name.starts_with(program)),
+            "{seen:?}"
         );
     }
-    // `configure` and the commands of `make` write down their environment, and the tree is kept.
+    // `configure` and the commands of `make` log their environment, and the tree is kept.
     let logs = secure.fixture.context.files_with("environment: PATH=");
     assert!(!logs.is_empty());
     assert_eq!(
@@ -469,7 +455,7 @@ fn no_child_sees_the_password_of_an_index_behind_tls() {
 }
 
 #[test]
-fn what_is_asked_over_tls_goes_through_the_proxy_unread() {
+fn a_proxy_cannot_read_requests_over_tls() {
     let mut secure = Secure::with_index();
     let (proxy, org) = (Proxy::start(), secure.other());
     secure.publish_at(&org);
@@ -493,7 +479,7 @@ fn what_is_asked_over_tls_goes_through_the_proxy_unread() {
             "{head}"
         );
     }
-    // The proxy's password is the proxy's alone.
+    // The servers do not see the proxy's password.
     let requests = [secure.server.requests(), org.requests()].concat();
     assert_eq!(requests.len(), heads.len());
     for request in requests {
@@ -505,7 +491,7 @@ fn what_is_asked_over_tls_goes_through_the_proxy_unread() {
 }
 
 #[test]
-fn a_proxy_that_does_not_connect_is_told() {
+fn a_proxy_that_does_not_connect_is_reported() {
     for (status, said) in [
         (407, "the proxy wants a user and a password"),
         (403, "the proxy refuses to connect"),

@@ -2,11 +2,11 @@
 //!
 //! It is there to be offline with, and is never believed: what it gives is verified anew.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
 
 use crate::digest::Sha256;
-use crate::fetch::signature::{ENDING, read_small};
+use crate::fetch::signature::beside::{ENDING, read_small};
 use crate::fs::disk;
 use crate::progress::Reporter;
 use crate::store::{self, Store};
@@ -25,33 +25,20 @@ impl<'a> SignatureCache<'a> {
     }
 
     fn path(&self, sha256: Sha256) -> PathBuf {
-        let folder = self.store.root().join(FOLDER);
-        folder.join(format!("{}.{sha256}{ENDING}", self.name))
+        self.store.root().join(FOLDER).join(self.name_of(sha256))
+    }
+
+    fn name_of(&self, sha256: Sha256) -> String {
+        format!("{}.{sha256}{ENDING}", self.name)
     }
 
     /// Keeps the signature of the archive with this digest. A store that may not be written has to do
     /// without.
     pub(super) fn keep(&self, sha256: Sha256, signature: &[u8]) -> io::Result<()> {
-        match self.write(sha256, signature) {
+        match self.store.put(FOLDER, &self.name_of(sha256), signature) {
             Err(error) if !disk::may_not_be_written(&error) => Err(error),
             _ => Ok(()),
         }
-    }
-
-    fn write(&self, sha256: Sha256, signature: &[u8]) -> io::Result<()> {
-        use std::os::unix::fs::PermissionsExt as _;
-        self.store.folder(FOLDER)?;
-        let mut file = tempfile::Builder::new()
-            .prefix(store::SIGNATURE)
-            .tempfile_in(self.store.partial_dir()?)?;
-        file.write_all(signature)?;
-        // As readable as the inputs are, for whoever shares the store.
-        let mode = std::fs::Permissions::from_mode(0o644);
-        file.as_file().set_permissions(mode)?;
-        file.as_file().sync_all()?;
-        file.persist(self.path(sha256))
-            .map_err(|error| error.error)?;
-        Ok(())
     }
 
     /// The signature of the archive with this digest. Of one that cannot be read the person is warned; it

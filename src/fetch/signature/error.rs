@@ -9,7 +9,7 @@ use pgp::crypto::hash::HashAlgorithm;
 
 use crate::digest::Sha256;
 use crate::error::{ExitStatus, Explain};
-use crate::fetch::Attempt;
+use crate::fetch::attempt::{Attempt, decisive, lines};
 use crate::plan::verification::Fingerprint;
 use crate::plan::version::PythonVersion;
 
@@ -197,7 +197,7 @@ pub enum Error {
     /// A signature is demanded, and nobody has it.
     #[error(
         "a signature of {name} is demanded, and nobody has it:{}",
-        crate::fetch::lines(attempts)
+        lines(attempts)
     )]
     Missing {
         /// The archive.
@@ -260,9 +260,12 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Bad { source, .. } => source.hint(),
-            Self::Missing { attempts, .. } => crate::fetch::attempt::hint(attempts).unwrap_or(
-                "put the .asc beside the archive, name a mirror that has it with `--mirror`, or let the digest decide with `--verify any`",
-            ),
+            Self::Missing { attempts, .. } => match decisive(attempts).and_then(Explain::hint) {
+                Some(hint) => return Some(hint),
+                None => {
+                    "put the .asc beside the archive, name a mirror that has it with `--mirror`, or let the digest decide with `--verify any`"
+                }
+            },
             Self::NoneMade(_) => {
                 "leave out `--verify signature`: the digest decides; a mirror that you signed yourself needs `--keyring`"
             }

@@ -4,6 +4,7 @@
 //! `file` and `verify`, another ending in `search`, and one more
 //! [`Proof`](crate::plan::verification::Proof).
 
+mod beside;
 mod cache;
 mod error;
 mod file;
@@ -15,8 +16,7 @@ mod search;
 mod tests;
 mod verify;
 
+pub(crate) use beside::signature_beside;
+pub(in crate::fetch) use beside::{ENDING, read_small};
 pub use error::{Error, SignatureError};
 pub(in crate::fetch) use keyring::Keyring;
-pub use search::signature_beside;
-pub(in crate::fetch) use search::{Beside, ENDING};
-pub(in crate::fetch) use verify::read_small;

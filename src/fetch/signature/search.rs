@@ -1,47 +1,26 @@
 //! Where signatures are looked for: beside the archive, in the store, at the other origins.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::cell::RefCell;
+use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::beside::{ENDING, read_small, signature_beside};
 use super::file::{LARGEST, SignatureFile};
-use super::{Error, SignatureError, read_small};
+use super::{Error, SignatureError};
 use crate::digest::Sha256;
-use crate::fetch;
-use crate::fetch::archive::{Candidate, Search, is_absent, label, miss, needs_network};
+use crate::fetch::attempt::{Attempt, Miss};
 use crate::fetch::download::{Download, DownloadError, Wanted};
+use crate::fetch::error as fetch;
+use crate::fetch::origin::{label, needs_network};
+use crate::fetch::search::{Beside, Candidate, ReleaseSearch};
 use crate::fetch::signature::cache::SignatureCache;
-use crate::fetch::{Attempt, Miss};
 use crate::net::address::Address;
-use crate::net::http::HttpError;
+use crate::net::error::HttpError;
 use crate::net::network::Network;
 use crate::plan::Origin;
 use crate::plan::verification::{GoodSignature, Verify};
 use crate::progress::Phase;
-
-/// What the name of an archive's signature ends in.
-pub(in crate::fetch) const ENDING: &str = ".asc";
-
-/// Where the signature of the archive at `path` is looked for first.
-#[must_use]
-pub fn signature_beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ENDING);
-    name.into()
-}
-
-/// Where a candidate's signature would be.
-pub(in crate::fetch) enum Beside {
-    /// Nowhere: the store holds archives alone.
-    Store,
-    /// In this file.
-    File(PathBuf),
-    /// At this address.
-    Address(Address),
-    /// In the host's source package, which had it or not.
-    Packaged(Option<Vec<u8>>),
-}
 
 /// Bytes that should be a signature, and where they are from.
 struct Statement {
@@ -51,7 +30,7 @@ struct Statement {
 
 type Outcome<T> = Result<T, fetch::Error>;
 
-impl Search<'_> {
+impl ReleaseSearch<'_> {
     /// Whose signature proves the candidate; `None` where a digest is enough.
     pub(in crate::fetch) fn proven(
         &self,
@@ -143,7 +122,7 @@ impl Search<'_> {
         for origin in self.origins {
             match self.ask_for_signature(origin, name)? {
                 Ok(statement) => return take(statement),
-                Err(answer) => attempts.push(miss(origin, answer)),
+                Err(answer) => attempts.push(Attempt::new(origin, answer)),
             }
         }
         let name = format!("{name}{ENDING}");
@@ -260,17 +239,23 @@ impl Search<'_> {
         };
         // What cannot be a signature is not worth a download.
         SignatureFile::read(&statement.bytes).map_err(|error| self.bad(&statement, error))?;
-        self.context.reporter.detail(&format!("asking {address}"));
+        let fault = RefCell::new(None);
+        let accepts = |path: &Path| {
+            let judged = self.judge(&statement, path);
+            judged.map_err(|error| fault.replace(Some(error))).is_ok()
+        };
         let download = Download {
             address,
-            wanted: Wanted::Proven(&|path| self.judge(&statement, path).map(drop)),
+            wanted: Wanted::Signed(&accepts),
             expected: None,
         };
-        let file = match download.run(self.context.downloads(), phase) {
-            Ok(file) => file,
-            Err(DownloadError::Store(source)) => return Err(self.store(source)),
-            Err(DownloadError::Unproven(error)) => return Err(self.bad(&statement, *error)),
-            Err(error) => return Ok(Err(error.into())),
+        let file = match (download.run(self.context, phase), fault.take()) {
+            (Ok(file), _) => file,
+            (Err(DownloadError::Store(source)), _) => return Err(self.store(source)),
+            (Err(DownloadError::NotSigned { .. }), Some(fault)) => {
+                return Err(self.bad(&statement, fault));
+            }
+            (Err(error), _) => return Ok(Err(error.into())),
         };
         let good = self
             .judge(&statement, file.path())
@@ -316,25 +301,16 @@ impl Search<'_> {
     /// `None` where somebody says that there is no such file.
     fn read_address(&self, address: &Address) -> Result<Option<Statement>, HttpError> {
         let context = self.context;
-        context.reporter.detail(&format!("asking {address}"));
-        let read = context.retries.run(context.reporter, || {
-            let response = context.http.get(address, "*/*")?;
-            let mut bytes = Vec::new();
-            response
-                .take(LARGEST + 1)
-                .read_to_end(&mut bytes)
-                .map_err(|source| HttpError::Broken {
-                    address: address.clone(),
-                    source,
-                })?;
-            Ok(bytes)
-        });
+        let (retries, reporter) = (context.retries, context.reporter);
+        let read = context
+            .http
+            .read(address, "*/*", LARGEST + 1, retries, reporter);
         match read {
-            Ok(bytes) => Ok(Some(Statement {
+            Ok((_, bytes)) => Ok(Some(Statement {
                 bytes,
                 from: address.to_string(),
             })),
-            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) if error.is_absence() => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -1,6 +1,5 @@
 //! Judges signatures: whose they are, whether that key counts here, and whether they fit the file.
 
-use std::io;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -278,18 +277,4 @@ fn strength(hash: Option<HashAlgorithm>) -> Result<Strength, SignatureError> {
 /// OpenPGP's times end in 2106.
 fn time(time: pgp::types::Timestamp) -> Timestamp {
     Timestamp::from_second(i64::from(time.as_secs())).unwrap_or_default()
-}
-
-/// Reads at most a signature's worth of `path`; `None` when it is not there.
-pub(in crate::fetch) fn read_small(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    use io::Read as _;
-    let mut bytes = Vec::new();
-    match fs_err::File::open(path) {
-        Ok(file) => file
-            .take(super::file::LARGEST + 1)
-            .read_to_end(&mut bytes)
-            .map(|_| Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }

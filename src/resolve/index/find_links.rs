@@ -1,23 +1,26 @@
-//! pip's `find-links`: folders of wheels, and pages that link to them, beside the index or instead of it.
+//! pip's `find-links`: folders of wheels, and pages that link to wheels, in addition to the index or
+//! instead of it.
 
 use std::path::{Path, PathBuf};
 
-use super::page::{ListedFile, PageBuilder, ProjectPage};
-use super::pip_config::PipConfig;
-use super::{IndexError, Unread, read_page};
 use crate::environment::Environment;
 use crate::net::address::Address;
+use crate::resolve::index::error::IndexError;
+use crate::resolve::index::html;
+use crate::resolve::index::page::{ListedFile, PageBuilder, ProjectPage};
+use crate::resolve::index::pip_config::PipConfig;
+use crate::resolve::index::read::read_page;
 
-/// A place that wheels are looked for in, whatever their project.
+/// A place with wheels of any project.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FindLinks {
+pub(crate) enum FindLinks {
     /// A folder of files, or one file: a page, or a wheel.
     Path(PathBuf),
     /// A page on another host, or a wheel.
     Address(Address),
 }
 
-/// The places that pip is configured with; a warning for each that is none.
+/// The configured places; a warning for each that cannot be used.
 pub(super) fn configured(
     config: &PipConfig,
     environment: &Environment,
@@ -28,7 +31,8 @@ pub(super) fn configured(
             match place(text, environment) {
                 Some(place) => places.push(place),
                 None => warnings.push(format!(
-                    "{} names a place that is not there and no address, so it is not used",
+                    "{} names a place that is neither an existing path nor an address, so it is \
+                     not used",
                     value.named_by
                 )),
             }
@@ -55,55 +59,53 @@ pub(super) fn read_path(project: &str, path: &Path) -> Result<ProjectPage, Index
         project: project.to_owned(),
         source,
     };
-    let mut page = ProjectPage::default();
     let mut paths = vec![path.to_owned()];
     if path.is_dir() {
-        let entries = fs_err::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        paths = entries
-            .map_err(failed)?
-            .iter()
-            .map(fs_err::DirEntry::path)
-            .collect();
+        let entries = fs_err::read_dir(path).map_err(failed)?;
+        let entries = entries.map(|entry| Ok(entry?.path()));
+        paths = entries.collect::<Result<_, _>>().map_err(failed)?;
         paths.sort();
     }
+    let mut page = ProjectPage::default();
     for path in paths {
         let Some(address) = Address::of_path(&path) else {
             continue;
         };
-        let mut builder = PageBuilder::new(project, &address, address.clone());
         let is_page = path
             .extension()
             .is_some_and(|end| end == "html" || end == "htm");
         if !is_page {
-            builder.take(ListedFile {
-                file_name: address.file_name(),
-                ..ListedFile::default()
-            });
-            page.extend(builder.finish());
+            page.extend(single(project, &address, Vec::new()));
             continue;
         }
         let file = fs_err::File::open(&path).map_err(failed)?;
+        let builder = PageBuilder::new(project, &address, address.clone());
         match read_page(file, "text/html", builder) {
             Ok(listed) => page.extend(listed),
-            // A folder may hold any pages, and these need not link to files.
-            Err(Unread::NotAPage(_)) => {}
-            Err(Unread::Broken(source)) => return Err(failed(source)),
+            // A folder may hold pages without links to files.
+            Err(IndexError::NotAPage { .. }) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(page)
 }
 
-/// The wheel that an address names itself, where it does.
+/// The wheel at an address that ends in a wheel's name.
 pub(super) fn direct(project: &str, address: &Address) -> Option<ProjectPage> {
-    let name = address.file_name()?;
-    if Path::new(&name).extension() != Some("whl".as_ref()) {
+    if Path::new(&address.file_name()?).extension() != Some("whl".as_ref()) {
         return None;
     }
+    let fragment = address.secret_url().fragment().unwrap_or_default();
+    Some(single(project, address, html::hashes(fragment)))
+}
+
+/// The page of a single file.
+fn single(project: &str, address: &Address, hashes: Vec<(String, String)>) -> ProjectPage {
     let mut builder = PageBuilder::new(project, address, address.clone());
     builder.take(ListedFile {
-        hashes: super::html::hashes(address.secret_url().fragment().unwrap_or_default()),
-        file_name: Some(name),
+        file_name: address.file_name(),
+        hashes,
         ..ListedFile::default()
     });
-    Some(builder.finish())
+    builder.finish()
 }

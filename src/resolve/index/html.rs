@@ -5,13 +5,10 @@ use std::io::{self, Read};
 
 use html5gum::{IoReader, StartTag, Token, Tokenizer};
 
-use super::page::{ListedFile, PageBuilder};
+use crate::resolve::index::page::{ListedFile, PageBuilder};
 
-/// Reads a page into `builder`; gives its `pypi:repository-version`, where it has one.
-///
-/// # Errors
-/// When reading fails. HTML itself is never wrong: whether it is such a page at all, the number of
-/// files listed has to say.
+/// Reads a page into `builder`, and returns its `pypi:repository-version`. Any text is valid HTML:
+/// only the number of listed files shows whether it is a page of an index.
 pub(super) fn read(body: impl Read, builder: &mut PageBuilder<'_>) -> io::Result<Option<String>> {
     let mut version = None;
     let mut has_base = false;
@@ -25,7 +22,7 @@ pub(super) fn read(body: impl Read, builder: &mut PageBuilder<'_>) -> io::Result
                     builder.take(listed(&tag, &href));
                 }
             }
-            // Only the first one counts (HTML, section 4.2.3).
+            // Only the first one is used (HTML, section 4.2.3).
             b"base" if !has_base => {
                 if let Some(base) = attribute(&tag, b"href")
                     .and_then(|reference| builder.base.join(&reference).ok())
@@ -59,7 +56,7 @@ pub(super) fn hashes(fragment: &str) -> Vec<(String, String)> {
     fragment
         .split('&')
         .filter_map(|part| part.split_once('='))
-        // What older links say there about sdists.
+        // Older links to sdists have these.
         .filter(|(name, _)| !matches!(*name, "egg" | "subdirectory"))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()

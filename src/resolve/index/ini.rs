@@ -1,33 +1,37 @@
-//! The dialect of INI that pip's configuration files are written in: what Python's `RawConfigParser`
-//! reads (<https://docs.python.org/3/library/configparser.html#supported-ini-file-structure>). Other
-//! readers forgive what Python refuses, or refuse what it takes: then a file would mean something else
-//! here than it means to pip.
+//! The dialect of INI in pip's configuration files: what Python's `RawConfigParser` reads
+//! (<https://docs.python.org/3/library/configparser.html#supported-ini-file-structure>). Other
+//! readers accept files that Python refuses, or refuse files that it accepts: then pybuild would
+//! understand a file differently than pip.
 
-/// A section of its own name, and its options in order.
+/// A section and its options.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Section {
-    pub name: String,
+    pub(super) name: String,
     /// Names in lower case, and values; the lines of a value are joined with line feeds.
-    pub options: Vec<(String, String)>,
+    pub(super) options: Vec<(String, String)>,
 }
 
-/// Why a text is not a configuration. Values are not shown: they may hold passwords.
+/// An error in a configuration. Values are not shown: they may hold passwords.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The line, from 1 on.
-    pub line: usize,
-    /// What is wrong with it.
-    pub what: String,
-    /// How to fix it.
-    pub fix: &'static str,
+    pub(super) line: usize,
+    pub(super) what: String,
+    /// The next step.
+    pub(super) fix: &'static str,
 }
 
-/// The section whose options count as options of all others.
+/// The section whose options belong to all other sections too.
 const DEFAULT: &str = "DEFAULT";
 
-/// The sections of a text, without `[DEFAULT]`, whose options stand in each of them.
+/// The sections of a text, without `[DEFAULT]`, whose options are in each of them.
 pub(super) fn read(text: &str) -> Result<Vec<Section>, Problem> {
-    let mut reader = Reader::default();
+    let mut reader = Reader {
+        sections: vec![Section::new(DEFAULT)],
+        current: None,
+        in_option: false,
+        indent: 0,
+    };
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     for (number, line) in text.split('\n').enumerate() {
         reader.take(line).map_err(|(what, fix)| Problem {
@@ -39,53 +43,36 @@ pub(super) fn read(text: &str) -> Result<Vec<Section>, Problem> {
     Ok(reader.finish())
 }
 
-#[derive(Default)]
+impl Section {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            options: Vec::new(),
+        }
+    }
+}
+
 struct Reader {
+    /// The first one is `[DEFAULT]`.
     sections: Vec<Section>,
-    defaults: Vec<(String, String)>,
-    at: Place,
-    /// How far the line of the last option or section is indented.
+    /// The index of the section that began last.
+    current: Option<usize>,
+    /// Whether the next line may continue an option.
+    in_option: bool,
+    /// The indentation of the last option or section.
     indent: usize,
 }
 
-/// What the next line may belong to.
-#[derive(Default, PartialEq, Eq)]
-enum Place {
-    /// No section has begun.
-    #[default]
-    Before,
-    /// The section that began last; whether one of its options can be continued.
-    Section { in_option: bool },
-    /// The same in `[DEFAULT]`.
-    Defaults { in_option: bool },
-}
+type Taken = Result<(), (String, &'static str)>;
 
 impl Reader {
-    fn options(&mut self) -> &mut Vec<(String, String)> {
-        match self.sections.last_mut() {
-            Some(section) if matches!(self.at, Place::Section { .. }) => &mut section.options,
-            _ => &mut self.defaults,
-        }
-    }
-
-    fn in_option(&self) -> bool {
-        match self.at {
-            Place::Before => false,
-            Place::Section { in_option } | Place::Defaults { in_option } => in_option,
-        }
-    }
-
-    fn take(&mut self, line: &str) -> Result<(), (String, &'static str)> {
+    fn take(&mut self, line: &str) -> Taken {
         let text = line.trim();
-        let is_comment = text.starts_with(['#', ';']);
-        if is_comment || text.is_empty() {
-            if !is_comment && self.in_option() {
-                self.continue_with("");
-            }
+        if text.starts_with(['#', ';']) {
             return Ok(());
         }
         let indent = line.len() - line.trim_start().len();
-        if self.in_option() && indent > self.indent {
+        if text.is_empty() || (self.in_option && indent > self.indent) {
             self.continue_with(text);
             return Ok(());
         }
@@ -94,23 +81,24 @@ impl Reader {
             .strip_prefix('[')
             .and_then(|rest| Some(&rest[..rest.rfind(']')?]))
             .filter(|name| !name.is_empty());
-        match header {
-            Some(name) => self.begin(name),
-            None if text.starts_with('\u{feff}') => Err((
+        match (header, self.current) {
+            (Some(name), _) => self.begin(name),
+            (None, _) if text.starts_with('\u{feff}') => Err((
                 "it begins with a byte order mark, where pip expects a section".to_owned(),
                 "save it as UTF-8 without a byte order mark",
             )),
-            None if self.at == Place::Before => Err((
+            (None, None) => Err((
                 "a line before the first section".to_owned(),
                 "put `[global]` above it",
             )),
-            None => self.set(text),
+            (None, Some(current)) => self.set(current, text),
         }
     }
 
-    fn begin(&mut self, name: &str) -> Result<(), (String, &'static str)> {
+    fn begin(&mut self, name: &str) -> Taken {
+        self.in_option = false;
         if name == DEFAULT {
-            self.at = Place::Defaults { in_option: false };
+            self.current = Some(0);
             return Ok(());
         }
         if self.sections.iter().any(|section| section.name == name) {
@@ -119,15 +107,12 @@ impl Reader {
                 "join the two sections",
             ));
         }
-        self.sections.push(Section {
-            name: name.to_owned(),
-            options: Vec::new(),
-        });
-        self.at = Place::Section { in_option: false };
+        self.current = Some(self.sections.len());
+        self.sections.push(Section::new(name));
         Ok(())
     }
 
-    fn set(&mut self, text: &str) -> Result<(), (String, &'static str)> {
+    fn set(&mut self, current: usize, text: &str) -> Taken {
         let option = text.split_once(['=', ':']);
         let Some((name, value)) = option.filter(|(name, _)| !name.trim().is_empty()) else {
             return Err((
@@ -136,33 +121,36 @@ impl Reader {
             ));
         };
         let name = name.trim_end().to_lowercase();
-        if self.options().iter().any(|(earlier, _)| *earlier == name) {
+        let options = &mut self.sections[current].options;
+        if options.iter().any(|(earlier, _)| *earlier == name) {
             return Err((
                 format!("`{name}` a second time in its section"),
-                "leave one of the two",
+                "remove one of the two",
             ));
         }
-        self.options().push((name, value.trim().to_owned()));
-        if let Place::Section { in_option } | Place::Defaults { in_option } = &mut self.at {
-            *in_option = true;
-        }
+        options.push((name, value.trim().to_owned()));
+        self.in_option = true;
         Ok(())
     }
 
     fn continue_with(&mut self, text: &str) {
-        if let Some((_, value)) = self.options().last_mut() {
+        let current = self.current.filter(|_| self.in_option);
+        let option = current.and_then(|current| self.sections[current].options.last_mut());
+        if let Some((_, value)) = option {
             value.push('\n');
             value.push_str(text);
         }
     }
 
     fn finish(mut self) -> Vec<Section> {
-        for section in &mut self.sections {
-            let own = std::mem::take(&mut section.options);
-            let defaults = self.defaults.iter();
-            let missing = defaults.filter(|(name, _)| own.iter().all(|(other, _)| other != name));
-            section.options = missing.cloned().chain(own.iter().cloned()).collect();
-            for (_, value) in &mut section.options {
+        let defaults = self.sections.remove(0).options;
+        for Section { options, .. } in &mut self.sections {
+            let missing = defaults
+                .iter()
+                .filter(|(name, _)| options.iter().all(|(own, _)| own != name));
+            let missing: Vec<_> = missing.cloned().collect();
+            options.splice(0..0, missing);
+            for (_, value) in options {
                 value.truncate(value.trim_end().len());
             }
         }
@@ -210,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_python_refuses_is_refused_with_its_line_and_without_its_values() {
+    fn an_error_names_its_line_and_shows_no_value() {
         for (text, line, what) in [
             ("# c\n\nx = secret\n", 3, "before the first section"),
             ("\u{feff}[global]\nx = secret\n", 1, "byte order mark"),

@@ -1,4 +1,4 @@
-//! What an index says of one project, reduced to what a choice hangs on.
+//! A project's page in an index, reduced to the data that a choice needs.
 
 use std::collections::BTreeSet;
 
@@ -9,22 +9,22 @@ use crate::digest::Digest;
 use crate::net::address::Address;
 use crate::plan::wheel_name::{WheelName, normalised};
 
-/// The wheels of one project that an index has, and the versions that it has without a wheel.
+/// The wheels of one project that an index lists, and the versions without a wheel.
 ///
-/// Serialised, as it is in the cache, it holds no user and no password: [`Address`] leaves them out.
+/// Its serialised form, in the cache, holds no user and no password: [`Address`] leaves them out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProjectPage {
     /// The wheels, sorted by file name.
     pub wheels: Vec<IndexWheel>,
-    /// The versions of files that are not wheels, as far as their names say one.
+    /// The versions of files that are not wheels, as far as their names hold one.
     #[serde(with = "versions_as_text")]
     pub other_versions: BTreeSet<Version>,
 }
 
 impl ProjectPage {
-    /// Adds what another page lists. Of two wheels with the same name, one on this machine comes last,
-    /// which is the one that is taken.
-    pub fn extend(&mut self, other: Self) {
+    /// Adds another page. Of two wheels with the same name, one on this machine comes last, and the
+    /// last one is chosen.
+    pub(super) fn extend(&mut self, other: Self) {
         self.wheels.extend(other.wheels);
         self.wheels.sort_by_cached_key(|wheel| {
             let is_local = wheel.address.to_file_path().is_some();
@@ -34,55 +34,54 @@ impl ProjectPage {
     }
 }
 
-/// One wheel, as the index lists it.
+/// A wheel, as the index lists it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct IndexWheel {
-    /// Its file name.
     pub name: WheelName,
-    /// Where it is.
+    /// Its address, with the user and password of the index where they are needed.
     pub address: Address,
-    /// Its digest, where the index lists one that proves something.
+    /// Its digest, where the index lists one of a strong algorithm.
     pub digest: Option<Digest>,
-    /// The names of the digests that the index lists and that prove nothing, such as `md5`.
+    /// The listed digests of weak algorithms, such as `md5`.
     pub weak_digests: Vec<String>,
-    /// `Requires-Python`, word for word (PEP 503).
+    /// `Requires-Python`, unchanged (PEP 503).
     pub requires_python: Option<String>,
-    /// Why the file was yanked (PEP 592); empty when nobody said why.
+    /// The reason why the file was yanked (PEP 592), or an empty text.
     pub yanked: Option<String>,
 }
 
-/// One file as a page lists it, whatever the page's form.
+/// A file as a page lists it, in either form.
 #[derive(Debug, Default)]
 pub(super) struct ListedFile {
-    /// The reference as written, without its fragment.
-    pub reference: String,
-    /// The file name, where the page says it beside the reference.
-    pub file_name: Option<String>,
-    /// Digests, with the names of their algorithms.
-    pub hashes: Vec<(String, String)>,
-    pub requires_python: Option<String>,
-    pub yanked: Option<String>,
+    /// The reference without its fragment.
+    pub(super) reference: String,
+    /// The file name, where the page has it beside the reference.
+    pub(super) file_name: Option<String>,
+    /// Algorithms and digests.
+    pub(super) hashes: Vec<(String, String)>,
+    pub(super) requires_python: Option<String>,
+    pub(super) yanked: Option<String>,
 }
 
-/// Takes listed files in, one by one, and keeps what belongs to the project.
+/// Collects the listed files that belong to the project.
 pub(super) struct PageBuilder<'a> {
-    project: &'a str,
-    /// The address of the index, whose user and password hold for its own server.
+    pub(super) project: &'a str,
+    /// The address of the index; its user and password are used for files on the same server.
     index: &'a Address,
-    /// What references are relative to.
-    pub base: Address,
-    /// How many files were listed, of whatever kind.
-    pub listed: usize,
+    /// References are relative to this.
+    pub(super) base: Address,
+    /// The number of listed files of any kind.
+    pub(super) listed: usize,
     page: ProjectPage,
 }
 
-/// What a release file's name may end in, beside `.whl`.
+/// The endings of release files, beside `.whl`.
 const OTHER_FORMS: [&str; 8] = [
     ".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz", ".egg", ".exe", ".msi",
 ];
 
 impl<'a> PageBuilder<'a> {
-    pub fn new(project: &'a str, index: &'a Address, base: Address) -> Self {
+    pub(super) fn new(project: &'a str, index: &'a Address, base: Address) -> Self {
         Self {
             project,
             index,
@@ -92,12 +91,12 @@ impl<'a> PageBuilder<'a> {
         }
     }
 
-    /// What is no file, or not this project's, is passed over: pages link to other things too.
-    pub fn take(&mut self, file: ListedFile) {
+    /// Skips links to anything but this project's files: pages have other links too.
+    pub(super) fn take(&mut self, file: ListedFile) {
         let Ok(address) = self.base.join(&file.reference) else {
             return;
         };
-        // A page that came over the network has no say about files of this machine.
+        // A page from another host must not name files of this machine.
         if address.to_file_path().is_some() && self.base.to_file_path().is_none() {
             return;
         }
@@ -132,9 +131,9 @@ impl<'a> PageBuilder<'a> {
             .and_then(|(at, _)| stem[at + 1..].split('-').next()?.parse().ok())
     }
 
-    pub fn finish(self) -> ProjectPage {
+    pub(super) fn finish(self) -> ProjectPage {
         let mut page = self.page;
-        // The order in which an index lists its files must not decide between two that are alike.
+        // The order of the page must not decide between two similar wheels.
         page.wheels.sort();
         page
     }
@@ -155,7 +154,7 @@ fn weak(hashes: Vec<(String, String)>) -> Vec<String> {
 }
 
 mod versions_as_text {
-    //! Versions are written as text, however the library that reads them would do it.
+    //! Versions are written as text, which does not depend on the library's own form.
 
     use std::collections::BTreeSet;
 

@@ -1,58 +1,42 @@
-//! What pip is configured with: its configuration files, and its variables.
+//! pip's configuration files and variables.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::ini;
 use crate::environment::Environment;
+use crate::resolve::index::ini;
 
-/// The sections whose options count here, the strongest last. pip merges all files first and weighs
-/// sections after that; what pybuild does is pip's `download`, for what pip's `install` does.
+/// The sections that pybuild reads, the strongest last. pip merges all files first and orders the
+/// sections then. What pybuild does is pip's `download`, in order to do what pip's `install` does.
 const SECTIONS: [&str; 4] = ["global", "download", "install", VARIABLES];
 
-/// What pip calls the section of its variables.
+/// pip's name for the section of its variables.
 const VARIABLES: &str = ":env:";
 
-/// What pip is configured with, and pybuild cannot read.
+/// A configuration that pybuild cannot read.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidPipConfig {
-    /// A file that cannot be opened or read.
     #[error("pip's configuration file cannot be read")]
     Unreadable(#[source] io::Error),
-    /// A file in another encoding.
     #[error("pip's configuration file {} is not UTF-8", path.display())]
-    Encoding {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A file that pip could not read either.
+    Encoding { path: PathBuf },
+    /// pip refuses the file too.
     #[error("pip's configuration file {} has an error in line {}: {}", path.display(), problem.line, problem.what)]
     Syntax {
-        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
         problem: ini::Problem,
     },
-    /// A variable with something else than text.
     #[error("{variable} is not UTF-8")]
-    Variable {
-        /// Its name.
-        variable: String,
-    },
-    /// An option that should be switched on or off.
+    Variable { variable: String },
     #[error("{named_by} is neither yes nor no")]
-    NotAFlag {
-        /// The option and its file, or the variable.
-        named_by: String,
-    },
+    NotAFlag { named_by: String },
 }
 
 impl InvalidPipConfig {
-    /// What the user should do next.
     pub(super) fn hint(&self) -> String {
         let fix = match self {
-            Self::Unreadable(_) => "see that it is a file and may be read",
+            Self::Unreadable(_) => "check that it is a file and its permissions",
             Self::Encoding { .. } => "save it as UTF-8",
             Self::Syntax { problem, .. } => problem.fix,
             Self::Variable { .. } => return "unset it, or set it to text".to_owned(),
@@ -60,25 +44,13 @@ impl InvalidPipConfig {
                 return "pip takes true, yes, on, 1 and false, no, off, 0".to_owned();
             }
         };
-        format!("{fix}, or leave pip's files out with PIP_CONFIG_FILE=/dev/null")
+        format!("{fix}, or ignore pip's files with PIP_CONFIG_FILE=/dev/null")
     }
 }
 
-/// The folder that system-wide files such as `/etc/pip.conf` are looked for under.
+/// The root of system-wide files such as `/etc/pip.conf`; another folder than `/` in tests.
 #[derive(Debug, Clone)]
-pub struct SystemRoot(PathBuf);
-
-impl SystemRoot {
-    /// Another folder than `/`, for tests and images.
-    #[must_use]
-    pub fn at(root: PathBuf) -> Self {
-        Self(root)
-    }
-
-    fn join(&self, path: &str) -> PathBuf {
-        self.0.join(path)
-    }
-}
+pub(crate) struct SystemRoot(pub(super) PathBuf);
 
 impl Default for SystemRoot {
     fn default() -> Self {
@@ -86,31 +58,31 @@ impl Default for SystemRoot {
     }
 }
 
-/// The options of all of pip's configuration files and variables together.
+/// The options of all of pip's configuration files and variables.
 #[derive(Debug, Default)]
 pub(super) struct PipConfig {
-    /// By section and option, with where it was set last.
+    /// By section and option; the last file that sets an option wins.
     options: BTreeMap<(String, String), ConfigValue>,
 }
 
-/// What an option is set to, and where.
+/// The value of an option, and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ConfigValue {
-    pub text: String,
+    pub(super) text: String,
     /// `PIP_PROXY`, or `proxy in /etc/pip.conf`.
-    pub named_by: String,
+    pub(super) named_by: String,
 }
 
 impl PipConfig {
-    /// Reads the files that there are, and the variables.
-    ///
-    /// # Errors
-    /// [`InvalidPipConfig`]. pip passes over a file that it may not read; that file could hold a
-    /// restriction, so it is an error here.
-    pub fn read(environment: &Environment, root: &SystemRoot) -> Result<Self, InvalidPipConfig> {
+    /// Reads the existing files, and the variables. pip skips a file that it may not read; that file
+    /// could hold a restriction, so it is an error here.
+    pub(super) fn read(
+        environment: &Environment,
+        root: &SystemRoot,
+    ) -> Result<Self, InvalidPipConfig> {
         let mut config = Self::default();
         for path in files(environment, root) {
-            // A folder that may not be entered hides whether there is a file; pip takes it for none.
+            // As with pip, a file in a folder that may not be entered does not exist.
             if path.exists() {
                 config.take_file(&path)?;
             }
@@ -153,9 +125,9 @@ impl PipConfig {
             .insert((section.to_owned(), canonical(name)), value);
     }
 
-    /// What `option` is set to in the strongest section that sets it. pip passes over an empty value,
-    /// so that a weaker section's one counts.
-    pub fn get(&self, option: &str) -> Option<&ConfigValue> {
+    /// The value of `option` in the strongest section that sets it. As with pip, an empty value does
+    /// not count.
+    pub(super) fn get(&self, option: &str) -> Option<&ConfigValue> {
         SECTIONS.iter().rev().find_map(|section| {
             self.options
                 .get(&((*section).to_owned(), option.to_owned()))
@@ -164,10 +136,7 @@ impl PipConfig {
     }
 
     /// The value of an option that is switched on; `None` when it is off or not set.
-    ///
-    /// # Errors
-    /// [`InvalidPipConfig::NotAFlag`].
-    pub fn flag(&self, option: &str) -> Result<Option<&ConfigValue>, InvalidPipConfig> {
+    pub(super) fn flag(&self, option: &str) -> Result<Option<&ConfigValue>, InvalidPipConfig> {
         let Some(value) = self.get(option) else {
             return Ok(None);
         };
@@ -205,7 +174,7 @@ fn files(environment: &Environment, root: &SystemRoot) -> Vec<PathBuf> {
         return Vec::new();
     }
     let mut files = global_files(environment, root);
-    // A named file that is there stands in for the person's own ones.
+    // A named file that exists replaces the user's own files.
     if !named.as_deref().is_some_and(Path::exists) {
         files.extend(user_files(environment));
     }
@@ -221,8 +190,8 @@ fn files(environment: &Environment, root: &SystemRoot) -> Vec<PathBuf> {
 fn global_files(environment: &Environment, root: &SystemRoot) -> Vec<PathBuf> {
     if cfg!(target_os = "macos") {
         return vec![
-            root.join("Library/Application Support/pip/pip.conf"),
-            root.join("etc/pip.conf"),
+            root.0.join("Library/Application Support/pip/pip.conf"),
+            root.0.join("etc/pip.conf"),
         ];
     }
     let mut folders: Vec<PathBuf> = environment
@@ -231,13 +200,13 @@ fn global_files(environment: &Environment, root: &SystemRoot) -> Vec<PathBuf> {
         .unwrap_or_default();
     folders.retain(|folder| folder.is_absolute());
     if folders.is_empty() {
-        folders.push(root.join("etc/xdg"));
+        folders.push(root.0.join("etc/xdg"));
     }
     let mut files: Vec<PathBuf> = folders
         .into_iter()
         .map(|folder| folder.join("pip/pip.conf"))
         .collect();
-    files.push(root.join("etc/pip.conf"));
+    files.push(root.0.join("etc/pip.conf"));
     files
 }
 

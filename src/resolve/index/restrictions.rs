@@ -1,17 +1,17 @@
-//! What pip's configuration rules out: honoured where that is simple, and otherwise a reason to take no
-//! wheel from an index.
+//! Restrictions in pip's configuration. pybuild obeys the simple ones, and takes no wheel from an index
+//! where there are others.
 
 use std::path::Path;
 
 use pep440_rs::VersionSpecifiers;
 
-use super::pip_config::{ConfigValue, InvalidPipConfig, PipConfig};
 use crate::environment::Environment;
 use crate::plan::wheel_name::normalised;
+use crate::resolve::index::pip_config::{ConfigValue, InvalidPipConfig, PipConfig};
 
-/// What pip's configuration rules out.
+/// Restrictions in pip's configuration.
 #[derive(Debug, Clone, Default)]
-pub struct Restrictions {
+pub(crate) struct Restrictions {
     no_binary: Option<ConfigValue>,
     only_binary: Option<ConfigValue>,
     only_final: Option<ConfigValue>,
@@ -20,24 +20,22 @@ pub struct Restrictions {
     refusals: Vec<Refusal>,
 }
 
-/// Versions that a constraint admits.
+/// A constraint on the versions of a project.
 #[derive(Debug, Clone)]
-pub struct Limit {
-    /// The versions.
-    pub specifiers: VersionSpecifiers,
-    /// Who said so.
-    pub named_by: String,
+pub(crate) struct Limit {
+    pub(crate) specifiers: VersionSpecifiers,
+    pub(crate) named_by: String,
 }
 
-/// Why no wheel of an index may be taken.
+/// A reason to take no wheel from an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The project that this is about; all of them where none is named.
+    /// `None` for all projects.
     project: Option<String>,
     /// The option and its file, or the variable.
-    pub named_by: String,
-    /// What it demands.
-    pub demand: String,
+    pub(super) named_by: String,
+    /// A verb phrase.
+    pub(super) demand: String,
 }
 
 impl Restrictions {
@@ -66,7 +64,7 @@ impl Restrictions {
         Ok(restrictions)
     }
 
-    /// Why no wheel of that project may be taken from an index.
+    /// The reason to take no wheel of that project from an index.
     pub(super) fn refusal(&self, project: &str) -> Option<Refusal> {
         let named = |refusal: &&Refusal| {
             let other = refusal.project.as_deref();
@@ -81,9 +79,8 @@ impl Restrictions {
         no_binary.or_else(|| self.refusals.iter().find(named).cloned())
     }
 
-    /// Who says that pre-releases of that project may not be taken, even if one is named.
-    #[must_use]
-    pub fn only_final(&self, project: &str) -> Option<&str> {
+    /// The option that forbids pre-releases of that project, even if one is named.
+    pub(crate) fn only_final(&self, project: &str) -> Option<&str> {
         let value = rules_out(
             self.only_final.as_ref(),
             self.all_releases.as_ref(),
@@ -92,8 +89,8 @@ impl Restrictions {
         value.map(|value| value.named_by.as_str())
     }
 
-    /// The versions of that project that constraints admit.
-    pub fn limits<'a, 'b>(
+    /// The constraints on that project.
+    pub(crate) fn limits<'a, 'b>(
         &'a self,
         project: &'b str,
     ) -> impl Iterator<Item = &'a Limit> + use<'a, 'b> {
@@ -109,7 +106,7 @@ impl Restrictions {
         });
     }
 
-    /// Reads a file of constraints, as far as it is about plain versions.
+    /// Reads a file of constraints. A constraint on anything but versions is refused.
     fn read_constraints(&mut self, file: &str, value: &ConfigValue, environment: &Environment) {
         let path = environment.absolute(Path::new(file));
         let Ok(text) = std::fs::read_to_string(&path) else {
@@ -138,13 +135,11 @@ impl Restrictions {
             match rest.parse() {
                 Ok(specifiers) => {
                     let named_by = value.named_by.clone();
-                    self.limits.push((
-                        project,
-                        Limit {
-                            specifiers,
-                            named_by,
-                        },
-                    ));
+                    let limit = Limit {
+                        specifiers,
+                        named_by,
+                    };
+                    self.limits.push((project, limit));
                 }
                 Err(_) => self.refuse(
                     Some(project),
@@ -156,8 +151,8 @@ impl Restrictions {
     }
 }
 
-/// Whether `forbidding` names the project, or all of them, and `allowing` does not: pip's lists of names,
-/// where `:all:` means all and `:none:` takes back what is before it.
+/// `forbidding`, if it names the project and `allowing` does not. In pip's lists of names, `:all:`
+/// means all projects and `:none:` empties the list before it.
 fn rules_out<'a>(
     forbidding: Option<&'a ConfigValue>,
     allowing: Option<&ConfigValue>,
@@ -169,8 +164,8 @@ fn rules_out<'a>(
             .split(',')
             .map(|name| normalised(name.trim()))
             .collect();
-        let start = names.iter().rposition(|name| name == ":none:");
-        names[start.map_or(0, |at| at + 1)..].to_vec()
+        let none = names.iter().rposition(|name| name == ":none:");
+        names[none.map_or(0, |at| at + 1)..].to_vec()
     };
     let (forbidden, allowed) = (names(forbidding), names(allowing));
     let has = |names: &[String], name: &str| names.iter().any(|other| other == name);

@@ -1,14 +1,16 @@
-//! What the choice of a release promises.
+//! Tests of the choice of a release.
+
 use std::path::Path;
 
-use super::{Error, KNOWN, Release, ReleaseSources, TABLE, UnknownDigest, resolve_version};
+use super::table::{KNOWN, TABLE};
+use super::{Error, Release, ReleaseSources, UnknownDigest, resolve_version};
 use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::error::{Explain as _, chain};
 use crate::net::network::Network;
 use crate::plan::DigestProof;
 use crate::resolve::python_org::PythonOrg;
-use crate::testing::{Reply, Said, Server, client, nobody};
+use crate::testing::{Answer, Said, Server, client, refusing_address};
 
 fn ask(
     request: &str,
@@ -36,40 +38,42 @@ fn offline(request: &str, sha256: Option<Sha256>) -> Result<Release, Error> {
 
 /// Has 3.11.99 with digests, 3.11.100 without any, and 3.16.0 with bills of materials only.
 fn python_org() -> Server {
-    Server::start(|asked, _| {
+    Server::with(|request, _| {
         let release = |version: &str, id: u32| {
             format!(
                 r#"{{"name":"Python {version}","slug":"s","resource_uri":"http://x/api/v2/downloads/release/{id}/"}}"#
             )
         };
         let files = |version: &str, digest: &str| {
-            Reply::ok(format!(
+            Answer::bytes(format!(
                 r#"[{{"url":"https://x/ftp/python/{version}/Python-{version}.tar.xz","sha256_sum":"{digest}"}},
                     {{"url":"https://x/ftp/python/{version}/Python-{version}.tgz","sha256_sum":"{digest}","md5_sum":""}},
                     {{"url":"https://x/ftp/python/{version}/python-{version}-amd64.exe"}}]"#
             ))
         };
-        match asked.path.as_str() {
-            "/api/v2/downloads/release/?is_published=true&pre_release=false" => Reply::ok(format!(
-                "[{},{},{},{}]",
-                release("3.11.99", 1),
-                release("3.11.100", 2),
-                release("install manager 25.0", 3),
-                release("3.16.0a1", 4),
-            )),
+        match request.target.as_str() {
+            "/api/v2/downloads/release/?is_published=true&pre_release=false" => {
+                Answer::bytes(format!(
+                    "[{},{},{},{}]",
+                    release("3.11.99", 1),
+                    release("3.11.100", 2),
+                    release("install manager 25.0", 3),
+                    release("3.16.0a1", 4),
+                ))
+            }
             "/api/v2/downloads/release/?name=Python%203.11.99" => {
-                Reply::ok(format!("[{}]", release("3.11.99", 1)))
+                Answer::bytes(format!("[{}]", release("3.11.99", 1)))
             }
             "/api/v2/downloads/release/?name=Python%203.11.100" => {
-                Reply::ok(format!("[{}]", release("3.11.100", 2)))
+                Answer::bytes(format!("[{}]", release("3.11.100", 2)))
             }
             "/api/v2/downloads/release/?name=Python%203.16.0" => {
-                Reply::ok(format!("[{}]", release("3.16.0", 5)))
+                Answer::bytes(format!("[{}]", release("3.16.0", 5)))
             }
             "/api/v2/downloads/release_file/?release=1" => files("3.11.99", &"a".repeat(64)),
             "/api/v2/downloads/release_file/?release=2" => files("3.11.100", ""),
             "/api/v2/downloads/release_file/?release=5" => files("3.16.0", ""),
-            "/ftp/python/3.16.0/Python-3.16.0.tgz.spdx.json" => Reply::ok(format!(
+            "/ftp/python/3.16.0/Python-3.16.0.tgz.spdx.json" => Answer::bytes(format!(
                 r#"{{"packages":[
                     {{"name":"expat","checksums":[{{"algorithm":"SHA256","checksumValue":"{}"}}]}},
                     {{"name":"CPython","packageFileName":"Python-3.16.0.tgz",
@@ -77,14 +81,14 @@ fn python_org() -> Server {
                 "c".repeat(64),
                 "b".repeat(64)
             )),
-            path if path.starts_with("/api/v2/downloads/release/?name=") => Reply::ok("[]"),
-            _ => Reply::status(404, "<html>not here</html>"),
+            path if path.starts_with("/api/v2/downloads/release/?name=") => Answer::bytes("[]"),
+            _ => Answer::status(404),
         }
     })
 }
 
 #[test]
-fn every_line_of_the_table_is_understood() {
+fn every_line_of_the_table_is_parsed() {
     let lines = TABLE.lines().filter(|line| !line.starts_with('#')).count();
     assert!(lines > 150);
     assert_eq!(KNOWN.len(), lines);
@@ -96,19 +100,24 @@ fn every_line_of_the_table_is_understood() {
 }
 
 #[test]
-fn a_release_of_the_table_asks_nobody() {
+fn a_release_of_the_table_needs_no_request() {
     let server = python_org();
-    let (release, said) = ask("3.11.2", None, &server.address.to_string(), Network::Online);
+    let (release, said) = ask("3.11.2", None, &server.url("/"), Network::Online);
     let release = release.unwrap();
     assert_eq!(release.proof, DigestProof::BuiltInTable);
     assert_eq!(release.files[0].name, "Python-3.11.2.tgz");
     assert_eq!(release.files[1].name, "Python-3.11.2.tar.xz");
-    assert!(server.asked().is_empty() && said.is_empty());
+    assert!(server.requests().is_empty() && said.is_empty());
 }
 
 #[test]
-fn the_newest_of_a_series_is_chosen_and_said_when_python_org_cannot_be_asked() {
-    let (release, said) = ask("3.12", None, &nobody().to_string(), Network::Online);
+fn the_newest_of_a_series_is_chosen_and_reported_when_python_org_cannot_be_asked() {
+    let (release, said) = ask(
+        "3.12",
+        None,
+        &refusing_address().to_string(),
+        Network::Online,
+    );
     assert_eq!(release.unwrap().version, "3.12.13".parse().unwrap());
     assert_eq!(
         said,
@@ -119,15 +128,15 @@ fn the_newest_of_a_series_is_chosen_and_said_when_python_org_cannot_be_asked() {
 }
 
 #[test]
-fn python_org_makes_newer_releases_known_and_one_without_digest_is_passed_over() {
+fn python_org_lists_newer_releases_and_one_without_digest_is_skipped() {
     let server = python_org();
-    let (release, said) = ask("3.11", None, &server.address.to_string(), Network::Online);
+    let (release, said) = ask("3.11", None, &server.url("/"), Network::Online);
     let release = release.unwrap();
     assert_eq!(release.version, "3.11.99".parse().unwrap());
     assert_eq!(release.proof, DigestProof::PythonOrg);
     assert_eq!(release.files[0].name, "Python-3.11.99.tgz");
     assert_eq!(release.files.len(), 2);
-    assert!(said.contains("3.11.100 is passed over"), "{said}");
+    assert!(said.contains("3.11.100 is skipped"), "{said}");
     assert!(
         said.contains("CPython 3.11.99 (the newest 3.11 that is known)"),
         "{said}"
@@ -135,9 +144,9 @@ fn python_org_makes_newer_releases_known_and_one_without_digest_is_passed_over()
 }
 
 #[test]
-fn a_bill_of_materials_stands_in_for_a_missing_digest() {
+fn a_bill_of_materials_replaces_a_missing_digest() {
     let server = python_org();
-    let base = server.address.to_string();
+    let base = server.url("/");
     let release = ask("3.16.0", None, &base, Network::Online).0.unwrap();
     assert_eq!(release.files.len(), 1);
     assert_eq!(release.files[0].sha256.to_string(), "b".repeat(64));
@@ -147,7 +156,7 @@ fn a_bill_of_materials_stands_in_for_a_missing_digest() {
 }
 
 #[test]
-fn digests_are_not_taken_over_an_unprotected_connection() {
+fn digests_are_not_accepted_over_an_unprotected_connection() {
     let refused = ask("3.16.0", None, "http://python.example", Network::Online).0;
     assert!(chain(&refused.unwrap_err()).contains("not protected by HTTPS"));
 }
@@ -161,12 +170,7 @@ fn an_unknown_release_is_refused_with_a_hint() {
         "{hint}"
     );
     let server = python_org();
-    let (refused, _) = ask(
-        "3.11.98",
-        None,
-        &server.address.to_string(),
-        Network::Online,
-    );
+    let (refused, _) = ask("3.11.98", None, &server.url("/"), Network::Online);
     let refused = refused.unwrap_err();
     assert!(chain(&refused).contains("no release 3.11.98"), "{refused}");
     assert!(refused.hint().unwrap().contains("3.11.15"));

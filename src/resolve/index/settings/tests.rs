@@ -30,7 +30,7 @@ impl Machine {
             .chain(variables)
             .map(|(name, value)| (*name, value.replace("ROOT", root)));
         let environment = Environment::with_variables(self.root(), variables);
-        IndexSettings::of(None, &environment, &SystemRoot::at(self.root().to_owned()))
+        IndexSettings::of(None, &environment, &SystemRoot(self.root().to_owned()))
             .map_err(|error| format!("{error:?}"))
     }
 
@@ -44,7 +44,7 @@ fn conf(host: &str) -> String {
 }
 
 #[test]
-fn without_a_word_from_anybody_pypi_is_asked() {
+fn pypi_is_the_default() {
     let settings = Machine::new().settings(&[]).unwrap();
     assert_eq!(settings.address.to_string(), PYPI);
     assert_eq!(settings.client.certificates, None);
@@ -52,7 +52,7 @@ fn without_a_word_from_anybody_pypi_is_asked() {
 }
 
 #[test]
-fn each_place_is_stronger_than_the_one_before() {
+fn each_file_overrides_the_one_before() {
     let mut machine = Machine::new();
     let variables = [
         ("VIRTUAL_ENV", "ROOT/venv"),
@@ -83,7 +83,7 @@ fn each_place_is_stronger_than_the_one_before() {
 }
 
 #[test]
-fn a_named_file_stands_in_for_the_persons_own_and_dev_null_for_all() {
+fn a_named_file_replaces_the_users_own_and_dev_null_all() {
     let machine = Machine::new()
         .with("etc/pip.conf", "[global]\ncert = /etc/own.pem\n")
         .with(
@@ -104,7 +104,7 @@ fn a_named_file_stands_in_for_the_persons_own_and_dev_null_for_all() {
         .unwrap();
     assert_eq!(settings.address.to_string(), PYPI);
     assert_eq!(settings.client.certificates, None);
-    // One that is not there leaves the others alone.
+    // A named file that does not exist replaces nothing.
     assert_eq!(
         machine.index(&[("PIP_CONFIG_FILE", "ROOT/none.conf")]),
         "https://user.example/"
@@ -112,7 +112,7 @@ fn a_named_file_stands_in_for_the_persons_own_and_dev_null_for_all() {
 }
 
 #[test]
-fn a_section_of_a_command_is_stronger_than_global_wherever_it_stands() {
+fn a_section_of_a_command_overrides_global_in_any_file() {
     let machine = Machine::new()
         .with(
             "etc/pip.conf",
@@ -125,7 +125,7 @@ fn a_section_of_a_command_is_stronger_than_global_wherever_it_stands() {
 }
 
 #[test]
-fn a_setting_that_pybuild_does_not_follow_is_warned_of() {
+fn a_setting_that_pybuild_ignores_leads_to_a_warning() {
     let machine = Machine::new().with(
         "etc/pip.conf",
         "[global]\nextra-index-url =\n    https://a.example\n    https://b.example\n\
@@ -183,7 +183,7 @@ fn no_index_is_read_as_pip_reads_it() {
             "{text} {variables:?}"
         );
     }
-    // An empty value of a stronger file takes back what a weaker one says.
+    // An empty value in a stronger file resets the value of a weaker one.
     let machine = Machine::new()
         .with("etc/pip.conf", "[global]\nno-index = 1\n")
         .with("home/.pip/pip.conf", "[global]\nno-index =\n");
@@ -285,7 +285,7 @@ fn a_proxy_needs_no_scheme_and_shows_no_password() {
 }
 
 #[test]
-fn what_cannot_be_used_is_refused_without_its_password() {
+fn an_invalid_setting_is_refused_without_its_password() {
     let error = Machine::new()
         .settings(&[("PIP_INDEX_URL", "ftp://me:secret@h.example/simple")])
         .unwrap_err();

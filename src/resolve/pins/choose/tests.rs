@@ -11,7 +11,7 @@ use crate::net::network::Network;
 use crate::plan::WheelLocation;
 use crate::progress::{Event, Level, Phase, Reporter, SilentReporter, Unit};
 use crate::resolve::index::IndexWheel;
-use crate::resolve::index::loopback::{self, Bench, Loopback};
+use crate::resolve::index::testing::{self, Bench, Loopback};
 use crate::resolve::pins::{WheelFile, WheelFiles};
 
 /// Keeps all reports.
@@ -125,7 +125,7 @@ fn choose(
     setuptools: &str,
 ) -> (Result<Pins, PinError>, Vec<String>, usize) {
     let bench = Bench::new();
-    let server = Loopback::with_replies(vec![loopback::json(&page())]);
+    let server = Loopback::with_replies(vec![testing::json(&page())]);
     let environment = Environment::with_variables(Path::new("/here"), [("HOME", "/home")]);
     let listener = Listener::default();
     let pins = Chooser {
@@ -297,7 +297,7 @@ fn choose_from(
     metadata: &'static [(&'static str, &'static str)],
 ) -> (Result<String, PinError>, Vec<String>, Vec<String>) {
     let bench = Bench::new();
-    let server = Loopback::with_replies(vec![loopback::page("text/html", page)]);
+    let server = Loopback::with_replies(vec![testing::page("text/html", page)]);
     let environment = Environment::with_variables(Path::new("/here"), [("HOME", "/home")]);
     let (listener, files) = (Listener::default(), Files::with(metadata));
     let pins = Chooser {

@@ -6,15 +6,12 @@ use std::path::Path;
 /// Source lists for a private apt configuration.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct SourceLists {
-    /// In the one-line format.
     pub(super) one_line: String,
-    /// In the deb822 format.
     pub(super) deb822: String,
 }
 
 impl SourceLists {
-    /// What the host's own lists come to. A list that cannot be read is left out: it is apt's
-    /// business to complain about it.
+    /// Rewrites the host's own lists. A list that cannot be read is left out: apt reports it.
     pub(super) fn of_host(list: &Path, parts: &Path) -> Self {
         let mut files = vec![list.to_owned()];
         let entries = std::fs::read_dir(parts).into_iter().flatten().flatten();
@@ -29,19 +26,17 @@ impl SourceLists {
             match file.extension().and_then(|extension| extension.to_str()) {
                 Some("list") => lists.add_one_line(&text),
                 Some("sources") => lists.add_deb822(&text),
-                // Anything else in there is not read by apt either.
+                // apt does not read other files either.
                 _ => {}
             }
         }
         lists
     }
 
-    /// Whether there is nothing to ask.
     pub(super) fn is_empty(&self) -> bool {
         self.one_line.is_empty() && self.deb822.is_empty()
     }
 
-    /// Takes the entries of a `.list` over.
     fn add_one_line(&mut self, text: &str) {
         let mut known: BTreeSet<String> = self.one_line.lines().map(ToOwned::to_owned).collect();
         for line in text.lines() {
@@ -50,7 +45,7 @@ impl SourceLists {
                 continue;
             };
             let rest = rest.trim();
-            // A disc has to be in its drive, and to be mounted by somebody.
+            // A disc may be neither in its drive nor mounted.
             if without_options(rest).starts_with("cdrom:") {
                 continue;
             }
@@ -62,8 +57,7 @@ impl SourceLists {
         }
     }
 
-    /// Takes the stanzas of a `.sources` over. All fields stay (`Signed-By` may even hold a whole
-    /// key) but for the types.
+    /// All fields of a stanza stay (`Signed-By` may even hold a whole key), except the types.
     fn add_deb822(&mut self, text: &str) {
         let lines = text
             .lines()
@@ -103,7 +97,7 @@ impl SourceLists {
     }
 }
 
-/// The fields of a stanza: name, and the value's lines as they stand there.
+/// The fields of a stanza: names, and the unchanged lines of the values.
 fn fields<'a>(stanza: &[&'a str]) -> Vec<(&'a str, Vec<&'a str>)> {
     let mut fields: Vec<(&str, Vec<&str>)> = Vec::new();
     for line in stanza {
@@ -118,7 +112,7 @@ fn fields<'a>(stanza: &[&'a str]) -> Vec<(&'a str, Vec<&'a str>)> {
     fields
 }
 
-/// `[arch=amd64 signed-by=/a/key] https://…` without what is in brackets.
+/// `[arch=amd64 signed-by=/a/key] https://…` without the options in brackets.
 fn without_options(entry: &str) -> &str {
     entry
         .strip_prefix('[')
