@@ -132,7 +132,7 @@ pub fn run(
 
 fn when_no_certificates(settings: &BuildSettings) -> WhenNoCertificates {
     match (settings.missing_prerequisites, settings.mode) {
-        (WhenMissing::Tell, _) => WhenNoCertificates::NameOption,
+        (WhenMissing::Report, _) => WhenNoCertificates::NameOption,
         (WhenMissing::Install, Mode::DryRun) => WhenNoCertificates::DryRun,
         (WhenMissing::Install, Mode::Change) => WhenNoCertificates::Install,
     }
@@ -153,7 +153,7 @@ fn look_only(draft: Draft, settings: &BuildSettings, context: &Context<'_>) -> R
         scratch: &scratch,
     };
     let host = match settings.missing_prerequisites {
-        WhenMissing::Tell => question.answer(Remedy::Name, context.reporter)?.facts(),
+        WhenMissing::Report => question.answer(Remedy::Name, context.reporter)?.facts(),
         WhenMissing::Install => question.foresee(context.reporter)?,
     };
     with_patches(draft, &host, context.reporter)
@@ -366,7 +366,7 @@ impl Builder<'_> {
             scratch: &scratch.made_folder("probe")?,
         };
         let remedy = match self.settings.missing_prerequisites {
-            WhenMissing::Tell => Remedy::Name,
+            WhenMissing::Report => Remedy::Name,
             WhenMissing::Install => Remedy::Install(scratch.runner()),
         };
         Ok(question.answer(remedy, self.context.reporter)?)
