@@ -98,10 +98,6 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "a flag on a command line is a bool; BuildSettings makes enums of them"
-)]
 pub struct BuildArguments {
     /// CPython version: a release such as 3.11.2, or 3.11, 3 or latest for the newest final release
     #[arg(value_name = "VERSION", required = true)]
@@ -113,102 +109,109 @@ pub struct BuildArguments {
     #[command(flatten)]
     pub source: SourceArguments,
 
-    /// Installation prefix [default: pybuild/versions/VERSION in the user's data folder]
-    #[arg(long, value_name = "DIR", help_heading = "Installation")]
-    pub prefix: Option<PathBuf>,
+    #[command(flatten)]
+    pub installation: InstallationArguments,
 
-    /// Also create the links bin/python, bin/pip, bin/idle, bin/pydoc and bin/python-config; the
-    /// default prefix always has them
-    #[arg(long, help_heading = "Installation")]
-    pub unversioned_links: bool,
+    #[command(flatten)]
+    pub compile: CompileArguments,
 
-    /// Build again even if the prefix already has the requested installation
-    #[arg(long, help_heading = "Installation")]
-    pub force: bool,
-
-    /// Replace files in the prefix that pybuild did not install
-    #[arg(long, help_heading = "Installation")]
-    pub overwrite: bool,
-
-    /// Number of parallel make jobs [default: the number of CPUs that pybuild may use]
-    #[arg(short, long, value_name = "N", help_heading = "Build")]
-    pub jobs: Option<Jobs>,
-
-    /// Enable profile-guided and link-time optimisation: a faster interpreter, a much longer build
-    #[arg(long, help_heading = "Build")]
-    pub optimize: bool,
-
-    /// Build libpython as a shared library
-    #[arg(long, help_heading = "Build")]
-    pub enable_shared: bool,
-
-    /// Extra argument for configure (repeatable); an argument that contradicts pybuild is an error
-    #[arg(
-        long,
-        value_name = "ARG",
-        allow_hyphen_values = true,
-        help_heading = "Build"
-    )]
-    pub configure_arg: Vec<String>,
-
-    /// Patch for CPython's source, applied after pybuild's own patches (repeatable); a header in the
-    /// file can limit it to certain releases and hosts
-    #[arg(long, value_name = "FILE", help_heading = "Build")]
-    pub patch: Vec<PathBuf>,
-
-    /// Skip one of pybuild's compatibility patches (repeatable); --dry-run lists those that apply
-    #[arg(
-        long,
-        value_name = "NAME",
-        conflicts_with = "no_compat_patches",
-        help_heading = "Build"
-    )]
-    pub no_compat_patch: Vec<String>,
-
-    /// Skip all of pybuild's compatibility patches
-    #[arg(long, help_heading = "Build")]
-    pub no_compat_patches: bool,
-
-    /// Build folder [also: PYBUILD_BUILD_DIR; default: build in the cache folder]
-    #[arg(long, value_name = "DIR", help_heading = "Build")]
-    pub build_dir: Option<PathBuf>,
-
-    /// As root, run configure, make and the programs that they build as this user
-    #[arg(long, value_name = "USER", help_heading = "Build")]
-    pub build_user: Option<String>,
-
-    /// Allow the build commands to use the network; by default, pybuild isolates them from it where
-    /// the kernel supports this
-    #[arg(long, help_heading = "Build")]
-    pub network: bool,
-
-    /// Keep the build folder and print its path
-    #[arg(long, help_heading = "Build")]
-    pub keep_build: bool,
-
-    /// Stop if this module of the standard library does not work (repeatable)
-    #[arg(
-        long,
-        value_name = "MODULE",
-        help_heading = "Modules and prerequisites"
-    )]
-    pub require: Vec<String>,
-
-    /// Continue without this module (repeatable); zlib, ssl and ctypes are required by default
-    #[arg(
-        long,
-        value_name = "MODULE",
-        help_heading = "Modules and prerequisites"
-    )]
-    pub allow_missing: Vec<String>,
-
-    /// Install a missing compiler and missing libraries with the host's package manager
-    #[arg(long, help_heading = "Modules and prerequisites")]
-    pub install_deps: bool,
+    #[command(flatten)]
+    pub prerequisites: PrerequisiteArguments,
 
     /// Check the request and the host, print the plan as TOML, and build nothing
     #[arg(long, help_heading = "Output")]
     pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Installation")]
+pub struct InstallationArguments {
+    /// Installation prefix [default: pybuild/versions/VERSION in the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub prefix: Option<PathBuf>,
+
+    /// Also create the links bin/python, bin/pip, bin/idle, bin/pydoc and bin/python-config; the
+    /// default prefix always has them
+    #[arg(long)]
+    pub unversioned_links: bool,
+
+    /// Build again even if the prefix already has the requested installation
+    #[arg(long)]
+    pub force: bool,
+
+    /// Replace files in the prefix that pybuild did not install
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Build")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a flag on a command line is a bool; BuildSettings makes enums of them"
+)]
+pub struct CompileArguments {
+    /// Number of parallel make jobs [default: the number of CPUs that pybuild may use]
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<Jobs>,
+
+    /// Enable profile-guided and link-time optimisation: a faster interpreter, a much longer build
+    #[arg(long)]
+    pub optimize: bool,
+
+    /// Build libpython as a shared library
+    #[arg(long)]
+    pub enable_shared: bool,
+
+    /// Extra argument for configure (repeatable); an argument that contradicts pybuild is an error
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    pub configure_arg: Vec<String>,
+
+    /// Patch for CPython's source, applied after pybuild's own patches (repeatable); a header in the
+    /// file can limit it to certain releases and hosts
+    #[arg(long, value_name = "FILE")]
+    pub patch: Vec<PathBuf>,
+
+    /// Skip one of pybuild's compatibility patches (repeatable); --dry-run lists those that apply
+    #[arg(long, value_name = "NAME", conflicts_with = "no_compat_patches")]
+    pub no_compat_patch: Vec<String>,
+
+    /// Skip all of pybuild's compatibility patches
+    #[arg(long)]
+    pub no_compat_patches: bool,
+
+    /// Build folder [also: PYBUILD_BUILD_DIR; default: build in the cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub build_dir: Option<PathBuf>,
+
+    /// As root, run configure, make and the programs that they build as this user
+    #[arg(long, value_name = "USER")]
+    pub build_user: Option<String>,
+
+    /// Allow the build commands to use the network; by default, pybuild isolates them from it where
+    /// the kernel supports this
+    #[arg(long)]
+    pub network: bool,
+
+    /// Keep the build folder and print its path
+    #[arg(long)]
+    pub keep_build: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Modules and prerequisites")]
+pub struct PrerequisiteArguments {
+    /// Stop if this module of the standard library does not work (repeatable)
+    #[arg(long, value_name = "MODULE")]
+    pub require: Vec<String>,
+
+    /// Continue without this module (repeatable); zlib, ssl and ctypes are required by default
+    #[arg(long, value_name = "MODULE")]
+    pub allow_missing: Vec<String>,
+
+    /// Install a missing compiler and missing libraries with the host's package manager
+    #[arg(long)]
+    pub install_deps: bool,
 }
 
 #[derive(Debug, Args)]
@@ -318,28 +321,19 @@ pub struct UninstallArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Pins")]
 pub struct PinArguments {
     /// pip to bundle in ensurepip: latest, bundled (unchanged), a version, a range such as '<24', or
     /// the path of a wheel
-    #[arg(
-        long,
-        value_name = "SPEC",
-        default_value = "bundled",
-        help_heading = "Pins"
-    )]
+    #[arg(long, value_name = "SPEC", default_value = "bundled")]
     pub pip: PinRequest,
 
     /// setuptools to bundle in ensurepip, up to CPython 3.11: as for --pip, or none to remove it
-    #[arg(
-        long,
-        value_name = "SPEC",
-        default_value = "bundled",
-        help_heading = "Pins"
-    )]
+    #[arg(long, value_name = "SPEC", default_value = "bundled")]
     pub setuptools: PinRequest,
 
     /// Package index for pip and setuptools [default: the index in pip's configuration, else PyPI]
-    #[arg(long, value_name = "URL", help_heading = "Pins")]
+    #[arg(long, value_name = "URL")]
     pub index_url: Option<String>,
 
     /// Use no network: only local files, the cache and cached pages of the package index
@@ -348,60 +342,45 @@ pub struct PinArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Inputs")]
 pub struct SourceArguments {
     /// CPython source: a release archive, its URL, or an unpacked source tree [default: search the
     /// cache, the mirrors, python.org and the host's package manager]
-    #[arg(long, value_name = "FILE|DIR|URL", help_heading = "Inputs")]
+    #[arg(long, value_name = "FILE|DIR|URL")]
     pub source: Option<String>,
 
     /// SHA-256 of the release archive, for a release that pybuild does not know
-    #[arg(long, value_name = "HEX", help_heading = "Inputs")]
+    #[arg(long, value_name = "HEX")]
     pub sha256: Option<Sha256>,
 
     /// Folder or base URL of release archives, searched before python.org (repeatable) [also:
     /// PYBUILD_MIRROR, separated by spaces]
-    #[arg(long, value_name = "DIR|URL", help_heading = "Inputs")]
+    #[arg(long, value_name = "DIR|URL")]
     pub mirror: Vec<String>,
 
     /// How to verify the release archive
-    #[arg(
-        long,
-        value_name = "METHOD",
-        default_value = "any",
-        help_heading = "Inputs"
-    )]
+    #[arg(long, value_name = "METHOD", default_value = "any")]
     pub verify: Verify,
 
     /// File of OpenPGP keys to trust in addition to the release managers' keys (repeatable) [also:
     /// PYBUILD_KEYRING, separated by colons]
-    #[arg(long, value_name = "FILE", help_heading = "Inputs")]
+    #[arg(long, value_name = "FILE")]
     pub keyring: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
 pub struct OutputArguments {
     /// Print more: the answer of each origin, every choice, and the path of the log
-    #[arg(
-        short,
-        long,
-        conflicts_with = "quiet",
-        global = true,
-        help_heading = "Output"
-    )]
+    #[arg(short, long, conflicts_with = "quiet", global = true)]
     pub verbose: bool,
 
     /// Print only warnings and errors
-    #[arg(short, long, global = true, help_heading = "Output", action = ArgAction::SetTrue)]
+    #[arg(short, long, global = true, action = ArgAction::SetTrue)]
     pub quiet: bool,
 
     /// When to use colours
-    #[arg(
-        long,
-        value_name = "WHEN",
-        default_value = "auto",
-        global = true,
-        help_heading = "Output"
-    )]
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
     pub color: Color,
 }
 

@@ -1,4 +1,4 @@
-//! Any patch file with a header: what follows the header is the end of the file, untouched.
+//! Reads any patch file with a header: its diff is the unchanged end of the file.
 
 #![no_main]
 

@@ -127,7 +127,7 @@ fn build(
     let mut environment = BuildEnvironment::new(context.environment, &home)
         .with_assignments(&draft.request().build.configure_args);
     let remedy = match settings.missing_prerequisites {
-        WhenMissing::Tell => Remedy::Print,
+        WhenMissing::Report => Remedy::Print,
         WhenMissing::Install => Remedy::Install(runner),
     };
     let probe = folder.made("probe")?;
@@ -197,7 +197,7 @@ fn plan_only(draft: Draft, settings: &BuildSettings, context: &Context<'_>) -> R
         &probe,
     );
     let facts = match settings.missing_prerequisites {
-        WhenMissing::Tell => check.run(Remedy::Print, reporter)?.facts(),
+        WhenMissing::Report => check.run(Remedy::Print, reporter)?.facts(),
         WhenMissing::Install => check.preview(reporter)?,
     };
     Ok(planning::plan(draft, &facts, reporter)?)
@@ -249,7 +249,7 @@ fn context_for<'a>(
     reporter: &'a dyn Reporter,
 ) -> Result<Context<'a>, Error> {
     let when_no_certificates = match (settings.missing_prerequisites, settings.mode) {
-        (WhenMissing::Tell, _) => WhenNoCertificates::NameOption,
+        (WhenMissing::Report, _) => WhenNoCertificates::NameOption,
         (WhenMissing::Install, Mode::DryRun) => WhenNoCertificates::DryRun,
         (WhenMissing::Install, Mode::Change) => WhenNoCertificates::Install,
     };

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use crate::digest::Sha256;
 use crate::error::{ExitStatus, Explain};
-use crate::plan::compat::{CompatPolicy, Flags, Header, HostFacts, InvalidPatch, built_in};
+use crate::plan::compat::{CompatPolicy, Header, HostFacts, InvalidPatch, built_in};
 use crate::plan::version::PythonVersion;
 use crate::plan::{PatchFile, PatchOrigin, PlannedPatch};
 use crate::progress::{self, Level, Reporter};
@@ -152,21 +152,23 @@ fn planned(
     because: String,
     header: Option<Header>,
 ) -> PlannedPatch {
-    let mut planned = PlannedPatch {
+    let (what, error, upstream, flags) = match header {
+        Some(header) => (
+            Some(header.what),
+            Some(header.error),
+            Some(header.upstream).filter(|name| !name.is_empty()),
+            header.flags,
+        ),
+        None => Default::default(),
+    };
+    PlannedPatch {
         name,
         origin,
         sha256,
         because,
-        what: None,
-        error: None,
-        upstream: None,
-        flags: Flags::default(),
-    };
-    if let Some(header) = header {
-        planned.what = Some(header.what);
-        planned.error = Some(header.error);
-        planned.upstream = Some(header.upstream).filter(|name| !name.is_empty());
-        planned.flags = header.flags;
+        what,
+        error,
+        upstream,
+        flags,
     }
-    planned
 }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use super::configure;
 use super::error::Error;
-use super::inputs::{Mode, PinSettings, choose, location, mirrors, proofs};
-use super::path::{absolute, file, of_variable};
-use crate::cli::BuildArguments;
+use super::inputs::{Mode, PinSettings, SourceSettings, choose};
+use super::path::{absolute_if_given, file, of_variable};
+use crate::cli::{BuildArguments, InstallationArguments};
 use crate::compile::confinement::BuildUser;
 use crate::compile::isolation::BuildNetwork;
 use crate::compile::jobs::Jobs;
@@ -53,8 +53,7 @@ pub enum WhenInstalled {
 /// The action if prerequisites are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenMissing {
-    /// Report them, with the command that installs them.
-    Tell,
+    Report,
     /// `--install-deps`.
     Install,
 }
@@ -73,83 +72,80 @@ impl BuildSettings {
         let python = arguments
             .python
             .ok_or_else(|| Error::usage("no CPython version is given", "see `pybuild --help`"))?;
+        let InstallationArguments {
+            prefix,
+            unversioned_links,
+            force,
+            overwrite,
+        } = arguments.installation;
+        let compile = arguments.compile;
+        let optimize = compile.optimize;
+        let modules = arguments.prerequisites;
         let (library, configure_args) = configure::options(
-            choose(arguments.enable_shared, Library::Shared, Library::Static),
-            arguments.optimize,
-            arguments.configure_arg,
+            choose(compile.enable_shared, Library::Shared, Library::Static),
+            optimize,
+            compile.configure_arg,
         )?;
         let pins = PinSettings::new(arguments.pins, environment)?;
         configure::ensure_pins_used(&configure_args, pins.are_bundled())?;
+        let source = SourceSettings::new(&arguments.source, environment)?;
         let patch_file = |path: &PathBuf| {
             let (path, sha256) = file("--patch", path, environment)?;
             Ok(PatchFile { path, sha256 })
         };
-        let prefix = arguments.prefix;
-        let prefix = prefix.map(|path| absolute("--prefix", &path, environment));
+        let patches = compile.patch.iter().map(patch_file);
+        let build_user = compile.build_user;
+        let build_user = build_user.map(|name| BuildUser::find(&name, environment));
+        let build_dir = absolute_if_given("--build-dir", compile.build_dir, environment)?;
         Ok(Self {
             request: Request {
                 python,
                 pip: pins.pip,
                 setuptools: pins.setuptools,
-                source: location(&arguments.source, environment)?,
-                sha256: arguments.source.sha256,
-                proofs: proofs(&arguments.source, environment)?,
-                modules: modules(
-                    &arguments.require,
-                    &arguments.allow_missing,
-                    &configure_args,
-                )?,
+                source: source.location,
+                sha256: source.sha256,
+                proofs: source.proofs,
+                modules: module_policy(&modules.require, &modules.allow_missing, &configure_args)?,
                 build: BuildOptions {
                     optimization: choose(
-                        arguments.optimize,
+                        optimize,
                         Optimization::ProfileGuided,
                         Optimization::Plain,
                     ),
                     library,
                     configure_args,
                 },
-                patches: arguments
-                    .patch
-                    .iter()
-                    .map(patch_file)
-                    .collect::<Result<_, Error>>()?,
-                compat: compat_policy(arguments.no_compat_patch, arguments.no_compat_patches)?,
+                patches: patches.collect::<Result<_, Error>>()?,
+                compat: compat_policy(compile.no_compat_patch, compile.no_compat_patches)?,
                 names: choose(
-                    arguments.unversioned_links,
+                    unversioned_links,
                     ProgramNames::AlsoUnversioned,
                     ProgramNames::Versioned,
                 ),
             },
-            prefix: prefix.transpose()?.map(InstallPrefix::new),
-            mirrors: mirrors(&arguments.source, environment)?,
+            prefix: absolute_if_given("--prefix", prefix, environment)?.map(InstallPrefix::new),
+            mirrors: source.mirrors,
             index_url: pins.index_url,
             network: pins.network,
-            jobs: arguments.jobs.unwrap_or_else(Jobs::of_this_process),
-            installed: choose(arguments.force, WhenInstalled::Rebuild, WhenInstalled::Keep),
-            in_the_way: choose(
-                arguments.overwrite,
-                FilesInTheWay::Replace,
-                FilesInTheWay::Stop,
-            ),
+            jobs: compile.jobs.unwrap_or_else(Jobs::of_this_process),
+            installed: choose(force, WhenInstalled::Rebuild, WhenInstalled::Keep),
+            in_the_way: choose(overwrite, FilesInTheWay::Replace, FilesInTheWay::Stop),
             missing_prerequisites: choose(
-                arguments.install_deps,
+                modules.install_deps,
                 WhenMissing::Install,
-                WhenMissing::Tell,
+                WhenMissing::Report,
             ),
-            build_user: arguments
-                .build_user
-                .map(|name| BuildUser::find(&name, environment))
-                .transpose()?,
+            build_user: build_user.transpose()?,
             build_network: choose(
-                arguments.network,
+                compile.network,
                 BuildNetwork::Allowed,
                 BuildNetwork::KeptAway,
             ),
-            build_dir: match arguments.build_dir {
-                Some(folder) => Some(absolute("--build-dir", &folder, environment)?),
+            build_dir: match build_dir {
+                Some(folder) => Some(folder),
                 None => of_variable("PYBUILD_BUILD_DIR", environment)?,
             },
-            build_tree: choose(arguments.keep_build, BuildTree::Keep, BuildTree::Remove),
+            build_tree: choose(compile.keep_build, BuildTree::Keep, BuildTree::Remove),
             mode: choose(arguments.dry_run, Mode::DryRun, Mode::Change),
         })
     }
@@ -170,7 +166,7 @@ fn compat_policy(skipped: Vec<String>, skip_all: bool) -> Result<CompatPolicy, E
     }
 }
 
-fn modules(
+fn module_policy(
     required: &[String],
     allowed: &[String],
     configure_args: &[String],

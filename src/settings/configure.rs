@@ -6,63 +6,50 @@ use super::error::Error;
 use crate::plan::{InstallPrefix, Library};
 
 /// Options that pybuild sets itself, and options that prevent a build: names, reason and hint.
-const REFUSED: [(&[&str], &str, &str); 9] = [
+const REFUSED: [(&str, &str, &str); 9] = [
     (
-        &["prefix", "exec-prefix"],
+        "prefix exec-prefix",
         "pybuild sets the prefix itself",
         "name the prefix with --prefix",
     ),
     (
-        &["with-ensurepip", "without-ensurepip"],
+        "with-ensurepip without-ensurepip",
         "pybuild runs ensurepip itself and checks the pip that it installs",
         "leave it out; `--pip` selects the pip that ensurepip bundles",
     ),
     (
-        &["srcdir", "cache-file", "config-cache"],
+        "srcdir cache-file config-cache",
         "pybuild always builds in a new folder, inside the source tree",
         "leave it out",
     ),
     (
-        &[
-            "program-prefix",
-            "program-suffix",
-            "program-transform-name",
-            "with-suffix",
-        ],
+        "program-prefix program-suffix program-transform-name with-suffix",
         "pybuild needs the interpreter under CPython's own name for it",
         "leave it out, and create a link with that name beside the interpreter",
     ),
     (
-        &["host", "target", "with-build-python"],
+        "host target with-build-python",
         "pybuild runs the interpreter to check it, so it builds for this machine only",
         "leave it out, and run pybuild on a machine of that kind",
     ),
     (
-        &["help", "version", "no-create"],
+        "help version no-create",
         "`configure` writes no Makefile with it",
         "leave it out; `./configure --help` in an unpacked release prints its options",
     ),
     (
-        &["enable-framework", "enable-universalsdk"],
+        "enable-framework enable-universalsdk",
         "a framework is installed outside of the prefix",
         "leave it out",
     ),
     // Variables of CPython's Makefile, or of `configure` itself.
     (
-        &["DESTDIR", "ENSUREPIP", "MAKEFLAGS", "HOME", "TMPDIR"],
+        "DESTDIR ENSUREPIP MAKEFLAGS HOME TMPDIR",
         "pybuild sets this variable itself",
         "leave it out",
     ),
     (
-        &[
-            "CONFIG_SITE",
-            "build_alias",
-            "host_alias",
-            "target_alias",
-            "srcdir",
-            "cache_file",
-            "exec_prefix",
-        ],
+        "CONFIG_SITE build_alias host_alias target_alias srcdir cache_file exec_prefix",
         "pybuild sets this variable of `configure` itself",
         "leave it out",
     ),
@@ -153,7 +140,8 @@ pub(super) fn options(
                  `--configure-arg=--with-openssl=DIR`",
             ));
         }
-        if let Some((_, why, hint)) = REFUSED.iter().find(|(names, ..)| names.contains(&name)) {
+        let is_named = |names: &str| names.split(' ').any(|refused| refused == name);
+        if let Some((_, why, hint)) = REFUSED.iter().find(|(names, ..)| is_named(names)) {
             return Err(contradicts(&argument, why, hint));
         }
         let contradicted = match name {

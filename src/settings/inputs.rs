@@ -5,6 +5,7 @@ use std::path::Path;
 use super::error::Error;
 use super::path::{absolute, address, file, mirror, source};
 use crate::cli::{PinArguments, SourceArguments};
+use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::net::address::Address;
 use crate::net::network::Network;
@@ -59,48 +60,47 @@ impl PinSettings {
     }
 }
 
-/// `--source`.
-pub(super) fn location(
-    arguments: &SourceArguments,
-    environment: &Environment,
-) -> Result<Option<SourceLocation>, Error> {
-    let text = arguments.source.as_deref();
-    text.map(|text| source("--source", text, environment))
-        .transpose()
+/// The sources of a release, and how to verify them.
+#[derive(Debug)]
+pub(super) struct SourceSettings {
+    pub location: Option<SourceLocation>,
+    pub sha256: Option<Sha256>,
+    pub mirrors: Vec<Origin>,
+    pub proofs: ProofPolicy,
 }
 
-/// `--mirror`, then `PYBUILD_MIRROR`.
-pub(super) fn mirrors(
-    arguments: &SourceArguments,
-    environment: &Environment,
-) -> Result<Vec<Origin>, Error> {
-    const VARIABLE: &str = "PYBUILD_MIRROR";
-    let variable = environment.variable(VARIABLE).unwrap_or_default();
-    let options = arguments.mirror.iter().map(|text| ("--mirror", &**text));
-    options
-        .chain(variable.split_whitespace().map(|text| (VARIABLE, text)))
-        .map(|(option, text)| mirror(option, text, environment))
-        .collect()
-}
-
-/// `--verify`; `--keyring`, then `PYBUILD_KEYRING` (separated as in `PATH`).
-pub(super) fn proofs(
-    arguments: &SourceArguments,
-    environment: &Environment,
-) -> Result<ProofPolicy, Error> {
-    const VARIABLE: &str = "PYBUILD_KEYRING";
-    let keyring = |option, path: &Path| {
-        let (path, sha256) = file(option, path, environment)?;
-        Ok(KeyringFile { path, sha256 })
-    };
-    let variable = environment.variable_os(VARIABLE).unwrap_or_default();
-    let variable = std::env::split_paths(variable).filter(|path| !path.as_os_str().is_empty());
-    let options = arguments.keyring.iter();
-    Ok(ProofPolicy {
-        verify: arguments.verify,
-        keyrings: options
-            .map(|path| keyring("--keyring", path))
-            .chain(variable.map(|path| keyring(VARIABLE, &path)))
-            .collect::<Result<_, Error>>()?,
-    })
+impl SourceSettings {
+    pub fn new(arguments: &SourceArguments, environment: &Environment) -> Result<Self, Error> {
+        const MIRRORS: &str = "PYBUILD_MIRROR";
+        const KEYRINGS: &str = "PYBUILD_KEYRING";
+        let location = arguments.source.as_deref();
+        let mirrors = arguments.mirror.iter().map(|text| ("--mirror", &**text));
+        let more_mirrors = environment.variable(MIRRORS).unwrap_or_default();
+        let more_mirrors = more_mirrors.split_whitespace().map(|text| (MIRRORS, text));
+        let keyring = |option, path: &Path| {
+            let (path, sha256) = file(option, path, environment)?;
+            Ok(KeyringFile { path, sha256 })
+        };
+        let keyrings = arguments.keyring.iter();
+        let more_keyrings = environment.variable_os(KEYRINGS).unwrap_or_default();
+        let more_keyrings =
+            std::env::split_paths(more_keyrings).filter(|path| !path.as_os_str().is_empty());
+        Ok(Self {
+            location: location
+                .map(|text| source("--source", text, environment))
+                .transpose()?,
+            sha256: arguments.sha256,
+            mirrors: mirrors
+                .chain(more_mirrors)
+                .map(|(option, text)| mirror(option, text, environment))
+                .collect::<Result<_, _>>()?,
+            proofs: ProofPolicy {
+                verify: arguments.verify,
+                keyrings: keyrings
+                    .map(|path| keyring("--keyring", path))
+                    .chain(more_keyrings.map(|path| keyring(KEYRINGS, &path)))
+                    .collect::<Result<_, Error>>()?,
+            },
+        })
+    }
 }

@@ -4,9 +4,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
-use super::inputs::{PinSettings, choose, location, mirrors, proofs};
+use super::inputs::{PinSettings, SourceSettings, choose};
 use super::path::absolute;
-use crate::cli::{PatchArguments, SourceArguments};
+use crate::cli::PatchArguments;
 use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::export::PatchProgram;
@@ -83,13 +83,24 @@ impl PatchSettings {
             None if arguments.apply => Destination::Nowhere,
             None => Destination::Diff,
         };
-        let target = match arguments.tree {
-            Some(path) => Target::Tree {
-                path: tree(&path, environment)?,
+        let target = if let Some(path) = &arguments.tree {
+            Target::Tree {
+                path: tree(path, environment)?,
                 python: arguments.python,
                 change: choose(arguments.apply, TreeChange::Apply, TreeChange::None),
-            },
-            None => release(arguments.python, &arguments.source, environment)?,
+            }
+        } else {
+            let source = SourceSettings::new(&arguments.source, environment)?;
+            Target::Release {
+                // clap requires the version if there is no tree.
+                python: arguments.python.ok_or_else(|| {
+                    Error::usage("no CPython version is given", "see `pybuild patch --help`")
+                })?,
+                source: source.location,
+                sha256: source.sha256,
+                mirrors: source.mirrors,
+                proofs: source.proofs,
+            }
         };
         Ok(Self {
             pip: pins.pip,
@@ -100,26 +111,6 @@ impl PatchSettings {
             destination,
         })
     }
-}
-
-fn release(
-    python: Option<VersionRequest>,
-    source: &SourceArguments,
-    environment: &Environment,
-) -> Result<Target, Error> {
-    Ok(Target::Release {
-        // clap requires the version if there is no tree.
-        python: python.ok_or_else(|| {
-            Error::usage(
-                "neither a CPython version nor a tree is given",
-                "see `pybuild patch --help`",
-            )
-        })?,
-        source: location(source, environment)?,
-        sha256: source.sha256,
-        mirrors: mirrors(source, environment)?,
-        proofs: proofs(source, environment)?,
-    })
 }
 
 fn tree(given: &Path, environment: &Environment) -> Result<PathBuf, Error> {

@@ -44,12 +44,19 @@ pub(crate) fn absolute(
     Ok(path)
 }
 
+pub(super) fn absolute_if_given(
+    option: &str,
+    given: Option<impl AsRef<Path>>,
+    environment: &Environment,
+) -> Result<Option<PathBuf>, Error> {
+    given
+        .map(|path| absolute(option, path.as_ref(), environment))
+        .transpose()
+}
+
 /// The path in a variable, if it is set.
 pub(crate) fn of_variable(name: &str, environment: &Environment) -> Result<Option<PathBuf>, Error> {
-    let value = environment.variable_os(name);
-    value
-        .map(|value| absolute(name, Path::new(value), environment))
-        .transpose()
+    absolute_if_given(name, environment.variable_os(name), environment)
 }
 
 /// A file that an option names, with its digest.

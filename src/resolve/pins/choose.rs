@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use pep440_rs::Version;
 
 use super::error::PinError;
-use super::event::Event;
+use super::event::{Event, Outcome};
 use super::project::Project;
 use super::select::{Place, Reason, Rules, Selection, printable, select};
 use super::wheel_file::{self, WheelFile, WheelFiles};
@@ -57,17 +57,20 @@ impl<F: WheelFiles> Chooser<'_, F> {
 
     fn choose(&self, project: Project, request: &PinRequest) -> Result<Pin, F::Error> {
         let python = self.python;
+        let report = |version, outcome| {
+            self.reporter.report(&Event {
+                project,
+                version,
+                outcome,
+            });
+        };
         let rules = match request {
             PinRequest::Bundled => return Ok(Pin::Bundled),
             PinRequest::None => return Ok(Pin::Removed),
             PinRequest::Wheel(path) => {
                 let path = self.environment.absolute(path);
                 let wheel = wheel_file::read_named(&path, project, python)?;
-                self.reporter.report(&Event::File {
-                    project,
-                    version: &wheel.version,
-                    path: &path,
-                });
+                report(&wheel.version, Outcome::File(&path));
                 return Ok(Pin::Wheel(wheel));
             }
             PinRequest::Exact(version) => Rules::exact(python, version),
@@ -82,37 +85,19 @@ impl<F: WheelFiles> Chooser<'_, F> {
         };
         let version = wheel.name.version();
         if let PinRequest::Exact(_) = request {
-            self.reporter.report(&Event::Exact { project, version });
+            report(version, Outcome::Exact);
         } else {
-            self.reporter.report(&Event::Newest {
-                project,
-                version,
-                request,
-                python,
-                newer: most_relevant(&skipped),
-            });
+            let newer = most_relevant(&skipped);
+            report(version, Outcome::Newest(request, python, newer));
             if let Some((version, reason)) = first_unverifiable(&skipped) {
-                self.reporter.report(&Event::Unverifiable {
-                    project,
-                    version,
-                    reason,
-                });
+                report(version, Outcome::Unverifiable(reason));
             }
             for (version, reason) in &skipped {
-                self.reporter.report(&Event::Skipped {
-                    project,
-                    version,
-                    reason,
-                });
+                report(version, Outcome::Skipped(reason));
             }
         }
         if let Some(why) = &wheel.yanked {
-            let reason = Reason::Yanked(printable(why));
-            self.reporter.report(&Event::Yanked {
-                project,
-                version,
-                reason,
-            });
+            report(version, Outcome::Yanked(Reason::Yanked(printable(why))));
         }
         Ok(Pin::Wheel(WheelInput {
             project: project.name().to_owned(),

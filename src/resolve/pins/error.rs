@@ -109,27 +109,33 @@ impl From<IndexError> for PinError {
     }
 }
 
-impl PinError {
-    fn explain(&self) -> (ExitStatus, Option<String>) {
-        use ExitStatus::{Input, Unresolvable, Usage};
-        let (status, hint) = match self {
-            Self::Index(error) => return (error.exit_status(), error.hint()),
-            Self::PipIsNeeded => (
-                Usage,
-                "use `--pip bundled` to keep the released version, or pin another version".into(),
-            ),
-            Self::NoSetuptools { request, .. } if request == "none" => (
-                Usage,
-                "leave out --setuptools: there is nothing to remove".into(),
-            ),
-            Self::NoSetuptools { .. } => (
-                Usage,
-                "leave out --setuptools, and run `pip install setuptools` where it is needed".into(),
-            ),
-            Self::NoEnsurepip { .. } => (
-                Unresolvable,
-                "ensurepip is part of CPython since 2.7.9 and 3.4: choose a later release".into(),
-            ),
+impl Explain for PinError {
+    fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Index(error) => error.exit_status(),
+            Self::PipIsNeeded | Self::NoSetuptools { .. } => ExitStatus::Usage,
+            Self::NotAWheel { .. } | Self::OtherProject { .. } | Self::NotAsListed { .. } => {
+                ExitStatus::Input
+            }
+            _ => ExitStatus::Unresolvable,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Index(error) => return error.hint(),
+            Self::PipIsNeeded => {
+                "use `--pip bundled` to keep the released version, or pin another version"
+            }
+            Self::NoSetuptools { request, .. } if request == "none" => {
+                "leave out --setuptools: there is nothing to remove"
+            }
+            Self::NoSetuptools { .. } => {
+                "leave out --setuptools, and run `pip install setuptools` where it is needed"
+            }
+            Self::NoEnsurepip { .. } => {
+                "ensurepip is part of CPython since 2.7.9 and 3.4: choose a later release"
+            }
             Self::NoSuchVersion {
                 project,
                 near,
@@ -142,71 +148,47 @@ impl PinError {
                     [only] => Some(format!("the nearest is {only}")),
                     [below, above, ..] => Some(format!("the nearest are {below} and {above}")),
                 };
-                (Unresolvable, alternatives(*project, near, newest.as_ref()))
+                return Some(alternatives(*project, near, newest.as_ref()));
             }
             Self::DoesNotFit {
                 reason: Reason::NoDigest(_),
                 project,
                 ..
             }
-            | Self::NothingVerifiable { project, .. } => (Unresolvable, verified_by_hand(*project)),
+            | Self::NothingVerifiable { project, .. } => return Some(verified_by_hand(*project)),
             Self::DoesNotFit {
                 project, newest, ..
-            } => (Unresolvable, alternatives(*project, None, newest.as_ref())),
+            } => return Some(alternatives(*project, None, newest.as_ref())),
             Self::NothingFits {
                 project,
                 request,
-                skipped: None,
-                newest: None,
-                ..
-            } if request == "latest" => (
-                Unresolvable,
-                format!("give the path of a wheel: `--{project} FILE.whl`"),
-            ),
-            Self::NothingFits {
-                project,
                 skipped,
                 newest,
                 ..
             } => {
+                if request == "latest" && skipped.is_none() && newest.is_none() {
+                    return Some(format!("give the path of a wheel: `--{project} FILE.whl`"));
+                }
                 let skipped = skipped.as_ref();
                 let reason = skipped.map(|(version, reason)| format!("{version} {reason}"));
-                (Unresolvable, alternatives(*project, reason, newest.as_ref()))
+                return Some(alternatives(*project, reason, newest.as_ref()));
             }
-            Self::NotAWheel { .. } => (
-                Input,
+            Self::NotAWheel { .. } => {
                 "download it again and keep its published name, PROJECT-VERSION-py3-none-any.whl"
-                    .into(),
-            ),
-            Self::NotAsListed { .. } => (
-                Input,
+            }
+            Self::NotAsListed { .. } => {
                 "report this to the owner of the index; until it is fixed, pin another version, or \
                  use another index with --index-url"
-                    .into(),
-            ),
-            Self::OtherProject { found, project, .. } => (
-                Input,
-                match Project::named(found) {
+            }
+            Self::OtherProject { found, project, .. } => {
+                return Some(match Project::named(found) {
                     Some(other) => format!("use it with `--{other}`"),
                     None => format!("give a wheel or a version of {project}"),
-                },
-            ),
-            Self::WheelDoesNotFit { .. } => (
-                Unresolvable,
-                "give the wheel of another version, or use `latest`".into(),
-            ),
+                });
+            }
+            Self::WheelDoesNotFit { .. } => "give the wheel of another version, or use `latest`",
         };
-        (status, Some(hint))
-    }
-}
-
-impl Explain for PinError {
-    fn exit_status(&self) -> ExitStatus {
-        self.explain().0
-    }
-
-    fn hint(&self) -> Option<String> {
-        self.explain().1
+        Some(hint.to_owned())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The choices that resolving reports.
+//! Reports of resolving a pin.
 
 use std::fmt;
 use std::path::Path;
@@ -12,98 +12,57 @@ use crate::plan::pin_request::PinRequest;
 use crate::plan::version::PythonVersion;
 use crate::progress::{self, Level};
 
-pub enum Event<'a> {
-    /// A wheel that the command line names.
-    File {
-        project: Project,
-        version: &'a Version,
-        path: &'a Path,
-    },
-    /// A version that the command line names.
-    Exact {
-        project: Project,
-        version: &'a Version,
-    },
-    /// The newest version that fits.
-    Newest {
-        project: Project,
-        version: &'a Version,
-        request: &'a PinRequest,
-        python: PythonVersion,
-        /// A newer version, and the reason against it.
-        newer: Option<&'a (Version, Reason)>,
-    },
-    /// A newer version that matches the request but does not fit.
-    Skipped {
-        project: Project,
-        version: &'a Version,
-        reason: &'a Reason,
-    },
-    /// A newer version that would fit if it could be verified.
-    Unverifiable {
-        project: Project,
-        version: &'a Version,
-        reason: &'a Reason,
-    },
-    /// The chosen version is yanked.
-    Yanked {
-        project: Project,
-        version: &'a Version,
-        reason: Reason,
-    },
+/// A report on one version of a project.
+pub struct Event<'a> {
+    pub project: Project,
+    pub version: &'a Version,
+    pub outcome: Outcome<'a>,
+}
+
+pub enum Outcome<'a> {
+    /// Chosen: the wheel that the request names.
+    File(&'a Path),
+    /// Chosen: the version that the request names.
+    Exact,
+    /// Chosen: the newest version that fits, with the reason against a newer one.
+    Newest(&'a PinRequest, PythonVersion, Option<&'a (Version, Reason)>),
+    /// Not chosen, although it matches the request and is newer.
+    Skipped(&'a Reason),
+    /// Not chosen because the index lists no secure digest.
+    Unverifiable(&'a Reason),
+    /// Chosen although it is yanked.
+    Yanked(Reason),
 }
 
 impl progress::Event for Event<'_> {
     fn level(&self) -> Level {
-        match self {
-            Self::File { .. } | Self::Exact { .. } | Self::Newest { .. } => Level::Note,
-            Self::Skipped { .. } => Level::Detail,
-            Self::Unverifiable { .. } | Self::Yanked { .. } => Level::Warning,
+        match self.outcome {
+            Outcome::File(_) | Outcome::Exact | Outcome::Newest(..) => Level::Note,
+            Outcome::Skipped(_) => Level::Detail,
+            Outcome::Unverifiable(_) | Outcome::Yanked(_) => Level::Warning,
         }
     }
 }
 
 impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File {
-                project,
-                version,
-                path,
-            } => write!(f, "{project} {version} (from {})", path.display()),
-            Self::Exact { project, version } => write!(f, "{project} {version}"),
-            Self::Newest {
-                project,
-                version,
-                request,
-                python,
-                newer,
-            } => {
-                write!(f, "{project} {version} ({request} for CPython {python}")?;
-                if let Some((version, reason)) = newer {
-                    write!(f, "; {version} {reason}")?;
-                }
-                f.write_str(")")
+        let project = self.project;
+        write!(f, "{project} {}", self.version)?;
+        match &self.outcome {
+            Outcome::File(path) => write!(f, " (from {})", path.display()),
+            Outcome::Exact => Ok(()),
+            Outcome::Newest(request, python, None) => {
+                write!(f, " ({request} for CPython {python})")
             }
-            Self::Skipped {
-                project,
-                version,
-                reason,
-            } => write!(f, "{project} {version} {reason}"),
-            Self::Unverifiable {
-                project,
-                version,
-                reason,
-            } => write!(
-                f,
-                "skipped {project} {version}, which {reason}; to use it, {}",
-                verified_by_hand(*project)
-            ),
-            Self::Yanked {
-                project,
-                version,
-                reason,
-            } => write!(f, "{project} {version} {reason}"),
+            Outcome::Newest(request, python, Some((newer, reason))) => {
+                write!(f, " ({request} for CPython {python}; {newer} {reason})")
+            }
+            Outcome::Skipped(reason) => write!(f, " {reason}"),
+            Outcome::Unverifiable(reason) => {
+                let hint = verified_by_hand(project);
+                write!(f, " {reason}, so it is skipped; to use it, {hint}")
+            }
+            Outcome::Yanked(reason) => write!(f, " {reason}"),
         }
     }
 }
