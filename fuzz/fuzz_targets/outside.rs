@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// A folder in memory. Only one folder in it may change.
 pub struct Place {
     folder: tempfile::TempDir,
-    /// Where the target may write. It does not exist yet.
+    /// The folder that the target may write to. It does not exist at first.
     pub inside: PathBuf,
     before: BTreeMap<PathBuf, Option<Vec<u8>>>,
 }

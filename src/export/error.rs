@@ -3,21 +3,17 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::digest::Sha256;
 use crate::error::{ExitStatus, Explain};
 use crate::fs::disk;
+use crate::source::ensurepip;
 
 /// Why a patch was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{} cannot be read", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("{} was changed after it was checked: its digest is {found} instead of {expected}", path.display())]
-    Changed {
-        path: PathBuf,
-        found: Sha256,
-        expected: Sha256,
-    },
+    #[error(transparent)]
+    Pin(#[from] ensurepip::Error),
     #[error("{} exists already and is no regular file", path.display())]
     NotAFile { path: PathBuf },
     #[error("{} cannot be written", path.display())]
@@ -41,7 +37,8 @@ impl Error {
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Read { .. } | Self::Changed { .. } => ExitStatus::Input,
+            Self::Read { .. } => ExitStatus::Input,
+            Self::Pin(error) => error.exit_status(),
             Self::NotAFile { .. } => ExitStatus::Usage,
             Self::Write { .. } | Self::StandardOutput(_) => ExitStatus::Failed,
         }
@@ -50,9 +47,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Read { .. } => "check its permissions, and that nothing else changes it",
-            Self::Changed { .. } => {
-                "run the same command again: corrupt files are downloaded again"
-            }
+            Self::Pin(error) => return error.hint(),
             Self::NotAFile { .. } => "name another file with -o; `-o -` is standard output",
             Self::Write { .. } => "check that its folder exists, is writable and has room",
             Self::StandardOutput(_) => "write to a file instead: `-o FILE`",

@@ -7,15 +7,14 @@ use clap::ValueEnum;
 use super::changed_file::{ChangedFile, Content};
 use super::error::Error;
 use super::{git, plain};
-use crate::digest::Sha256;
 use crate::source::ensurepip::EnsurepipPatch;
 
 /// The program that applies a patch with wheels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PatchProgram {
-    /// `git apply`: the wheels are git's binary hunks, which are text
+    /// `git apply`; the wheels are git binary hunks, which are text
     Git,
-    /// GNU patch, and so python-build: it refuses binary hunks, so the hunks hold the wheels' bytes
+    /// GNU patch and python-build; the wheels are raw bytes, because GNU patch rejects binary hunks
     Patch,
 }
 
@@ -33,15 +32,7 @@ impl Export {
         let mut files = Vec::new();
         // In the order of applying: every wheel that the text names exists at any time.
         for wheel in patch.added() {
-            let bytes = fs_err::read(&wheel.from).map_err(Error::read(&wheel.from))?;
-            let found = Sha256::of(&bytes);
-            if found != wheel.sha256 {
-                return Err(Error::Changed {
-                    path: wheel.from.clone(),
-                    found,
-                    expected: wheel.sha256,
-                });
-            }
+            let bytes = wheel.read()?;
             let target = root.join(&wheel.path);
             let before = target
                 .exists()
