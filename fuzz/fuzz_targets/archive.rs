@@ -1,6 +1,6 @@
-//! Any release archive: compressed where it begins like that, and else a tar archive whose headers get
-//! the checksums that they should have, which no fuzzer guesses. Nothing is written outside the
-//! folder, what is unpacked are files of two modes, folders, and links that stay inside.
+//! Any release archive: compressed if it begins like a compressed file, otherwise a tar archive whose
+//! headers get valid checksums, which no fuzzer guesses. Nothing may be written outside the folder.
+//! Inside, there may be only files of two modes, folders, and links that stay inside.
 
 #![no_main]
 

@@ -1,13 +1,13 @@
-//! A folder of a target's own, and what must not change around it.
+//! A folder that a fuzz target may write to, and files around it that must not change.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A folder in memory, in which one is to be worked in and the rest is to stay as it is.
+/// A folder in memory. Only one folder in it may change.
 pub struct Place {
     folder: tempfile::TempDir,
-    /// Where the target may write. It does not exist yet.
+    /// The folder that the target may write to. It does not exist at first.
     pub inside: PathBuf,
     before: BTreeMap<PathBuf, Option<Vec<u8>>>,
 }
@@ -43,7 +43,7 @@ impl Place {
     }
 }
 
-/// Everything below a folder (links not followed), by name: a file's content or a link's target.
+/// The content of each file and the target of each link below a folder, without following links.
 pub fn snapshot(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     walkdir::WalkDir::new(folder)
         .min_depth(1)

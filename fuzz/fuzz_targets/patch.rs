@@ -1,5 +1,5 @@
-//! Any patch, applied to a small tree: it applies as a whole or changes nothing, and never anything
-//! outside the tree.
+//! Any patch, applied to a small tree: it applies completely or changes nothing, and it never changes
+//! a file outside the tree.
 
 #![no_main]
 

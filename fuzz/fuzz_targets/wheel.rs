@@ -1,4 +1,4 @@
-//! Any wheel: what is taken agrees with itself, and can be read again.
+//! Any wheel: an accepted one has the project and version of its name, and can be read again.
 
 #![no_main]
 

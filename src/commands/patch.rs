@@ -1,5 +1,6 @@
-//! `pybuild patch`: the pin of `ensurepip` by itself, for whoever builds CPython another way.
+//! `pybuild patch`: writes the pin of `ensurepip` as a patch, for builds of CPython with other tools.
 
+use std::fmt;
 use std::path::Path;
 
 use crate::cli::PatchArguments;
@@ -15,23 +16,57 @@ use crate::plan::verification::ProofPolicy;
 use crate::plan::version::{PythonVersion, VersionRequest};
 use crate::plan::{Source, SourceLocation};
 use crate::process::quoted;
-use crate::progress::{Reporter, Unit};
+use crate::progress::{Event, Level, Reporter, Unit};
 use crate::settings::patch::{Destination, PatchSettings, Target, TreeChange};
 use crate::source::ensurepip::{EnsurepipPatch, Stdlib};
 use crate::source::{self, pin_names, unpack_part, version_found_in_tree};
 use crate::transaction::pending::PendingChanges;
 
-/// Makes the patch that `settings` ask for, and puts it where they say.
-///
-/// # Errors
-/// What the step that failed says. No tree is changed unless all of the patch applies to it.
+/// A note on a finished patch.
+enum PatchEvent {
+    /// The tree bundles these wheels already.
+    NothingToChange { python: PythonVersion, pins: String },
+    /// A diff was printed, which has no wheels.
+    WheelsLeftOut(Vec<String>),
+    /// The commands that apply the diff in a folder and copy its wheels.
+    Commands(Vec<String>),
+    /// The wheels to remove afterwards.
+    WheelsToRemove(Vec<String>),
+}
+
+impl Event for PatchEvent {
+    fn level(&self) -> Level {
+        Level::Note
+    }
+}
+
+impl fmt::Display for PatchEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NothingToChange { python, pins } => write!(
+                f,
+                "CPython {python} bundles {pins} already: there is nothing to change, and the patch \
+                 is empty"
+            ),
+            Self::WheelsLeftOut(wheels) => write!(
+                f,
+                "the wheels are not in this diff ({}): `-o FILE` writes a patch that has them",
+                wheels.join(", ")
+            ),
+            Self::Commands(commands) => write!(f, "in the tree: {}", commands.join(" && ")),
+            Self::WheelsToRemove(wheels) => write!(f, "then:        rm {}", wheels.join(" ")),
+        }
+    }
+}
+
+/// Makes the patch for `settings` and writes it. A tree is changed only if all of the patch applies.
 pub fn run(arguments: PatchArguments, invocation: &Invocation<'_>) -> Result<(), Error> {
     let Invocation {
         environment,
         reporter,
         output,
     } = *invocation;
-    let settings = PatchSettings::new(arguments, environment)?;
+    let settings = &PatchSettings::new(arguments, environment)?;
     let context = Context::new(
         settings.index_url.clone(),
         settings.network,
@@ -45,7 +80,7 @@ pub fn run(arguments: PatchArguments, invocation: &Invocation<'_>) -> Result<(),
     let folder = SideFolder::new(&context.store, "patch")?;
     let wheels = context.fetch_wheels(&pins, folder.runner())?;
     let root = match context.fetch_source(python, &source, folder.runner())? {
-        // A tree that is there is read where it is; it may have been built in.
+        // A tree is read in place, even if it was built in.
         VerifiedSource::Tree(path) => path,
         VerifiedSource::Archive(archive) => {
             let root = folder.path("source");
@@ -57,15 +92,13 @@ pub fn run(arguments: PatchArguments, invocation: &Invocation<'_>) -> Result<(),
     let phase = reporter.begin("patch", Unit::Steps, None);
     let patch = EnsurepipPatch::for_pins(Stdlib::of_source(&root), &pins, &wheels)
         .map_err(source::Error::from)?;
-    let names = pin_names(&pins).join(", ");
-    phase.finish(&names);
+    let pins = pin_names(&pins).join(", ");
+    phase.finish(&pins);
     let export = Export::new(&patch, &root)?;
     if export.is_empty() {
-        reporter.note(&format!(
-            "CPython {python} bundles {names} already: there is nothing to change, and the patch is empty"
-        ));
+        reporter.report(&PatchEvent::NothingToChange { python, pins });
     }
-    hand_out(&export, &settings.destination, reporter, output)?;
+    write(&export, &settings.destination, reporter, output)?;
     if let Target::Tree {
         path,
         change: TreeChange::Apply,
@@ -80,20 +113,24 @@ pub fn run(arguments: PatchArguments, invocation: &Invocation<'_>) -> Result<(),
     Ok(())
 }
 
-/// What a patch is made from: a fraction of a release, unpacked in a fraction of the time.
+/// The files of a release that a patch is made from. Unpacking only these saves most of the time.
 fn is_needed(path: &Path) -> bool {
-    [
+    let needed = [
         "Include/patchlevel.h",
         "Lib/ensurepip",
         "Lib/venv",
         "Misc/sbom.spdx.json",
-    ]
-    .into_iter()
-    .any(|needed| path.starts_with(needed))
+    ];
+    needed.iter().any(|needed| path.starts_with(needed))
 }
 
-/// The release that the patch is for, and where its text is.
+/// The release that the patch is for, and the origin of its source.
 fn origin(target: &Target, context: &Context<'_>) -> Result<(PythonVersion, Source), Error> {
+    let resolve = |python: VersionRequest, request: SourceRequest<'_>| {
+        let release = context.release(python, request)?;
+        let version = release.version;
+        Ok((version, context.source(release, request)))
+    };
     match target {
         Target::Release {
             python,
@@ -102,38 +139,33 @@ fn origin(target: &Target, context: &Context<'_>) -> Result<(PythonVersion, Sour
             mirrors,
             proofs,
         } => {
-            let wish = SourceRequest {
+            let request = SourceRequest {
                 location: source.as_ref(),
                 sha256: *sha256,
                 mirrors,
                 proofs,
             };
-            let release = context.release(*python, wish)?;
-            let python = release.version;
-            Ok((python, context.source(release, wish)))
+            resolve(*python, request)
         }
         Target::Tree { path, python, .. } => {
-            let request = match python {
-                Some(request) => *request,
-                None => {
-                    VersionRequest::Exact(version_found_in_tree(path).map_err(source::Error::from)?)
-                }
+            let python = if let Some(python) = python {
+                *python
+            } else {
+                let found = version_found_in_tree(path).map_err(source::Error::from)?;
+                VersionRequest::Exact(found)
             };
-            let location = SourceLocation::Path(path.clone());
-            let wish = SourceRequest {
-                location: Some(&location),
+            let request = SourceRequest {
+                location: Some(&SourceLocation::Path(path.clone())),
                 sha256: None,
                 mirrors: &[],
                 proofs: &ProofPolicy::default(),
             };
-            let release = context.release(request, wish)?;
-            let python = release.version;
-            Ok((python, context.source(release, wish)))
+            resolve(python, request)
         }
     }
 }
 
-fn hand_out(
+fn write(
     export: &Export,
     destination: &Destination,
     reporter: &dyn Reporter,
@@ -146,13 +178,10 @@ fn hand_out(
     match destination {
         Destination::Nowhere => {}
         Destination::Diff => {
-            print(export.diff().as_bytes())?;
-            let wheels = list(export.added());
+            print(export.diff.as_bytes())?;
+            let wheels = list(export.added().map(|(path, _)| path));
             if !wheels.is_empty() {
-                reporter.note(&format!(
-                    "the wheels are not in this diff ({}): `-o FILE` writes a patch that has them",
-                    wheels.join(", ")
-                ));
+                reporter.report(&PatchEvent::WheelsLeftOut(wheels));
             }
         }
         Destination::StandardOutput(program) => print(&export.for_program(*program))?,
@@ -164,33 +193,28 @@ fn hand_out(
         }
         Destination::Folder(path) => {
             let phase = reporter.begin("write", Unit::Steps, None);
-            let placed = export::write_folder(export, path)?;
+            let wheels = export::write_folder(export, path)?;
             phase.finish(&path.display().to_string());
             if !export.is_empty() {
-                tell_what_to_do(export, path, placed.wheels(), reporter);
+                report_commands(export, path, &wheels, reporter);
             }
         }
     }
     Ok(())
 }
 
-/// The two commands that do by hand what `git apply` does with one file.
-fn tell_what_to_do<'a>(
-    export: &Export,
-    folder: &Path,
-    wheels: impl Iterator<Item = &'a str>,
-    reporter: &dyn Reporter,
-) {
+/// Reports the commands that replace `git apply` of one file.
+fn report_commands(export: &Export, folder: &Path, wheels: &[String], reporter: &dyn Reporter) {
     let shown = |name: &str| quoted(folder.join(name).as_os_str());
-    let wheels: Vec<String> = wheels.map(shown).collect();
+    let wheels: Vec<String> = wheels.iter().map(|name| shown(name)).collect();
     let mut commands = vec![format!("patch -p1 < {}", shown(DIFF))];
     if !wheels.is_empty() {
         commands.push(format!("cp {} Lib/ensurepip/_bundled/", wheels.join(" ")));
     }
-    reporter.note(&format!("in the tree: {}", commands.join(" && ")));
+    reporter.report(&PatchEvent::Commands(commands));
     let removed = list(export.removed());
     if !removed.is_empty() {
-        reporter.note(&format!("then:        rm {}", removed.join(" ")));
+        reporter.report(&PatchEvent::WheelsToRemove(removed));
     }
 }
 

@@ -4,8 +4,8 @@
 const DIGITS: &[u8; 85] =
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
 
-/// Appends `bytes` to `text`; a last group that is not full is filled with zeros, as git does it.
-pub fn encode(bytes: &[u8], text: &mut Vec<u8>) {
+/// Appends `bytes` to `text`. The last group is filled with zeros, like in git.
+pub(super) fn encode(bytes: &[u8], text: &mut Vec<u8>) {
     for group in bytes.chunks(4) {
         let mut full = [0; 4];
         full[..group.len()].copy_from_slice(group);
@@ -31,7 +31,7 @@ mod tests {
     fn groups_are_as_git_writes_them() {
         assert_eq!(encoded(&[0; 4]), "00000");
         assert_eq!(encoded(&[0xff; 4]), "|NsC0");
-        // The zlib stream of nothing, as it stands in every patch of git's that creates a binary file.
+        // The zlib stream of no data, which is in every git patch that creates a binary file.
         assert_eq!(encoded(&[0x78, 1, 3, 0, 0, 0, 0, 1]), "cmV?d00001");
     }
 

@@ -1,7 +1,7 @@
-//! git's own form of a patch: blob ids in every header, wheels as binary hunks (`git diff --full-index
+//! git's form of a patch: blob ids in every header, wheels as binary hunks (`git diff --full-index
 //! --binary`; <https://git-scm.com/docs/git-diff>, git's `diff.c` and `apply.c`).
 //!
-//! Binary hunks carry what comes and what goes, so that `git apply -R` has all it needs.
+//! A binary hunk has the old and the new content, so that `git apply -R` works.
 
 use std::io::Write as _;
 
@@ -9,70 +9,36 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use sha1::{Digest as _, Sha1};
 
-use super::{Content, Item, base85};
+use super::base85;
+use super::changed_file::{ChangedFile, Content, bytes_of};
 
-/// The id that git gives to no file at all.
-const NOTHING: &str = "0000000000000000000000000000000000000000";
-
-/// The bytes that stand on one line of a binary hunk (git's `emit_binary_diff_body`).
+/// The number of bytes on one line of a binary hunk (git's `emit_binary_diff_body`).
 const LINE: usize = 52;
 
 /// One file's part of the patch.
-pub(super) fn hunks(item: &Item) -> Vec<u8> {
-    match &item.diff {
-        Some(diff) => with_index(diff, item),
-        None => binary(item),
+pub(super) fn hunks(file: &ChangedFile) -> Vec<u8> {
+    if let Some(diff) = &file.diff {
+        // `git apply --3way` looks up the blobs.
+        let (header, hunks) = diff.split_once('\n').unwrap_or((diff, ""));
+        return format!("{header}\n{}{hunks}", index(file)).into_bytes();
     }
-}
-
-/// The header that git writes for a file that is made or removed; empty for one that changes.
-pub(super) fn existence(item: &Item) -> String {
-    match (&item.before, &item.after) {
-        (None, Some(after)) => format!("new file mode {}\n", mode(after)),
-        (Some(before), None) => format!("deleted file mode {}\n", mode(before)),
-        _ => String::new(),
-    }
-}
-
-/// A unified diff with the line that says which blob becomes which, so that `git apply --3way` can
-/// look them up.
-fn with_index(diff: &str, item: &Item) -> Vec<u8> {
-    let (header, hunks) = diff.split_once('\n').unwrap_or((diff, ""));
-    format!("{header}\n{}{hunks}", index(item)).into_bytes()
-}
-
-fn binary(item: &Item) -> Vec<u8> {
-    let name = item.path.display();
-    let mut text = format!(
-        "diff --git a/{name} b/{name}\n{}{}GIT binary patch\n",
-        existence(item),
-        index(item)
-    )
-    .into_bytes();
-    literal(item.after.as_ref(), &mut text);
-    literal(item.before.as_ref(), &mut text);
+    let mut text = format!("{}{}GIT binary patch\n", file.header(), index(file)).into_bytes();
+    literal(bytes_of(file.after.as_ref()), &mut text);
+    literal(bytes_of(file.before.as_ref()), &mut text);
     text
 }
 
-fn index(item: &Item) -> String {
+fn index(file: &ChangedFile) -> String {
     let id = |content: &Option<Content>| match content {
         Some(content) => blob_id(&content.bytes),
-        None => NOTHING.to_owned(),
+        None => "0".repeat(40),
     };
-    // The mode stands here when it stays, and in a line of its own when it does not.
-    let mode = match (&item.before, &item.after) {
-        (Some(_), Some(after)) => format!(" {}", mode(after)),
+    // The mode is written here if it stays, and in a line of its own if it does not.
+    let mode = match (&file.before, &file.after) {
+        (Some(_), Some(after)) => format!(" {}", after.mode()),
         _ => String::new(),
     };
-    format!("index {}..{}{mode}\n", id(&item.before), id(&item.after))
-}
-
-fn mode(content: &Content) -> &'static str {
-    if content.executable {
-        "100755"
-    } else {
-        "100644"
-    }
+    format!("index {}..{}{mode}\n", id(&file.before), id(&file.after))
 }
 
 /// The name of a content in git's store: the SHA-1 of its kind, its size and itself
@@ -84,9 +50,8 @@ fn blob_id(bytes: &[u8]) -> String {
     hex::encode(hasher.finalize())
 }
 
-/// The whole content in one direction, deflated; each line begins with a letter for its length.
-fn literal(content: Option<&Content>, text: &mut Vec<u8>) {
-    let bytes = content.map_or(&[][..], |content| &content.bytes);
+/// One content, deflated. Each line begins with a letter for its length.
+fn literal(bytes: &[u8], text: &mut Vec<u8>) {
     text.extend(format!("literal {}\n", bytes.len()).bytes());
     for line in deflated(bytes).chunks(LINE) {
         text.push(length_letter(line.len()));
@@ -98,7 +63,6 @@ fn literal(content: Option<&Content>, text: &mut Vec<u8>) {
 
 /// `A` to `Z` for 1 to 26, `a` to `z` for 27 to 52.
 fn length_letter(length: usize) -> u8 {
-    // A line has 52 bytes at most.
     let length = u8::try_from(length).unwrap_or_default();
     match length {
         0..=26 => b'A' - 1 + length,
@@ -106,7 +70,7 @@ fn length_letter(length: usize) -> u8 {
     }
 }
 
-/// A zlib stream (RFC 1950) of a fixed level, which the same bytes always give.
+/// A zlib stream (RFC 1950) of a fixed level, so that it is reproducible.
 fn deflated(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
     // Writing to memory does not fail.
@@ -118,7 +82,7 @@ fn deflated(bytes: &[u8]) -> Vec<u8> {
 mod tests {
     use std::path::PathBuf;
 
-    use super::super::tests::{item, text_item};
+    use super::super::changed_file::tests::{text, wheel};
     use super::{blob_id, hunks, length_letter};
 
     #[test]
@@ -138,8 +102,8 @@ mod tests {
     }
 
     #[test]
-    fn a_new_file_can_be_taken_back() {
-        let patch = String::from_utf8(hunks(&item("a.whl", None, Some(b"hello\n")))).unwrap();
+    fn the_patch_of_a_new_file_can_be_reversed() {
+        let patch = String::from_utf8(hunks(&wheel("a.whl", None, Some(b"hello\n")))).unwrap();
         let mut lines = patch.lines();
         for expected in [
             "diff --git a/a.whl b/a.whl",
@@ -154,9 +118,9 @@ mod tests {
     }
 
     #[test]
-    fn a_text_keeps_its_hunks_and_gets_the_blobs() {
-        let item = text_item(&PathBuf::from("x.py"), "a\n", "b\n");
-        let patch = String::from_utf8(hunks(&item)).unwrap();
+    fn a_text_keeps_its_hunks_and_has_the_ids_of_its_blobs() {
+        let file = text(&PathBuf::from("x.py"), "a\n", "b\n");
+        let patch = String::from_utf8(hunks(&file)).unwrap();
         assert!(
             patch.starts_with(
                 "diff --git a/x.py b/x.py\nindex \

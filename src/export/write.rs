@@ -1,49 +1,27 @@
-//! Writes what is handed out: whole or not at all, and never over something that is no file.
+//! Writes the files of an export.
 
-use std::fs::Permissions;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::Error;
+use super::error::Error;
+use crate::source::change::write_beside;
 
-/// Writes `content` to `path`: beside it first, then in its place. A file that is there is replaced and
-/// keeps its mode; a link or a device is not.
-///
-/// # Errors
-/// [`Error::NotAFile`] and [`Error::Write`].
+/// Writes `content` to `path` atomically. A file that exists is replaced and keeps its mode; a link or a
+/// device is an error.
 pub fn write_file(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let write_error = |source| Error::Write {
-        path: path.to_owned(),
-        source,
-    };
     let mode = match path.symlink_metadata() {
-        Ok(there) if there.is_file() => Some(there.permissions()),
+        Ok(found) if found.is_file() => Some(found.permissions().mode()),
         Ok(_) => {
-            return Err(Error::NotAFile {
-                path: path.to_owned(),
-            });
+            let path = path.to_owned();
+            return Err(Error::NotAFile { path });
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(source) => return Err(write_error(source)),
+        Err(source) => return Err(Error::write(path)(source)),
     };
-    replace(path, content, mode).map_err(write_error)
-}
-
-fn replace(path: &Path, content: &[u8], mode: Option<Permissions>) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    // What any new file gets, less the process's umask.
-    let mut scratch = tempfile::Builder::new()
-        .prefix(".pybuild-")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)?;
-    scratch.write_all(content)?;
-    if let Some(mode) = mode {
-        scratch.as_file().set_permissions(mode)?;
-    }
-    scratch.as_file().sync_all()?;
-    scratch.persist(path)?;
-    Ok(())
+    let written = write_beside(path, content, mode)
+        .and_then(|scratch| scratch.persist(path).map_err(io::Error::from));
+    written.map(drop).map_err(Error::write(path))
 }
 
 #[cfg(test)]
@@ -51,7 +29,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::write_file;
-    use crate::export::Error;
+    use crate::export::error::Error;
 
     #[test]
     fn only_files_are_replaced() {

@@ -1,4 +1,4 @@
-//! One test's own world: home, cache, current directory, programs, and nothing inherited.
+//! The isolated environment of one test: home, cache, current directory and programs.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use crate::outcome::Outcome;
 use crate::server::REFUSING;
 
-/// What a build of a miniature may call; no package manager among them.
+/// The programs that a build of a miniature may call. No package manager is among them.
 const PROGRAMS: &[&str] = &[
     "ar", "as", "awk", "basename", "bash", "cat", "chmod", "cmp", "cp", "cut", "date", "diff",
     "dirname", "echo", "env", "expr", "false", "find", "grep", "head", "id", "install", "ld", "ln",
@@ -18,8 +18,8 @@ const PROGRAMS: &[&str] = &[
     "touch", "tr", "true", "uname", "uniq", "unshare", "wc", "which", "xargs",
 ];
 
-/// Stands for the C compiler: has every header and library but those named in the files beside it,
-/// so that tests do not depend on what is installed where they run, and takes no time.
+/// A replacement for the C compiler that is fast and has every header and library except those that a
+/// file beside it names, so that tests do not depend on the host's packages.
 const COMPILER: &str = r#"#!/bin/sh
 case "$*" in
 *--version*) echo 'cc (mini) 12.0'; exit 0 ;;
@@ -50,19 +50,19 @@ if [ -f "$here/missing-headers" ]; then
         esac
     done <"$here/missing-headers"
 fi
-# What it makes says which compiler and C library it was made with.
+# The program prints the versions of its compiler and C library.
 printf '#!/bin/sh\necho gcc 12.0\necho glibc 2.36\nexit 0\n' >"$out" || exit 1
 [ $compile_only = yes ] || chmod 755 "$out"
 "#;
 
-/// A test's own world. Its folder goes away with it.
+/// The environment of one test. Its folder is removed with it.
 pub struct Context {
     dir: tempfile::TempDir,
     variables: BTreeMap<OsString, OsString>,
 }
 
 impl Context {
-    /// A world in which no origin can be reached and no package manager exists.
+    /// No origin can be reached, and no package manager exists.
     pub fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("pybuild-it-").tempdir();
         let dir = dir.expect("a temporary folder");
@@ -106,23 +106,22 @@ impl Context {
         self.dir.path().join(name)
     }
 
-    /// Where the default prefix for a version is.
+    /// The default prefix of a version.
     pub fn default_prefix(&self, version: &str) -> PathBuf {
         self.path("home/.local/share/pybuild/versions")
             .join(version)
     }
 
-    /// With a variable set for every run.
+    /// Sets a variable for every run.
     pub fn set(&mut self, name: &str, value: impl AsRef<OsStr>) {
         self.variables.insert(name.into(), value.as_ref().into());
     }
 
-    /// With a variable taken away.
     pub fn unset(&mut self, name: &str) {
         self.variables.remove(OsStr::new(name));
     }
 
-    /// Puts a shell script into the folder that `PATH` names, in place of what was there.
+    /// Writes a shell script into the folder in `PATH`; replaces a program of the same name.
     pub fn put_program(&self, name: &str, script: &str) {
         let path = self.path("bin").join(name);
         drop(fs_err::remove_file(&path));
@@ -131,12 +130,11 @@ impl Context {
             .expect("a script of the test's own");
     }
 
-    /// Takes a program away.
     pub fn remove_program(&self, name: &str) {
         fs_err::remove_file(self.path("bin").join(name)).expect("a program that was there");
     }
 
-    /// Lets the compiler lack these headers.
+    /// Removes these headers from the compiler.
     pub fn lack_headers(&self, headers: &[&str]) {
         let text = headers.join("\n") + "\n";
         fs_err::write(self.path("bin/missing-headers"), text).expect("a file of the test's own");
@@ -178,12 +176,12 @@ impl Context {
         Outcome::new(&output, self.dir.path())
     }
 
-    /// Every file, link and folder below `name`, with what it holds; to prove that nothing changed.
+    /// Every file, link and folder below `name` with its content.
     pub fn snapshot(&self, name: &str) -> BTreeMap<String, String> {
         snapshot(&self.path(name))
     }
 
-    /// The files below the test's folder in which `needle` stands.
+    /// The files below the test's folder that contain `needle`.
     pub fn files_with(&self, needle: &str) -> Vec<PathBuf> {
         let mut found: Vec<PathBuf> = walkdir::WalkDir::new(self.dir.path())
             .into_iter()
@@ -202,7 +200,7 @@ impl Context {
     }
 }
 
-/// Every entry below `folder` (links not followed) and what it holds; empty when it is not there.
+/// Every entry below `folder` with its content, without following links. Empty if there is no folder.
 pub fn snapshot(folder: &Path) -> BTreeMap<String, String> {
     walkdir::WalkDir::new(folder)
         .into_iter()

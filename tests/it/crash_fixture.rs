@@ -12,7 +12,7 @@ use crate::fixture::{Fixture, LATEST_PIP};
 use crate::mini_cpython::VERSION;
 use crate::outcome::Outcome;
 
-/// What is in the prefix beforehand.
+/// The prefix before a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Absent,
@@ -22,24 +22,24 @@ pub enum Kind {
 
 pub const KINDS: [Kind; 3] = [Kind::Absent, Kind::Own, Kind::Shared];
 
-/// The pip of what is there before, and of what is built.
+/// The pips of the old and of the new installation.
 pub const OLD_PIP: &str = "23.3.2";
 pub const NEW_PIP: &str = LATEST_PIP;
 
-/// Content, mode and time of what others have in a prefix.
-type Theirs = BTreeMap<String, (String, u32, i64, i64)>;
+/// Content, mode and time of the foreign files in a prefix.
+type ForeignFiles = BTreeMap<String, (String, u32, i64, i64)>;
 
 /// A fixture for many runs that each begin with the same prefix and an empty cache.
 pub struct CrashFixture {
     pub fixture: Fixture,
-    theirs: Theirs,
+    foreign: ForeignFiles,
 }
 
 impl CrashFixture {
     pub fn new(kind: Kind) -> Self {
         let mut crash = Self {
             fixture: Fixture::online(),
-            theirs: Theirs::new(),
+            foreign: ForeignFiles::new(),
         };
         if kind == Kind::Shared {
             for file in [
@@ -54,8 +54,8 @@ impl CrashFixture {
                     .write(&format!("prefix/{file}"), "theirs");
             }
             symlink("other", crash.prefix().join("bin/link")).unwrap();
-            crash.theirs = crash.others();
-            assert_eq!(crash.theirs.len(), 5);
+            crash.foreign = crash.foreign_files();
+            assert_eq!(crash.foreign.len(), 5);
         }
         if kind != Kind::Absent {
             crash.build(OLD_PIP, None).success();
@@ -65,7 +65,7 @@ impl CrashFixture {
         crash
     }
 
-    /// Back to the beginning.
+    /// Restores the first state.
     pub fn reset(&self) {
         for folder in ["prefix", "cache"] {
             drop(fs_err::remove_dir_all(self.fixture.context.path(folder)));
@@ -75,7 +75,7 @@ impl CrashFixture {
         }
     }
 
-    /// A copy with modes, times and links.
+    /// Copies a folder with modes, times and links.
     pub fn copy(&self, from: &str, to: &str) {
         let path = |name| self.fixture.context.path(name);
         let mut copy = std::process::Command::new("cp");
@@ -115,8 +115,8 @@ impl CrashFixture {
         self.fixture.context.outcome(&mut command)
     }
 
-    /// What the prefix holds that no manifest lists and that is in no record's folder.
-    fn others(&self) -> Theirs {
+    /// The files in the prefix that are in no manifest and in no record's folder.
+    fn foreign_files(&self) -> ForeignFiles {
         let ours = self.manifest();
         let prefix = self.prefix();
         walkdir::WalkDir::new(&prefix)
@@ -153,11 +153,11 @@ impl CrashFixture {
         Some(serde_json::from_slice(&text).unwrap())
     }
 
-    /// Asserts that the prefix holds a whole installation, or none, and what others have in it; gives
-    /// its pip.
+    /// Asserts that the prefix holds a complete installation or none, and all foreign files. Returns
+    /// the version of its pip.
     #[track_caller]
     pub fn whole(&self, what: &str) -> Option<String> {
-        assert_eq!(self.others(), self.theirs, "{what}");
+        assert_eq!(self.foreign_files(), self.foreign, "{what}");
         let manifest = self.manifest()?;
         for (path, item) in manifest.items() {
             let found = Item::at(&self.prefix().join(path)).unwrap();
@@ -178,14 +178,14 @@ impl CrashFixture {
         Some(pip)
     }
 
-    /// Asserts that nothing but what is meant to be there is in the cache, the prefix or beside it.
+    /// Asserts that no leftover files are in the cache, in the prefix or beside it.
     #[track_caller]
     pub fn no_leftovers(&self, what: &str) {
         self.no_leftovers_at_prefix(what);
         self.fixture.assert_nothing_is_left_behind();
     }
 
-    /// The same, but for the cache.
+    /// The same without the cache.
     #[track_caller]
     pub fn no_leftovers_at_prefix(&self, what: &str) {
         let top = self.fixture.context.path("");

@@ -1,4 +1,4 @@
-//! What most tests begin with: a miniature release on disk, and an index that has a few pips.
+//! The fixture of most tests: a miniature release on disk, and an index with a few pips.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,26 +10,24 @@ use crate::python_org::ftp_path;
 use crate::server::{Answer, Server};
 use crate::wheels::{IndexForm, Wheel};
 
-/// The pip that `latest` comes to in a [`Fixture`].
+/// The pip that `latest` resolves to in a [`Fixture`].
 pub const LATEST_PIP: &str = "24.0";
 
-/// A world with a release and an index.
+/// A [`Context`] with a release and an index.
 pub struct Fixture {
-    /// The world.
     pub context: Context,
-    /// The index is below `/simple/` there.
+    /// Serves the index below `/simple/`.
     pub server: Server,
     /// The release that [`Fixture::build`] builds.
     pub release: MiniCpython,
 }
 
 impl Fixture {
-    /// With the usual miniature.
     pub fn new() -> Self {
         Self::of(MiniCpython::new(VERSION))
     }
 
-    /// With the usual miniature, which comes from what stands in for python.org.
+    /// The release is downloaded from a server that replaces python.org.
     pub fn online() -> Self {
         let mut fixture = Self::new();
         let python_org = fixture.server.url("/");
@@ -39,12 +37,11 @@ impl Fixture {
         fixture
     }
 
-    /// Where on python.org the release's archive is.
+    /// The path of the release's archive on python.org.
     pub fn archive_path(&self) -> String {
         ftp_path(&self.release, &self.release.tgz_name())
     }
 
-    /// With another one.
     pub fn of(release: MiniCpython) -> Self {
         let server = Server::start();
         let wheels = [
@@ -66,12 +63,11 @@ impl Fixture {
         }
     }
 
-    /// The release's version.
     pub fn version(&self) -> String {
         self.release.top().trim_start_matches("Python-").to_owned()
     }
 
-    /// The arguments that build the release from its file, and some more.
+    /// The arguments of a build of the release file, with `more` at the end.
     pub fn arguments(&self, more: &[&str]) -> Vec<OsString> {
         let file = self.context.path("releases").join(self.release.tgz_name());
         let mut arguments: Vec<OsString> = vec![
@@ -90,7 +86,7 @@ impl Fixture {
         self.context.run(self.arguments(more))
     }
 
-    /// Builds the same release without its fault, and asserts that nothing is left of what failed.
+    /// Builds the same release without its fault, and asserts that no files of the failed build are left.
     #[track_caller]
     pub fn builds_without_its_fault(self) -> Self {
         let sound = Self {
@@ -103,12 +99,11 @@ impl Fixture {
         sound
     }
 
-    /// The default prefix.
     pub fn prefix(&self) -> PathBuf {
         self.context.default_prefix(&self.version())
     }
 
-    /// Runs the interpreter in `prefix`; gives its standard output, trimmed.
+    /// Runs the interpreter in `prefix`; returns its standard output, trimmed.
     #[track_caller]
     pub fn python(&self, prefix: &Path, arguments: &[&str]) -> String {
         let mut command = std::process::Command::new(prefix.join("bin/python3"));
@@ -135,8 +130,8 @@ impl Fixture {
         self.pip(&venv)
     }
 
-    /// Asserts that whatever is in the store has its digest, and that nothing half done lies in the
-    /// cache or in the folder for temporary files.
+    /// Asserts that all content of the store has its digest, and that the cache and the folder for
+    /// temporary files hold no partial files.
     #[track_caller]
     pub fn assert_nothing_is_left_behind(&self) {
         for (name, content) in self.context.snapshot("cache/sha256") {

@@ -96,7 +96,7 @@ fn a_release_with_a_forbidden_entry_is_refused_with_the_entrys_name() {
         (
             vec![plain("other/file")],
             &END[..],
-            "`other/file` stands in another folder",
+            "`other/file` is in another folder",
         ),
         (
             vec![link(&below("l"), "/etc")],
@@ -128,14 +128,18 @@ fn a_release_with_a_forbidden_entry_is_refused_with_the_entrys_name() {
         (
             vec![plain(&below("Lib/os.py"))],
             &END[..],
-            "Lib/os.py` stands in it twice",
+            "Lib/os.py` is in the archive twice",
         ),
         (
             vec![plain(&below("./Lib//os.py"))],
             &END[..],
-            "./Lib//os.py` stands in it twice",
+            "./Lib//os.py` is in the archive twice",
         ),
-        (vec![sized(1 << 30)], &END[..], "/sized` makes it larger"),
+        (
+            vec![sized(1 << 30)],
+            &END[..],
+            "/sized` makes the archive larger",
+        ),
         (vec![sized(4096)], &END[..], "/sized` on"),
         (vec![], &[], "cannot be unpacked"),
         (
@@ -229,11 +233,11 @@ fn hostile_wheels() -> Vec<(Vec<u8>, &'static str)> {
         ),
         (
             [b"#!/bin/sh\n", &good[..]].concat(),
-            "central directory does not stand where it says",
+            "central directory is not at its offset",
         ),
         (
             [&good[..], &good].concat(),
-            "central directory does not stand where it says",
+            "central directory is not at its offset",
         ),
         (
             replaced(b"pip/__main__", b"../__main__.", true),
@@ -249,7 +253,7 @@ fn hostile_wheels() -> Vec<(Vec<u8>, &'static str)> {
         ),
         (
             replaced(b"pip/__main__", b"pip/__init__", true),
-            "`pip/__init__.py` stands in it twice",
+            "`pip/__init__.py` is in the archive twice",
         ),
         (
             replaced(b"pip/__main__", b"pip/__MAIN__", false),

@@ -1,6 +1,6 @@
 //! The real binary against real HTTP on loopback, miniature releases, and one real CPython.
 
-// The kit.
+// Fixtures and helpers.
 mod certificates;
 mod context;
 mod crash_fixture;

@@ -1,5 +1,5 @@
-//! A miniature CPython release: a tarball of the right shape that is configured, compiled and
-//! installed in a fraction of a second, and whose interpreter is a shell script.
+//! A miniature CPython release: a tarball that is configured, compiled and installed in a fraction of a
+//! second, and whose interpreter is a shell script.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -14,16 +14,16 @@ use rand::{RngCore as _, SeedableRng as _};
 
 use crate::wheels::Wheel;
 
-/// The version most tests use: one that no table of known releases will ever have.
+/// The version of most tests, which CPython will never release.
 pub const VERSION: &str = "3.99.1";
 
-/// The pip that the miniature is released with.
+/// The pip that the miniature bundles.
 pub const BUNDLED_PIP: &str = "23.0";
 
-/// The setuptools that the miniature with setuptools is released with.
+/// The setuptools that the miniature with setuptools bundles.
 pub const BUNDLED_SETUPTOOLS: &str = "65.5.0";
 
-/// What goes wrong in a miniature.
+/// A fault of a miniature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// `configure` ends with an error of its own.
@@ -32,22 +32,22 @@ pub enum Fault {
     Make,
     /// `make` never ends.
     MakeHangs,
-    /// `make` never ends, and starts others that do not end when they are told to: one whose parent
-    /// is gone, and one that has let go of make's output. Their ids go into files in this folder.
+    /// `make` never ends, and starts processes that ignore signals: one whose parent is gone, and one
+    /// that has closed make's output. Their ids are written to files in this folder.
     MakeLeavesOthers(PathBuf),
     /// `make install` dies halfway.
     Install,
-    /// `make` says that it could not build this module.
+    /// `make` reports that it could not build this module.
     NotBuilt(&'static str),
     /// The interpreter cannot import this module.
     Missing(&'static str),
     /// A venv gets this pip, whatever `ensurepip` bundles.
     VenvPip(&'static str),
-    /// Making a venv never ends, whatever it is told. Its id goes into this file.
+    /// Making a venv never ends and ignores signals. Its id is written to this file.
     VenvHangs(PathBuf),
     /// pip's scripts start this interpreter in `bin`.
     ScriptInterpreter(&'static str),
-    /// The interpreter says that it is this version.
+    /// The interpreter reports this version.
     Version(&'static str),
 }
 
@@ -64,7 +64,7 @@ pub struct MiniCpython {
 }
 
 impl MiniCpython {
-    /// A release that bundles pip alone, as from 3.12 on.
+    /// A release that bundles pip alone, like from 3.12 on.
     pub fn new(version: &str) -> Self {
         Self {
             version: version.into(),
@@ -77,37 +77,36 @@ impl MiniCpython {
         }
     }
 
-    /// That bundles setuptools too, as up to 3.11.
+    /// Bundles setuptools too, like up to 3.11.
     pub fn with_setuptools(mut self) -> Self {
         self.with_setuptools = true;
         self
     }
 
-    /// With another text of `Lib/ensurepip/__init__.py`.
+    /// Sets another text of `Lib/ensurepip/__init__.py`.
     pub fn with_ensurepip(mut self, text: &str) -> Self {
         self.ensurepip = Some(text.into());
         self
     }
 
-    /// With a standard library of so many modules more, where it matters how long files take.
+    /// Adds modules to the standard library, for tests in which time matters.
     pub fn with_modules(mut self, count: usize) -> Self {
         self.modules = count;
         self
     }
 
-    /// With so many bytes that do not compress, so that the archive is as large as a real one.
+    /// Adds bytes that do not compress, for an archive as large as a real one.
     pub fn with_ballast(mut self, bytes: usize) -> Self {
         self.ballast = bytes;
         self
     }
 
-    /// Without the lines that pybuild's own patches mend: a tree that was mended another way.
+    /// Omits the lines that pybuild's own patches fix: a tree that was fixed another way.
     pub fn without_defects(mut self) -> Self {
         self.with_defects = false;
         self
     }
 
-    /// With something that goes wrong.
     pub fn with_fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
         self
@@ -238,7 +237,7 @@ impl MiniCpython {
         if self.with_defects {
             for (path, text) in self.defects() {
                 match files.iter_mut().find(|(known, ..)| *known == path) {
-                    // Below a script's end it changes nothing.
+                    // Behind the end of a script it has no effect.
                     Some((.., content)) => content.extend([b"exit 0\n", text.as_slice()].concat()),
                     None => files.push((path, 0o644, text)),
                 }
@@ -247,8 +246,7 @@ impl MiniCpython {
         files
     }
 
-    /// The lines that pybuild's own patches for this version want to change, by file: what a release
-    /// has that needs them.
+    /// The lines that pybuild's own patches for this version change, by file.
     fn defects(&self) -> BTreeMap<String, Vec<u8>> {
         let version: PythonVersion = self.version.parse().expect("a version");
         let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
@@ -373,7 +371,7 @@ impl MiniCpython {
     }
 }
 
-/// The lines that a diff wants to find in each file, and those that it leaves there.
+/// The old and the new lines of each file in a diff.
 pub fn sides(diff: &[u8]) -> Vec<(String, Vec<u8>, Vec<u8>)> {
     let is_git = diff.starts_with(b"diff --git");
     let options = if is_git {
@@ -417,14 +415,14 @@ fn append(archive: &mut tar::Builder<Vec<u8>>, path: &str, mode: u32, content: &
     } else {
         tar::EntryType::Regular
     });
-    // Not `append_data`: tests also pack paths that a careful packer would refuse.
+    // Not `append_data`, which refuses some paths that tests need.
     let name = path.as_bytes();
     header.as_old_mut().name[..name.len()].copy_from_slice(name);
     header.set_cksum();
     archive.append(&header, content).expect("memory");
 }
 
-/// A `.tgz` of these paths and texts, however wrong they are.
+/// A `.tgz` of these paths and texts, valid or not.
 pub fn tgz_of(entries: &[(&str, &str)]) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     for (path, text) in entries {
@@ -449,7 +447,7 @@ mod tests {
         (output.status.success(), String::from_utf8(text).unwrap())
     }
 
-    /// Configures, makes and installs a tree by hand; gives the staged prefix, or what failed.
+    /// Configures, makes and installs a tree by hand; returns the staged prefix, or the output.
     fn built(release: &MiniCpython, dir: &Path) -> Result<std::path::PathBuf, String> {
         let tree = release.write_tree(dir);
         let script = format!(
@@ -465,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn the_miniature_builds_and_its_pip_is_what_ensurepip_bundles() {
+    fn the_miniature_builds_and_has_the_pip_that_ensurepip_bundles() {
         for release in [
             MiniCpython::new(VERSION),
             MiniCpython::new("3.11.99").with_setuptools(),
@@ -493,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_without_its_wheel_breaks_the_miniature_as_it_would_a_real_one() {
+    fn a_pin_without_its_wheel_breaks_the_miniature_like_a_real_release() {
         let dir = tempfile::tempdir().unwrap();
         let text = include_str!("mini/ensurepip_pip_only.py").replace("@PIP@", "24.0");
         let release = MiniCpython::new(VERSION).with_ensurepip(&text);
@@ -502,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_show() {
+    fn every_fault_fails_the_build() {
         for (fault, text) in [
             (Fault::Configure, "configure: error:"),
             (Fault::Make, "broken.c:7:3: error:"),

@@ -1,21 +1,18 @@
-//! What a run of the program printed and how it ended, and what tests say of that.
+//! The exit code and the output of a run, and assertions about them.
 
 use std::path::{Path, PathBuf};
 
-/// How a run ended and what it printed.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// The exit code; none when a signal ended it.
+    /// `None` when a signal ended the run.
     pub code: Option<i32>,
-    /// Standard output.
     pub stdout: String,
-    /// Standard error.
     pub stderr: String,
     temp: PathBuf,
 }
 
 impl Outcome {
-    /// What a process left; `temp` is the folder that its texts are filtered of.
+    /// `temp` is the folder whose path is filtered out of the texts.
     pub fn new(output: &std::process::Output, temp: &Path) -> Self {
         Self {
             code: output.status.code(),
@@ -25,20 +22,18 @@ impl Outcome {
         }
     }
 
-    /// Asserts that all went well.
     #[track_caller]
     pub fn success(self) -> Self {
         self.exits(0)
     }
 
-    /// Asserts the exit code.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self}");
         self
     }
 
-    /// Asserts that all these texts stand in standard error.
+    /// Asserts that standard error contains all these texts.
     #[track_caller]
     pub fn says<'a>(self, texts: impl IntoIterator<Item = &'a str>) -> Self {
         for text in texts {
@@ -50,7 +45,7 @@ impl Outcome {
         self
     }
 
-    /// Asserts that this text stands in neither output.
+    /// Asserts that neither output contains this text.
     #[track_caller]
     pub fn never_says(self, text: &str) -> Self {
         assert!(
@@ -73,12 +68,12 @@ impl Outcome {
         self
     }
 
-    /// Standard error without what differs from run to run.
+    /// Standard error without the parts that differ from run to run.
     pub fn filtered_stderr(&self) -> String {
         filtered(&self.stderr, &self.temp)
     }
 
-    /// Standard output without what differs from run to run.
+    /// Standard output without the parts that differ from run to run.
     pub fn filtered_stdout(&self) -> String {
         filtered(&self.stdout, &self.temp)
     }
@@ -144,7 +139,7 @@ mod tests {
     use super::filtered;
 
     #[test]
-    fn what_varies_is_filtered_out() {
+    fn parts_that_differ_from_run_to_run_are_filtered_out() {
         let text = format!(
             "make 3 files in /t/x/a (2 min 5 s)\nsee http://127.0.0.1:80/p: {}, /t/x/logs/7.log\n",
             "ab".repeat(32)

@@ -1,4 +1,4 @@
-//! `pybuild patch`: what it hands out, applied by the programs that people apply patches with.
+//! `pybuild patch`: its output, applied by git and GNU patch.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ fn tree(fixture: &Fixture, name: &str) -> PathBuf {
     fixture.release.write_tree(&fixture.context.path(name))
 }
 
-/// What a tree is after `pybuild patch --tree --apply` with these pins.
+/// The files of a tree after `pybuild patch --tree --apply` with these pins.
 fn applied(fixture: &Fixture, pins: &[&str]) -> BTreeMap<String, String> {
     let tree = tree(fixture, "applied");
     patch_tree(fixture, &tree, &[pins, &["--apply"]].concat()).success();
@@ -42,7 +42,7 @@ fn applied(fixture: &Fixture, pins: &[&str]) -> BTreeMap<String, String> {
     result
 }
 
-/// Runs a program of the host's in a tree; git finds no configuration and no repository above it.
+/// Runs a program of the host in a tree. git finds no configuration and no repository above it.
 #[track_caller]
 fn run_in(tree: &Path, program: &str, arguments: &[&str], input: Option<&Path>) -> Outcome {
     let mut command = Command::new(program);
@@ -64,7 +64,7 @@ fn run_in(tree: &Path, program: &str, arguments: &[&str], input: Option<&Path>) 
 }
 
 #[test]
-fn the_text_goes_to_standard_output_and_what_it_lacks_is_said() {
+fn the_diff_is_printed_and_a_note_names_the_wheels_that_it_lacks() {
     let fixture = Fixture::new();
     let outcome = patch(&fixture, &["--pip", "latest"]).success();
     insta::assert_snapshot!(outcome.filtered_stdout(), @r#"
@@ -100,7 +100,7 @@ fn the_text_goes_to_standard_output_and_what_it_lacks_is_said() {
 }
 
 #[test]
-fn git_needs_one_file_and_can_take_it_back() {
+fn git_applies_and_reverses_the_patch_file() {
     for (fixture, pins) in [
         (Fixture::new(), vec!["--pip", "latest"]),
         (
@@ -127,7 +127,7 @@ fn git_needs_one_file_and_can_take_it_back() {
         git(&["apply", "-R", &shown]);
         assert_eq!(snapshot(&tree), released, "{pins:?}");
 
-        // In a repository, where git also looks at the names of the blobs.
+        // In a repository, git also compares the ids of the blobs.
         git(&["init", "-q"]);
         git(&["add", "-A"]);
         git(&["apply", "--index", &shown]);
@@ -137,7 +137,7 @@ fn git_needs_one_file_and_can_take_it_back() {
 }
 
 #[test]
-fn what_git_is_given_is_what_git_would_write() {
+fn the_patch_for_git_has_the_headers_that_git_writes() {
     let fixture = with_setuptools();
     let pins = ["--pip", "latest", "--setuptools", "none"];
     let tree = tree(&fixture, "tree");
@@ -168,7 +168,7 @@ fn what_git_is_given_is_what_git_would_write() {
         "--full-index",
         "--no-renames",
     ]);
-    // git may deflate otherwise, sorts by name, and says in which function a hunk is.
+    // git may deflate differently, sorts by name, and names the function of a hunk.
     let headers = |text: &str| {
         let marks = ["diff ", "index ", "new ", "deleted ", "--- ", "+++ "];
         let mut lines: Vec<String> = text
@@ -183,7 +183,7 @@ fn what_git_is_given_is_what_git_would_write() {
 }
 
 #[test]
-fn gnu_patch_takes_the_wheels_as_they_are() {
+fn gnu_patch_applies_and_reverses_wheels_as_bytes() {
     let fixture = with_setuptools();
     let pins = ["--pip", "latest", "--setuptools", "none"];
     let expected = applied(&fixture, &pins);
@@ -206,7 +206,7 @@ fn a_folder_has_the_diff_the_wheels_and_their_digests() {
     let fixture = with_setuptools();
     let pins = ["--pip", "latest", "--setuptools", "68.0.0"];
     let expected = applied(&fixture, &pins);
-    // The name of a folder that is not there yet ends in a slash.
+    // The name of a new folder ends in a slash.
     let outcome = patch(&fixture, &[&pins[..], &["-o", "out/"]].concat()).success();
     let out = fixture.context.path("work/out");
     run_in(&out, "sha256sum", &["-c", "SHA256SUMS"], None).success();
@@ -221,7 +221,7 @@ fn a_folder_has_the_diff_the_wheels_and_their_digests() {
             "setuptools-68.0.0-py3-none-any.whl"
         ]
     );
-    // What is said to be done is done.
+    // The printed commands give the pinned tree.
     let tree = tree(&fixture, "tree");
     let line = |mark: &str| {
         let said = outcome
@@ -235,7 +235,7 @@ fn a_folder_has_the_diff_the_wheels_and_their_digests() {
         run_in(&tree, "sh", &["-c", &commands], None).success();
     }
     assert_eq!(snapshot(&tree), expected);
-    // Next time it is there, and needs no slash.
+    // An existing folder needs no slash.
     patch(&fixture, &["--pip", "23.3.2", "-o", "out"]).success();
     assert!(out.join("pip-23.3.2-py3-none-any.whl").exists());
     run_in(&out, "sha256sum", &["-c", "SHA256SUMS"], None).success();
@@ -286,11 +286,11 @@ fn a_patched_tree_builds_by_itself() {
 }
 
 #[test]
-fn nothing_but_wheels_is_fetched_for_a_tree() {
+fn only_wheels_are_downloaded_for_a_tree() {
     let fixture = Fixture::new();
     let tree = tree(&fixture, "tree");
     fs_err::remove_dir_all(fixture.context.path("releases")).unwrap();
-    // Neither what a build left nor what it needs matters.
+    // Neither files of an earlier build nor missing ones matter.
     fs_err::write(tree.join("Makefile"), "").unwrap();
     fs_err::remove_file(tree.join("configure")).unwrap();
     patch_tree(&fixture, &tree, &["--pip", "24.0", "-o", "pin.patch"]).success();
@@ -300,7 +300,7 @@ fn nothing_but_wheels_is_fetched_for_a_tree() {
 }
 
 #[test]
-fn a_tree_knows_its_version_and_must_be_what_is_asked_for() {
+fn a_tree_must_have_the_requested_version() {
     let fixture = Fixture::new();
     let tree = tree(&fixture, "tree");
     for request in [VERSION, "3.99", "3"] {
@@ -312,7 +312,7 @@ fn a_tree_knows_its_version_and_must_be_what_is_asked_for() {
         .exits(4)
         .has_one_error_with_a_hint()
         .says(["3.99.1", "3.12.1"]);
-    // It decides which pips fit.
+    // The version decides which pips fit.
     patch_tree(&fixture, &tree, &["--pip", "26.3"])
         .exits(3)
         .has_one_error_with_a_hint();
@@ -327,7 +327,7 @@ fn a_tree_knows_its_version_and_must_be_what_is_asked_for() {
 }
 
 #[test]
-fn a_tree_that_is_pinned_that_way_stays_as_it_is() {
+fn a_tree_that_has_the_pin_stays_unchanged() {
     let fixture = Fixture::new();
     let tree = tree(&fixture, "tree");
     patch_tree(&fixture, &tree, &["--pip", "latest", "--apply"])
@@ -343,7 +343,7 @@ fn a_tree_that_is_pinned_that_way_stays_as_it_is() {
         .success()
         .says(["pip 24.0 already", "nothing to change"])
         .never_says("apply  ");
-    // What an earlier run wrote there would be wrong now.
+    // The patch of an earlier run would be wrong now.
     assert_eq!(
         fs_err::read(fixture.context.path("work/pin.patch")).unwrap(),
         b""
@@ -357,7 +357,7 @@ fn a_tree_that_is_pinned_that_way_stays_as_it_is() {
 }
 
 #[test]
-fn a_tree_in_which_only_the_wheel_is_wrong_gets_the_right_one() {
+fn a_tree_with_a_corrupt_wheel_gets_the_right_one() {
     let fixture = Fixture::new();
     let tree = tree(&fixture, "tree");
     let released = snapshot(&tree);
@@ -386,7 +386,7 @@ fn a_tree_in_which_only_the_wheel_is_wrong_gets_the_right_one() {
 }
 
 #[test]
-fn a_tree_that_cannot_be_pinned_is_not_touched() {
+fn a_tree_that_cannot_be_pinned_stays_unchanged() {
     let release = MiniCpython::new(VERSION).with_ensurepip("NOTHING = 'to be found'\n");
     let fixture = Fixture::of(release);
     let tree = tree(&fixture, "tree");
@@ -405,7 +405,7 @@ fn a_tree_that_cannot_be_pinned_is_not_touched() {
 }
 
 #[test]
-fn what_makes_no_patch_is_refused_before_anything_is_asked() {
+fn invalid_arguments_are_refused_before_any_request() {
     let fixture = Fixture::new();
     let tree = tree(&fixture, "tree").display().to_string();
     let other = fixture.context.path("home").display().to_string();
@@ -440,7 +440,7 @@ fn what_makes_no_patch_is_refused_before_anything_is_asked() {
 }
 
 #[test]
-fn only_a_file_is_ever_replaced() {
+fn only_a_regular_file_is_replaced() {
     let fixture = Fixture::new();
     let kept = fixture.context.write("work/kept", "kept");
     std::os::unix::fs::symlink(&kept, fixture.context.path("work/link")).unwrap();
@@ -463,7 +463,7 @@ fn only_a_file_is_ever_replaced() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_error() {
+fn a_closed_pipe_is_no_error() {
     let fixture = Fixture::new();
     let mut command = fixture.context.command(
         std::iter::once("patch".into()).chain(fixture.arguments(&["--pip", "24.0", "-o", "-"])),

@@ -1,5 +1,5 @@
-//! A disk of a few pages: the program is run in a mount namespace of its own (`mount_namespaces(7)`), where a
-//! small `tmpfs(5)` lies on one folder of the test's world. Nobody else sees it, and it is gone with the
+//! A small disk: the program runs in a mount namespace of its own (`mount_namespaces(7)`), where a small
+//! `tmpfs(5)` is mounted on one folder of the test. Other processes do not see it, and it ends with the
 //! program.
 
 use std::ffi::OsStr;
@@ -10,9 +10,8 @@ use std::process::{Command, ExitStatus, Output};
 use crate::context::Context;
 use crate::outcome::Outcome;
 
-/// Mounts, puts on the disk what was in the folder, takes the room away, runs the program, keeps what is on
-/// the disk then, gives room, and runs the program again. The programs of the host are called past the
-/// test's own `PATH`.
+/// Mounts the disk, copies the folder to it, fills it, runs the program, copies the disk, makes room, and
+/// runs the program again. Programs of the host are called with the host's `PATH`.
 const SCRIPT: &str = r#"
 at=$1 out=$2 leaves=$3 mode=$4
 shift 4
@@ -40,52 +39,51 @@ host mount -o remount,rw,size=256m "$at" || exit 99
 run again "$@"
 "#;
 
-/// What is wrong with the disk.
+/// The fault of the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// It has room for so many KiB more than what is on it.
+    /// This many KiB are free.
     Full(u32),
-    /// It is mounted read-only.
     ReadOnly,
 }
 
-/// What came of two runs of one command.
+/// The outcomes of two runs of one command.
 pub struct Ran {
-    /// The first, in trouble.
+    /// With the fault.
     pub first: Outcome,
-    /// The second, without.
+    /// Without it.
     pub again: Outcome,
     out: tempfile::TempDir,
 }
 
 impl Ran {
-    /// What was on the disk when the first run had ended.
+    /// A copy of the disk after the first run.
     pub fn disk(&self) -> PathBuf {
         self.out.path().join("first.disk")
     }
 
-    /// What was on it when the second had.
+    /// A copy of the disk after the second run.
     pub fn disk_again(&self) -> PathBuf {
         self.out.path().join("again.disk")
     }
 }
 
-/// Whether this host lets a test mount something; where it does not, says that the test is left out.
+/// Whether this host lets a test mount a tmpfs. If not, prints that the test is skipped.
 pub fn can_be_mounted() -> bool {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let mut crash = unshare();
-    crash.args(["sh", "-c", "mount -t tmpfs -o size=64k tmpfs \"$1\"", "sh"]);
-    let output = crash.arg(dir.path()).output();
+    let mut mount = unshare();
+    mount.args(["sh", "-c", "mount -t tmpfs -o size=64k tmpfs \"$1\"", "sh"]);
+    let output = mount.arg(dir.path()).output();
     let why = match output {
         Ok(output) if output.status.success() => return true,
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
         Err(error) => error.to_string(),
     };
-    eprintln!("left out, as this host lets no test mount a tmpfs: {why}");
+    eprintln!("skipped, as this host lets no test mount a tmpfs: {why}");
     false
 }
 
-/// The start of a command with mounts of its own.
+/// A command with mounts of its own, to be completed.
 pub fn unshare() -> Command {
     let mut command = Command::new("unshare");
     command.arg("--mount");
@@ -95,8 +93,8 @@ pub fn unshare() -> Command {
     command
 }
 
-/// Runs the program with these arguments twice, with the folder `at` on a disk of its own: first in
-/// trouble, then out of it. What is in the folder is on the disk too; the folder itself does not change.
+/// Runs the program with these arguments twice, with the folder `at` on a disk of its own: first with the
+/// fault, then without it. The disk has a copy of the folder, which itself does not change.
 pub fn run(context: &Context, at: &Path, trouble: Trouble, arguments: &[impl AsRef<OsStr>]) -> Ran {
     fs_err::create_dir_all(at).expect("a folder of the test's own");
     let out = tempfile::tempdir().expect("a temporary folder");
@@ -105,7 +103,7 @@ pub fn run(context: &Context, at: &Path, trouble: Trouble, arguments: &[impl AsR
         Trouble::ReadOnly => (0, "read-only"),
     };
     let mut command = unshare();
-    // Found before the environment is emptied.
+    // Searched before the environment is cleared.
     let found = which("unshare");
     let words: Vec<_> = command.get_args().map(OsStr::to_owned).collect();
     command = Command::new(found);

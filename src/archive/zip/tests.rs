@@ -22,11 +22,11 @@ struct Draft {
     extra: Vec<u8>,
     local_extra: Vec<u8>,
     disk: u16,
-    /// What stands before its local header.
+    /// Bytes before its local header.
     gap: Vec<u8>,
-    /// What follows its content.
+    /// Bytes behind its content.
     sizes: Vec<u8>,
-    /// Where the directory says that it is, when not where it is.
+    /// Its offset in the directory, if not the real one.
     header: Option<u32>,
 }
 

@@ -93,7 +93,10 @@ impl Explain for Error {
             ),
             Self::NeedsOthers { .. } => "choose a version that needs no other project".to_owned(),
             Self::Wheel(error) => return error.hint(),
-            Self::File { .. } | Self::Change(_) | Self::WheelChanged { .. } => disk::hint(
+            Self::WheelChanged { .. } => {
+                "run the same command again: corrupt files are downloaded again".to_owned()
+            }
+            Self::File { .. } | Self::Change(_) => disk::hint(
                 self,
                 "work elsewhere: --build-dir names the folder of a build, PYBUILD_CACHE_DIR that \
                  of a patch",

@@ -17,7 +17,7 @@ mod venv;
 pub use bundled::{Bundled, BundledWheel, PinChange, PinChanges};
 pub(crate) use error::Error;
 pub use error::UnknownForm;
-pub(crate) use patch::{AddedWheel, EnsurepipPatch};
+pub(crate) use patch::EnsurepipPatch;
 pub(crate) use stdlib::Stdlib;
 
 /// The text of an `ensurepip/__init__.py` with other wheels, without a look at any other file. The

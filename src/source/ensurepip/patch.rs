@@ -24,6 +24,22 @@ pub struct AddedWheel {
     pub sha256: Sha256,
 }
 
+impl AddedWheel {
+    /// The content, which must have the digest still.
+    pub fn read(&self) -> Result<Vec<u8>, Error> {
+        let content = fs_err::read(&self.from).map_err(Error::file(&self.from))?;
+        let found = Sha256::of(&content);
+        if found == self.sha256 {
+            return Ok(content);
+        }
+        Err(Error::WheelChanged {
+            path: self.from.clone(),
+            expected: self.sha256,
+            found,
+        })
+    }
+}
+
 /// Everything that one `ensurepip` needs to bundle other wheels. Paths are relative to the root.
 #[derive(Debug)]
 pub struct EnsurepipPatch {
@@ -128,17 +144,8 @@ impl EnsurepipPatch {
             change.try_on(root)?;
         }
         for wheel in &self.added {
-            let content = fs_err::read(&wheel.from).map_err(Error::file(&wheel.from))?;
-            let found = Sha256::of(&content);
-            if found != wheel.sha256 {
-                return Err(Error::WheelChanged {
-                    path: wheel.from.clone(),
-                    expected: wheel.sha256,
-                    found,
-                });
-            }
             let to = root.join(&wheel.path);
-            write_file(&to, &content, 0o644).map_err(Error::file(&to))?;
+            write_file(&to, &wheel.read()?, 0o644).map_err(Error::file(&to))?;
         }
         for change in &self.changes {
             change.apply(root)?;

@@ -1,4 +1,4 @@
-//! How `ensurepip` runs pip, and which modules of a pip have a `main`.
+//! The call of pip in `ensurepip`, and the modules of a pip that have a `main`.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -50,7 +50,7 @@ pub(super) enum RunPip {
     Call {
         /// Such as `pip._internal`.
         module: String,
-        /// Where the module is named, as spans of the file.
+        /// The spans of the file that name the module.
         named: Vec<Range<usize>>,
     },
 }

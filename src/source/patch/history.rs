@@ -1,5 +1,5 @@
-//! The changes that patches made to files. They tell a patch that conflicts with an earlier one from a
-//! patch that does not apply for another reason.
+//! The changes that patches made to files. With them, a conflict with an earlier patch is distinguished
+//! from other reasons why a patch does not apply.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stands for CPython's configure: logs what it was called with and writes the Makefile.
+# Replaces CPython's configure: logs its arguments and environment, and writes the Makefile.
 prefix=/usr/local ensurepip=upgrade shared=no
 {
     echo "directory: $(pwd)"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Stands for the interpreter: what it says comes from the files that it was built and installed with,
-# so that a tree whose ensurepip is not what it should be is found out as with a real one.
+# Replaces the interpreter: it answers from the files that it was built and installed with, so that a
+# wrong ensurepip fails like with a real interpreter.
 PATH=${PATH:-/usr/bin:/bin}
 short=@SHORT@
 missing=' @MISSING@ '
@@ -35,7 +35,7 @@ version() {
     sed -n 's/^#define PY_VERSION[[:space:]]*"\(.*\)".*/\1/p' "$patchlevel"
 }
 
-# The version that ensurepip's text pins, and the wheel name that it makes of it.
+# The version that the text of ensurepip pins, and the file name of its wheel.
 pinned() { sed -n "s/^_$1_VERSION = [\"']\(.*\)[\"'].*/\1/p" "$ensurepip"; }
 tag_of() { # as in ("pip", _PIP_VERSION, "py3"); py3 where the text has no such line
     tag=$(sed -n "s/^ *([\"']$1[\"'], _[A-Z]*_VERSION, [\"']\(.*\)[\"']),*/\1/p" "$ensurepip")
@@ -57,13 +57,13 @@ version_of() {
     esac
 }
 
-# Installs what ensurepip bundles; $1: site-packages, $2: folder for scripts, $3: the interpreter
+# Installs the bundled wheels; $1: site-packages, $2: folder for scripts, $3: the interpreter
 # that the scripts name.
 bootstrap() {
     for project in $(projects); do
         wanted=$(version_of "$project")
         bundled "$project" "$wanted"
-        # As with a real one, what cannot be written is the end.
+        # Like a real one, it fails if a file cannot be written.
         mkdir -p "$1/$project" "$1/$project-$wanted.dist-info" "$2" || exit 1
         echo "__version__ = \"$wanted\"" >"$1/$project/__init__.py" || exit 1
         printf 'Metadata-Version: 2.1\nName: %s\nVersion: %s\n' "$project" "$wanted" \
@@ -127,7 +127,7 @@ run_venv() {
     fi
 }
 
-# Why a module cannot be imported; nothing when it can.
+# Why a module cannot be imported; empty if it can.
 why_not() {
     case $missing in
     *" $1 "*) echo "No module named '_$1'" ;;
