@@ -2,7 +2,6 @@
 
 use super::distribution::Distribution;
 use super::event::Event;
-use super::install::InstallCommand;
 use super::packages::Capability;
 use crate::environment::Environment;
 use crate::error::Explain as _;
@@ -30,11 +29,7 @@ pub fn provide(
     reporter: &dyn Reporter,
 ) -> Result<(), String> {
     let host = Distribution::of_this_host(environment);
-    let as_root = rustix::process::geteuid().is_root();
-    let needs = [Capability::RootCertificates];
-    let manager = host.manager;
-    let command = manager.and_then(|manager| InstallCommand::new(manager, needs, as_root));
-    let Some(command) = command else {
+    let Some(command) = host.install_command([Capability::RootCertificates]) else {
         return Err(format!(
             "install the root certificates of {} (usually the package ca-certificates), or name a file of certificates with SSL_CERT_FILE",
             host.name

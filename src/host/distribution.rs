@@ -1,6 +1,7 @@
 //! The operating system and its package manager.
 
-use super::packages::PackageManager;
+use super::install::InstallCommand;
+use super::packages::{Capability, PackageManager};
 use crate::environment::Environment;
 
 /// The files that describe a Linux system (os-release(5)), the administrator's first.
@@ -31,6 +32,15 @@ impl Distribution {
                 manager: None,
             },
         }
+    }
+
+    /// The command that installs the packages of `needs` for this user; `None` if there is none.
+    pub fn install_command(
+        &self,
+        needs: impl IntoIterator<Item = Capability>,
+    ) -> Option<InstallCommand> {
+        let as_root = rustix::process::geteuid().is_root();
+        InstallCommand::new(self.manager?, needs, as_root)
     }
 
     /// The system that an os-release file describes, by `ID`, then by each word of `ID_LIKE`.

@@ -85,8 +85,7 @@ impl PrerequisiteCheck<'_> {
             command.run(self.caller, runner, reporter)?;
             installed = true;
             findings = self.search()?;
-            // The libraries cannot be searched before there is a compiler. Usually they were
-            // installed with it, and nothing more is missing.
+            // The missing tool may have hidden another one, such as the assembler.
             if let Findings::NoTools { .. } = findings
                 && let Some(command) = self.install_command(&findings)
             {
@@ -125,8 +124,7 @@ impl PrerequisiteCheck<'_> {
             Findings::NoTools { needs, .. } => needs.clone(),
             Findings::Tools(ready) => ready.modules.lacking().collect(),
         };
-        let as_root = rustix::process::geteuid().is_root();
-        InstallCommand::new(self.distribution.manager?, needs, as_root)
+        self.distribution.install_command(needs)
     }
 
     fn search(&self) -> Result<Findings, Error> {
