@@ -84,7 +84,7 @@ impl fmt::Display for Event<'_> {
             ),
             Self::Hotpatched { python, prefix } => write!(
                 f,
-                "building CPython {python} in {prefix} again: it was hotpatched since it was built"
+                "CPython {python} in {prefix} is built again: it was hotpatched after it was built"
             ),
             Self::Replaces(text) | Self::IndexSetting(text) => f.write_str(text),
             Self::HostNetwork { because } => {

@@ -37,7 +37,7 @@ pub(crate) fn commit(
         .join(record::folder(record.plan.python()))
         .join(record::FOLDERS);
     record::write_json(&folders, &made).map_err(Error::Staging)?;
-    crash_point("commit.recorded");
+    crash_point("commit.record-files");
     if !replace_whole(root, prefix.path())? {
         let merge = Merge {
             root,

@@ -49,7 +49,7 @@ pub(crate) enum Error {
         /// The versions that are installed there.
         installed: Vec<String>,
     },
-    #[error("this pybuild does not understand the record in {}", folder.display())]
+    #[error("the record in {} is not one that this pybuild understands", folder.display())]
     Record { folder: PathBuf },
     #[error(
         "foreign files are where pybuild's would go ({}): {}",

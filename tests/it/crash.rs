@@ -23,7 +23,7 @@ const BUILD_POINTS: [&str; 10] = [
     "log.created",
     "stage.installed",
     "stage.seeded",
-    "commit.recorded",
+    "commit.record-files",
 ];
 
 /// Those of a commit by one rename.
