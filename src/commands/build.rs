@@ -29,8 +29,8 @@ use crate::resolve;
 use crate::resolve::compat;
 use crate::settings::{self, BuildSettings, Mode, WhenInstalled, WhenMissing};
 use crate::source;
-use crate::transaction::pending;
-use crate::transaction::pending::PendingChanges;
+use crate::transaction;
+use crate::transaction::pending::{self, PendingChanges};
 
 /// What a build came to.
 #[derive(Debug)]
@@ -84,12 +84,12 @@ pub fn run(
     };
     preflight.ensure_usable()?;
     if settings.mode == Mode::Build {
-        pending::recover(prefix.path(), environment, reporter)?;
-        PendingChanges::of(&context.store).settle(environment, reporter);
+        transaction::recover(prefix.path(), reporter)?;
+        PendingChanges::of(&context.store).recover(reporter);
         context.store.sweep();
         Scratch::sweep(settings, &context.store);
     } else {
-        super::tell_pending(prefix.path(), reporter);
+        pending::report_pending(prefix.path(), reporter);
     }
     let present = already_there(settings, &prefix, python, reporter);
     let is_present = present.is_some();

@@ -6,7 +6,7 @@ use crate::fs::free_space::NoRoom;
 use crate::fs::lock::{self, LockError};
 use crate::process::in_use::InUse;
 use crate::settings;
-use crate::{compile, export, fetch, host, hotpatch, install, resolve, source};
+use crate::{compile, export, fetch, host, hotpatch, install, resolve, source, transaction};
 
 /// Any step's error; the steps' own types say more.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,9 @@ pub enum Error {
     /// See [`hotpatch::Error`].
     #[error(transparent)]
     Hotpatch(#[from] hotpatch::Error),
+    /// See [`transaction::Error`].
+    #[error(transparent)]
+    Transaction(#[from] transaction::Error),
     /// See [`InUse`].
     #[error(transparent)]
     InUse(#[from] InUse),
@@ -80,6 +83,7 @@ impl Explain for Error {
             Self::Install(error) => error.exit_status(),
             Self::Export(error) => error.exit_status(),
             Self::Hotpatch(error) => error.exit_status(),
+            Self::Transaction(error) => error.exit_status(),
             Self::InUse(error) => error.exit_status(),
             Self::Room(error) => error.exit_status(),
             Self::Settings(error) => error.exit_status(),
@@ -99,6 +103,7 @@ impl Explain for Error {
             Self::Install(error) => error.hint(),
             Self::Export(error) => error.hint(),
             Self::Hotpatch(error) => error.hint(),
+            Self::Transaction(error) => error.hint(),
             Self::InUse(error) => error.hint(),
             Self::Room(error) => error.hint(),
             Self::Settings(error) => error.hint(),

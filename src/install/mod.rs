@@ -2,9 +2,11 @@
 
 mod check;
 mod commit;
+pub(crate) mod dist_info;
 mod foreign;
 mod leftovers;
 mod manifest;
+mod merge;
 pub mod prefix;
 pub mod record;
 mod replaced;
@@ -22,15 +24,14 @@ pub use replaced::describe as describe_replaced;
 pub use scripts::DeadScript;
 pub(crate) use scripts::dead_script;
 pub use stage::{StagedInstall, arrange_programs, stage};
-pub use uninstall::{Leaving, uninstall};
+pub use uninstall::{Uninstallation, uninstall};
 
 use crate::error::{ExitStatus, Explain};
 use crate::fs::disk;
 use crate::fs::disk::Refusal;
-use crate::fs::lock;
-use crate::fs::lock::LockError;
 use crate::plan::InstallPrefix;
 use crate::process::CommandError;
+use crate::transaction;
 
 /// What to do about files of somebody else that stand where ours would go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,14 +78,9 @@ pub enum Error {
         /// What the system says, where it said something.
         source: Option<std::io::Error>,
     },
-    /// Something in the prefix cannot be read or written.
-    #[error("the prefix {} cannot be worked on", prefix.display())]
-    Prefix {
-        /// The prefix.
-        prefix: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    /// See [`transaction::Error`].
+    #[error(transparent)]
+    Transaction(#[from] transaction::Error),
     /// There is nothing to uninstall.
     #[error("{what} is not installed in {}", place.display())]
     NotInstalled {
@@ -101,16 +97,6 @@ pub enum Error {
         /// The record's folder.
         folder: PathBuf,
     },
-    /// Foreign files are where pybuild's would go.
-    #[error(
-        "foreign files are where pybuild's would go ({}): {}",
-        counted(paths),
-        shown(paths)
-    )]
-    InTheWay {
-        /// The files.
-        paths: Vec<PathBuf>,
-    },
 }
 
 impl Error {
@@ -121,38 +107,16 @@ impl Error {
             Some(record) => Self::Record {
                 folder: record.folder.clone(),
             },
-            None => Self::Prefix {
-                prefix: prefix.to_owned(),
-                source,
-            },
+            None => transaction::Error::prefix(prefix)(source).into(),
         }
     }
-}
-
-fn counted(paths: &[PathBuf]) -> String {
-    match paths.len() {
-        1 => "1 file".to_owned(),
-        n => format!("{n} files"),
-    }
-}
-
-fn shown(paths: &[PathBuf]) -> String {
-    const MOST: usize = 4;
-    let mut shown: Vec<String> = paths
-        .iter()
-        .take(MOST)
-        .map(|path| path.display().to_string())
-        .collect();
-    if paths.len() > MOST {
-        shown.push("…".to_owned());
-    }
-    shown.join(", ")
 }
 
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Check(error) => error.exit_status(),
+            Self::Transaction(error) => error.exit_status(),
             Self::NotInstalled { .. } => ExitStatus::Unresolvable,
             _ => ExitStatus::Failed,
         }
@@ -161,11 +125,8 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Check(error) => return error.hint(),
-            Self::Prefix { source, .. } if LockError::is(source) => lock::HINT.to_owned(),
-            Self::Prefix { source, .. } if crate::transaction::journal::OtherFormat::is(source) => {
-                "nothing was changed; run the pybuild that was at work there once more: it finishes or undoes what it began".to_owned()
-            }
-            Self::Prefix { .. } | Self::Unusable { .. } if Refusal::behind(self).is_some() => {
+            Self::Transaction(error) => return error.hint(),
+            Self::Unusable { .. } if Refusal::behind(self).is_some() => {
                 return disk::hint(self, "let a build go elsewhere with --prefix");
             }
             Self::Command(error) if Refusal::behind(error).is_some() => {
@@ -183,7 +144,7 @@ impl Explain for Error {
             Self::Outside { .. } => {
                 "leave out the --configure-arg that names a folder outside the prefix".to_owned()
             }
-            Self::Unusable { .. } | Self::Prefix { .. } => {
+            Self::Unusable { .. } => {
                 "name another folder with --prefix, or run as a user who may write there".to_owned()
             }
             Self::NotInstalled { installed, .. } if installed.is_empty() => {
@@ -194,9 +155,6 @@ impl Explain for Error {
             }
             Self::Record { .. } => {
                 "nothing was changed; use the pybuild that installed it, or remove the folder by hand".to_owned()
-            }
-            Self::InTheWay { .. } => {
-                "nothing was changed; name another --prefix, or let pybuild replace them with --overwrite".to_owned()
             }
         })
     }

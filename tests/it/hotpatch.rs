@@ -225,7 +225,7 @@ fn a_script_without_its_interpreter_is_refused_and_everything_is_put_back() {
     let prefix = foreign(&scene, "installed");
     let interpreter = prefix.join("bin/python3.99");
     let sound = fs_err::read_to_string(&interpreter).unwrap();
-    let broken = sound.replace("first='#!/bin/sh'", "first=\"#!${3%/*}/python9\"");
+    let broken = sound.replace("first='#!/bin/sh'", "first=\"#!${5%/*}/python9\"");
     assert_ne!(sound, broken);
     fs_err::write(&interpreter, &broken).unwrap();
     let arguments = ["--pip", "24.0", "--upgrade-installed"];
