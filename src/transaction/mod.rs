@@ -229,11 +229,11 @@ impl Transaction {
                     _ => {}
                 },
             }
-            crash_point(if change.adds {
-                "transaction.placed"
+            if change.adds {
+                crash_point("transaction.placed");
             } else {
-                "transaction.removed"
-            });
+                crash_point("transaction.removed");
+            }
         }
         crash_point("transaction.applied");
         Ok(())
