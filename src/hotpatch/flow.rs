@@ -259,19 +259,19 @@ impl<'r> Hotpatch<'r> {
         files.iter().for_each(|path| transaction.remove(path));
         transaction.remove_if_empty([record::hotpatches(), record::records()]);
         transaction.remove_if_empty(record.folders.iter().cloned());
-        let applied = transaction.apply()?;
-        let originals = Part::ALL
-            .into_iter()
-            .flat_map(|part| record.originals(part));
-        for (path, original) in originals {
-            let file = target.prefix.join(path);
-            // Python may write a compiled file at any time.
-            if *original != Original::Absent && !is_compiled(path) && !original.is_at(&file) {
-                applied.roll_back()?;
-                return Err(Error::NotRestored { path: file });
+        transaction.commit_if(|| {
+            let originals = Part::ALL
+                .into_iter()
+                .flat_map(|part| record.originals(part));
+            for (path, original) in originals {
+                let file = target.prefix.join(path);
+                // Python may write a compiled file at any time.
+                if *original != Original::Absent && !is_compiled(path) && !original.is_at(&file) {
+                    return Err(Error::NotRestored { path: file });
+                }
             }
-        }
-        Ok(applied.commit()?)
+            Ok(())
+        })
     }
 
     /// The files of the kept projects that are there now and are no originals, whoever brought them. A

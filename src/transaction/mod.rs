@@ -165,12 +165,29 @@ impl Transaction {
         })
     }
 
-    /// Makes the changes and commits them.
+    /// Makes the changes and commits them. A signal waits until this is done.
     ///
     /// # Errors
     /// When a change fails: then the prefix is as it was.
     pub fn commit(self) -> Result<(), Error> {
-        self.apply()?.commit()
+        self.commit_if(|| Ok(()))
+    }
+
+    /// Makes the changes, and commits them if the check succeeds. A signal waits until this is done.
+    ///
+    /// # Errors
+    /// When a change or the check fails: then the prefix is as it was.
+    pub fn commit_if<E: From<Error>>(
+        mut self,
+        check: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let _whole = uninterrupted();
+        self.make_changes()?;
+        if let Err(error) = check() {
+            self.end().map_err(Error::prefix(&self.prefix))?;
+            return Err(error);
+        }
+        Ok(self.write_commit()?)
     }
 
     /// Makes the changes, in the order in which they were added.
@@ -179,16 +196,18 @@ impl Transaction {
     /// When a change fails: then the prefix is as it was.
     pub fn apply(mut self) -> Result<Applied, Error> {
         let _whole = uninterrupted();
+        self.make_changes()?;
+        Ok(Applied(self))
+    }
+
+    fn make_changes(&mut self) -> Result<(), Error> {
         self.held = None;
         self.state = State::Applied;
-        match self.execute() {
-            Ok(()) => Ok(Applied(self)),
-            Err(source) => {
-                // What cannot be rolled back now is recovered by the next process.
-                let _ = self.end();
-                Err(Error::prefix(&self.prefix)(source))
-            }
-        }
+        self.execute().map_err(|source| {
+            // What cannot be rolled back now is recovered by the next process.
+            let _ = self.end();
+            Error::prefix(&self.prefix)(source)
+        })
     }
 
     fn execute(&mut self) -> io::Result<()> {
@@ -239,6 +258,19 @@ impl Transaction {
         Ok(())
     }
 
+    fn write_commit(&mut self) -> Result<(), Error> {
+        let folder = self.prefix.join(FOLDER);
+        let committed = sync_file_system(&self.prefix)
+            .and_then(|()| fs_err::rename(folder.join(JOURNAL), folder.join(COMMITTED)))
+            .and_then(|()| {
+                crash_point("transaction.committed");
+                sync_folder(&folder)
+            });
+        // What cannot be removed or rolled back now is left to the next process.
+        let _ = self.end();
+        committed.map_err(Error::prefix(&self.prefix))
+    }
+
     /// Rolls back unless the journal says that the changes are committed, and removes the folder.
     fn end(&mut self) -> io::Result<()> {
         self.state = State::Ended;
@@ -274,16 +306,7 @@ impl Applied {
     /// When the commit cannot be written: then the prefix is as it was.
     pub fn commit(mut self) -> Result<(), Error> {
         let _whole = uninterrupted();
-        let folder = self.0.prefix.join(FOLDER);
-        let committed = sync_file_system(&self.0.prefix)
-            .and_then(|()| fs_err::rename(folder.join(JOURNAL), folder.join(COMMITTED)))
-            .and_then(|()| {
-                crash_point("transaction.committed");
-                sync_folder(&folder)
-            });
-        // What cannot be removed or rolled back now is left to the next process.
-        let _ = self.0.end();
-        committed.map_err(Error::prefix(&self.0.prefix))
+        self.0.write_commit()
     }
 
     /// Undoes the changes.

@@ -35,8 +35,19 @@ pub const POINTS: [&str; 17] = [
 /// Mode and content of a path, and its time.
 type Entry = ((u32, String), i128);
 
-/// Every path of a prefix, without the transaction's folder.
+/// Whether a file holds times or scratch paths.
+fn is_volatile(path: &Path) -> bool {
+    let names = ["record.json", "hotpatch.json", "build.log"];
+    path.parent()
+        .is_some_and(|folder| folder.ends_with("config"))
+        || names.iter().any(|name| path.ends_with(name))
+}
+
+/// Every path of a prefix, without the transaction's folder; empty where there is no prefix.
 fn state(prefix: &Path) -> BTreeMap<PathBuf, Entry> {
+    if !prefix.exists() {
+        return BTreeMap::new();
+    }
     let entries = walkdir::WalkDir::new(prefix).into_iter();
     let entries = entries.filter_entry(|entry| entry.file_name() != ".pybuild-transaction");
     entries
@@ -53,11 +64,14 @@ fn state(prefix: &Path) -> BTreeMap<PathBuf, Entry> {
             } else if found.is_dir() {
                 time = 0;
                 "folder".to_owned()
-            } else if ["record.json", "hotpatch.json", "build.log"]
-                .contains(&&*entry.file_name().to_string_lossy())
-            {
-                // The new ones hold times.
-                "record".to_owned()
+            } else if is_volatile(entry.path()) {
+                "volatile".to_owned()
+            } else if entry.file_name() == "files.json" {
+                let text = fs_err::read(entry.path()).unwrap();
+                let mut files: BTreeMap<PathBuf, serde_json::Value> =
+                    serde_json::from_slice(&text).unwrap();
+                files.retain(|path, _| !is_volatile(path));
+                format!("{files:?}")
             } else {
                 let content = fs_err::read(entry.path()).unwrap();
                 pybuild::digest::Sha256::of(&content).to_string()
@@ -121,7 +135,7 @@ impl Change {
         let prefix = self.trial.prefix();
         let old = state(&prefix);
         let points = self.points(&arguments);
-        let new = state_or_absent(&prefix);
+        let new = state(&prefix);
         assert!(self.contents(&old) != self.contents(&new), "{}", self.name);
         let committed = points
             .iter()
@@ -139,14 +153,25 @@ impl Change {
         ] {
             self.trial.reset();
             self.kill(&arguments, last);
+            for folder in ["prefix", "cache"] {
+                self.trial.copy(folder, &format!("killed-{folder}"));
+            }
             for point in self.points(&elsewhere) {
-                self.trial.reset();
-                self.kill(&arguments, last);
+                for folder in ["prefix", "cache"] {
+                    drop(fs_err::remove_dir_all(
+                        self.trial.scene.context.path(folder),
+                    ));
+                    self.trial.copy(&format!("killed-{folder}"), folder);
+                }
                 self.kill(&elsewhere, &point);
                 let what = format!("{last}, then {point}");
                 self.assert_complete(&old, &new, &what);
                 self.trial.scene.context.run(&elsewhere).exits(3);
                 self.assert_settled(&old, &new, is_new, &what);
+            }
+            for folder in ["prefix", "cache"] {
+                let killed = self.trial.scene.context.path(&format!("killed-{folder}"));
+                fs_err::remove_dir_all(killed).unwrap();
             }
         }
         eprintln!("{}: {} kills", self.name, self.kills);
@@ -172,7 +197,7 @@ impl Change {
     ) {
         let prefix = self.trial.prefix();
         let what = format!("{}, {what}", self.name);
-        let found = state_or_absent(&prefix);
+        let found = state(&prefix);
         for path in old.keys().filter(|path| new.contains_key(*path)) {
             assert!(
                 found.contains_key(path),
@@ -203,7 +228,7 @@ impl Change {
         what: &str,
     ) {
         let what = format!("{}, {what}", self.name);
-        let found = state_or_absent(&self.trial.prefix());
+        let found = state(&self.trial.prefix());
         let differ = |wanted: &BTreeMap<PathBuf, Entry>, same: &dyn Fn(&Entry, &Entry) -> bool| {
             let paths: std::collections::BTreeSet<_> = wanted.keys().chain(found.keys()).collect();
             let differs = |path: &&&PathBuf| match (wanted.get(**path), found.get(**path)) {
@@ -221,14 +246,6 @@ impl Change {
         self.trial.no_leftovers_at_prefix(&what);
         let notes = self.trial.scene.context.snapshot("cache/changes");
         assert!(notes.len() <= 1, "{what}: {notes:?}");
-    }
-}
-
-fn state_or_absent(prefix: &Path) -> BTreeMap<PathBuf, Entry> {
-    if prefix.exists() {
-        state(prefix)
-    } else {
-        BTreeMap::new()
     }
 }
 
