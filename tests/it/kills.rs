@@ -153,15 +153,17 @@ impl Change {
         ] {
             self.trial.reset();
             self.kill(&arguments, last);
+            let killed = self.trial.scene.context.path("killed");
+            fs_err::create_dir(&killed).unwrap();
             for folder in ["prefix", "cache"] {
-                self.trial.copy(folder, &format!("killed-{folder}"));
+                self.trial.copy(folder, &format!("killed/{folder}"));
             }
             for point in self.points(&elsewhere) {
                 for folder in ["prefix", "cache"] {
                     drop(fs_err::remove_dir_all(
                         self.trial.scene.context.path(folder),
                     ));
-                    self.trial.copy(&format!("killed-{folder}"), folder);
+                    self.trial.copy(&format!("killed/{folder}"), folder);
                 }
                 self.kill(&elsewhere, &point);
                 let what = format!("{last}, then {point}");
@@ -169,10 +171,7 @@ impl Change {
                 self.trial.scene.context.run(&elsewhere).exits(3);
                 self.assert_settled(&old, &new, is_new, &what);
             }
-            for folder in ["prefix", "cache"] {
-                let killed = self.trial.scene.context.path(&format!("killed-{folder}"));
-                fs_err::remove_dir_all(killed).unwrap();
-            }
+            fs_err::remove_dir_all(killed).unwrap();
         }
         eprintln!("{}: {} kills", self.name, self.kills);
         assert!(self.kills > 50, "{}: {} kills", self.name, self.kills);
