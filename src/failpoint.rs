@@ -1,18 +1,27 @@
-//! Where tests let this process fail on purpose. Debug builds only: a release build has none of it.
+//! Failpoints: named points at which tests let this process fail. Debug builds only.
 
-/// Ends the process as `kill -9` would, if a test named this point in `PYBUILD_CRASH_AT`, as `point`
-/// or, for the third time that it is passed, as `point:3`. One of `PYBUILD_HOLD_AT` (any number, with
-/// commas) holds its thread up instead: it makes a file of that name in `PYBUILD_HOLD_IN` and waits
-/// until somebody removes that.
+/// Ends the process as `kill -9` would, if `PYBUILD_CRASH_AT` names this point, as `point` or, for its
+/// third passing, as `point:3`. One of `PYBUILD_HOLD_AT` (any number, with commas) holds the thread
+/// instead: it makes a file of that name in `PYBUILD_HOLD_IN` and waits until the file is removed.
+/// Each passing is appended to the file `PYBUILD_POINTS`, as `point:3`.
 #[cfg(debug_assertions)]
 pub fn crash_point(point: &str) {
     use rustix::process::{Signal, getpid, kill_process};
+    use std::io::Write as _;
 
-    let [crash, hold] = ["PYBUILD_CRASH_AT", "PYBUILD_HOLD_AT"].map(std::env::var);
-    if crash.is_err() && hold.is_err() {
+    let [crash, hold, list] =
+        ["PYBUILD_CRASH_AT", "PYBUILD_HOLD_AT", "PYBUILD_POINTS"].map(std::env::var);
+    if crash.is_err() && hold.is_err() && list.is_err() {
         return;
     }
     let passed = passings(point);
+    if let Ok(list) = list {
+        let file = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(list);
+        let _ = file.and_then(|mut file| writeln!(file, "{point}:{passed}"));
+    }
     let wanted = |names: Result<String, _>| {
         let names = names.unwrap_or_default();
         let mut all = names.split(',');
@@ -35,7 +44,7 @@ pub fn crash_point(point: &str) {
     }
 }
 
-/// How often the point was passed, this time included.
+/// The number of passings of the point, this one included.
 #[cfg(debug_assertions)]
 fn passings(point: &str) -> u32 {
     use std::collections::BTreeMap;
@@ -52,7 +61,7 @@ fn passings(point: &str) -> u32 {
 #[cfg(not(debug_assertions))]
 pub fn crash_point(_point: &str) {}
 
-/// What taking a lock is to fail with, by the number in `PYBUILD_LOCK_FAULT`.
+/// The error with which taking a lock fails, by its number in `PYBUILD_LOCK_FAULT`.
 #[cfg(debug_assertions)]
 pub fn lock_fault() -> Option<std::io::Error> {
     let number = std::env::var("PYBUILD_LOCK_FAULT").ok()?.parse().ok()?;

@@ -1,43 +1,41 @@
-//! `pybuild uninstall PREFIX|VERSION`: takes an installation away again.
+//! `pybuild uninstall PREFIX|VERSION`: removes an installation.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::cli::UninstallArguments;
 use crate::commands::error::Error;
 use crate::commands::invocation::Invocation;
 use crate::environment::Environment;
+use crate::fs::list::names_in;
 use crate::hotpatch::InterpreterLock;
 use crate::install;
-use crate::install::{Leaving, prefix, record};
+use crate::install::{Uninstallation, prefix, record};
 use crate::plan::version::{PythonVersion, VersionRequest};
 use crate::process::in_use::WhenInUse;
-use crate::progress::{Reporter, Unit};
+use crate::progress::Unit;
 use crate::settings::{self, choose};
 use crate::store::Store;
-use crate::transaction::Recovered;
-use crate::transaction::pending;
-use crate::transaction::pending::PendingChanges;
+use crate::transaction::pending::{self, PendingChanges};
+use crate::transaction::{self, Recovered};
 
-/// What is to be uninstalled.
+/// The installation to uninstall.
 struct Wanted {
-    /// As it was typed.
+    /// The argument.
     typed: String,
     request: Option<VersionRequest>,
     place: Place,
 }
 
-/// Where that is.
 enum Place {
     Prefix(PathBuf),
-    /// In any of the default prefixes, whose folder this is.
+    /// Any of the default prefixes, which are in this folder.
     Default(PathBuf),
 }
 
-/// Uninstalls what the arguments name.
+/// Uninstalls the installation that the arguments name.
 ///
 /// # Errors
-/// When it is not installed, or not one but several; when the prefix cannot be changed, and then it is
-/// as it was.
+/// When there is none, or several; when the prefix cannot be changed: then it is as it was.
 pub fn run(arguments: &UninstallArguments, invocation: &Invocation<'_>) -> Result<(), Error> {
     let Invocation {
         environment,
@@ -47,52 +45,52 @@ pub fn run(arguments: &UninstallArguments, invocation: &Invocation<'_>) -> Resul
     let wanted = Wanted::of(arguments, environment)?;
     if arguments.dry_run {
         for prefix in wanted.prefixes() {
-            super::warn_if_pending(&prefix, reporter);
+            pending::report_pending(&prefix, reporter);
         }
         let (prefix, version) = wanted.find()?;
-        let leaving = Leaving::of(&prefix, version)?;
-        let lines = leaving.removed.iter();
+        let plan = Uninstallation::plan(&prefix, version)?;
+        let lines = plan.removed.iter();
         let lines = lines.map(|path| format!("{}\n", prefix.join(path).display()));
         output
             .result_bytes(lines.collect::<String>().as_bytes())
             .map_err(Error::Output)?;
-        tell(&leaving, &prefix, reporter);
+        plan.report(&prefix, reporter);
         return Ok(());
     }
     let mut finished = false;
     for prefix in wanted.prefixes() {
-        if let Recovered::Finished { removed } = pending::recover(&prefix, environment, reporter)? {
+        if let Recovered::Finished { removed } = transaction::recover(&prefix, reporter)? {
             finished |= wanted.is_among(&removed);
         }
     }
     let store = Store::of(environment);
     let pending = PendingChanges::of(&store);
-    pending.settle(environment, reporter);
+    pending.recover(reporter);
     let (prefix, version) = match wanted.find() {
-        // The run that was killed had done it.
+        // The interrupted run had committed it.
         Err(Error::Install(install::Error::NotInstalled { .. })) if finished => return Ok(()),
         found => found?,
     };
-    let noted = pending.enter(&prefix, reporter);
-    let _turn = InterpreterLock::take_if_there(&prefix, version, reporter)?;
+    let note = pending.enter(&prefix, reporter);
+    let _lock = InterpreterLock::take_if_there(&prefix, version, reporter)?;
     if let Some(record) = record::read_in(&prefix, version) {
         let flag = arguments.even_if_running;
         choose(flag, WhenInUse::Ignore, WhenInUse::Refuse).judge(&record.python())?;
     }
     let phase = reporter.begin("uninstall", Unit::Steps, None);
-    let leaving = install::uninstall(&prefix, version, reporter)?;
-    noted.finish();
+    let done = install::uninstall(&prefix, version, reporter)?;
+    note.finish();
     phase.finish(&format!(
         "CPython {version}: {} files in {}",
-        leaving.removed.len(),
+        done.removed.len(),
         prefix.display()
     ));
-    tell(&leaving, &prefix, reporter);
+    done.report(&prefix, reporter);
     Ok(())
 }
 
 impl Wanted {
-    /// What reads as a version is one; a folder of such a name is `./3.11`.
+    /// An argument that reads as a version is one; a folder of such a name is `./3.11`.
     fn of(arguments: &UninstallArguments, environment: &Environment) -> Result<Self, Error> {
         let typed = arguments.what.to_string_lossy().into_owned();
         let request: Option<VersionRequest> = typed.parse().ok();
@@ -102,7 +100,7 @@ impl Wanted {
             (Some(_), None) => {
                 return Err(settings::Error::Usage {
                     what: format!("`{typed}` is not a CPython version"),
-                    hint: "with --prefix, name the version that is to leave it".to_owned(),
+                    hint: "with --prefix, name the version to uninstall".to_owned(),
                 }
                 .into());
             }
@@ -126,41 +124,30 @@ impl Wanted {
 
     /// The prefixes that may be meant, sorted.
     fn prefixes(&self) -> Vec<PathBuf> {
-        match &self.place {
-            Place::Prefix(prefix) => vec![prefix.clone()],
-            Place::Default(folder) => {
-                // One whose removal was cut short is gone from here, and is asked for by its name.
-                let mut prefixes: Vec<PathBuf> = std::fs::read_dir(folder)
-                    .into_iter()
-                    .flatten()
-                    .flatten()
-                    .filter(|entry| {
-                        entry
-                            .file_name()
-                            .to_string_lossy()
-                            .parse()
-                            .is_ok_and(|version| self.admits(version))
-                    })
-                    .map(|entry| entry.path())
-                    .chain(match self.request {
-                        Some(VersionRequest::Exact(version)) => {
-                            Some(folder.join(version.to_string()))
-                        }
-                        _ => None,
-                    })
-                    .collect();
-                prefixes.sort();
-                prefixes.dedup();
-                prefixes
-            }
+        let folder = match &self.place {
+            Place::Prefix(prefix) => return vec![prefix.clone()],
+            Place::Default(folder) => folder,
+        };
+        let names = names_in(folder).unwrap_or_default().into_iter();
+        let admitted = names.filter(|name| {
+            let version = name.to_string_lossy().parse();
+            version.is_ok_and(|version| self.admits(version))
+        });
+        let mut prefixes: Vec<PathBuf> = admitted.map(|name| folder.join(name)).collect();
+        // An interrupted removal may have renamed the folder.
+        if let Some(VersionRequest::Exact(version)) = self.request {
+            prefixes.push(folder.join(version.to_string()));
         }
+        prefixes.sort();
+        prefixes.dedup();
+        prefixes
     }
 
     fn admits(&self, version: PythonVersion) -> bool {
         self.request.is_none_or(|request| request.admits(version))
     }
 
-    /// Whether these paths below a prefix are those of an installation that may be meant.
+    /// Whether the record of an installation that may be meant is among these paths below a prefix.
     fn is_among(&self, paths: &[PathBuf]) -> bool {
         paths.iter().any(|path| {
             let folder = path.parent().filter(|_| path.ends_with(record::RECORD));
@@ -175,10 +162,7 @@ impl Wanted {
         let mut others = Vec::new();
         for prefix in self.prefixes() {
             let installed =
-                record::installed(&prefix).map_err(|source| install::Error::Prefix {
-                    prefix: prefix.clone(),
-                    source,
-                })?;
+                record::installed(&prefix).map_err(transaction::Error::prefix(&prefix))?;
             for version in installed {
                 if self.admits(version) {
                     found.push((prefix.clone(), version));
@@ -215,7 +199,7 @@ impl Wanted {
             (None, _) => Err(install::Error::NotInstalled {
                 what: match self.request {
                     Some(request) => format!("CPython {request}"),
-                    None => "anything of pybuild's".to_owned(),
+                    None => "a CPython of pybuild".to_owned(),
                 },
                 place: match &self.place {
                     Place::Prefix(folder) | Place::Default(folder) => folder.clone(),
@@ -224,52 +208,5 @@ impl Wanted {
             }
             .into()),
         }
-    }
-}
-
-/// What stays, and why.
-fn tell(leaving: &Leaving, prefix: &Path, reporter: &dyn Reporter) {
-    for path in &leaving.changed {
-        reporter.warn(&format!(
-            "{} was changed since it was installed, and stays",
-            prefix.join(path).display()
-        ));
-    }
-    for (path, target) in &leaving.turned {
-        reporter.note(&format!(
-            "{} points at {} of the installation that stays",
-            prefix.join(path).display(),
-            target.display()
-        ));
-    }
-    for (path, twin) in &leaving.restored {
-        reporter.note(&format!(
-            "{} is {} of the installation that stays",
-            prefix.join(path).display(),
-            twin.display()
-        ));
-    }
-    let named = || leaving.turned.iter().chain(&leaving.restored);
-    let unnamed = |path: &&PathBuf| !named().any(|(other, _)| other == *path);
-    let shared: Vec<String> = leaving
-        .shared
-        .iter()
-        .filter(unnamed)
-        .map(|path| path.display().to_string())
-        .collect();
-    if !shared.is_empty() {
-        reporter.note(&format!(
-            "another installation there lists these too, so they stay: {}",
-            shared.join(", ")
-        ));
-    }
-    if !leaving.packages.is_empty() {
-        let count = leaving.packages.len();
-        let plural = if count == 1 { "" } else { "s" };
-        reporter.note(&format!(
-            "{count} package{plural} in site-packages came later and stay{}: {}",
-            if count == 1 { "s" } else { "" },
-            leaving.packages.join(", ")
-        ));
     }
 }

@@ -1,25 +1,107 @@
-//! Changes of files in an order that a crash cannot turn round, as far as the file system keeps what it
-//! promises: for transactions on a prefix and for hotpatches alike.
+//! Changes of files that are whole or not made at all, and that reach the disk in a known order.
 
-use std::io;
+use std::fs::{FileTimes, Metadata, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 /// Removes a file that need not be there.
-///
-/// # Errors
-/// When it is there and cannot be removed.
 pub fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs_err::remove_file(path) {
+    absent_is_fine(fs_err::remove_file(path))
+}
+
+/// Removes a folder, with all that is in it, that need not be there.
+pub fn remove_folder_if_there(path: &Path) -> io::Result<()> {
+    absent_is_fine(fs_err::remove_dir_all(path))
+}
+
+fn absent_is_fine(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
 
-/// Renames to a path where nothing stands. Where something has come to stand there in the last moment,
-/// that stays, as far as the file system can do this.
-///
-/// # Errors
-/// When it cannot be renamed.
+/// Writes a file, which may be there already, whole or not at all.
+pub fn write_file(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    write_beside(path, content, mode)?.persist(path)?;
+    Ok(())
+}
+
+/// Gives an existing file another content, whole or not at all. Its mode and owner stay.
+pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let before = fs_err::metadata(path)?;
+    let scratch = write_beside(path, content, before.mode())?;
+    take_after(scratch.path(), &before)?;
+    scratch.persist(path)?;
+    Ok(())
+}
+
+fn write_beside(path: &Path, content: &[u8], mode: u32) -> io::Result<tempfile::NamedTempFile> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut scratch = tempfile::Builder::new()
+        .prefix(".pybuild-")
+        .tempfile_in(folder)?;
+    scratch.write_all(content)?;
+    // Set after creation: the process's umask does not count for the files of a tree.
+    let permissions = Permissions::from_mode(mode & 0o7777);
+    scratch.as_file().set_permissions(permissions)?;
+    scratch.as_file().sync_all()?;
+    Ok(scratch)
+}
+
+/// Gives the file or folder at `path` the owner and the mode of another.
+pub fn take_after(path: &Path, like: &Metadata) -> io::Result<()> {
+    set_owner(path, like.uid(), like.gid())?;
+    // After the owner: changing that may take bits away.
+    set_mode(path, like.mode())
+}
+
+/// Sets the owner unless it is the same already, as only root may set any.
+pub fn set_owner(path: &Path, user: u32, group: u32) -> io::Result<()> {
+    let found = fs_err::metadata(path)?;
+    if (found.uid(), found.gid()) != (user, group) {
+        std::os::unix::fs::chown(path, Some(user), Some(group))?;
+    }
+    Ok(())
+}
+
+/// Sets the permission bits unless they are the same already, as only the owner may set them.
+pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    let mode = mode & 0o7777;
+    if fs_err::metadata(path)?.mode() & 0o7777 != mode {
+        fs_err::set_permissions(path, Permissions::from_mode(mode))?;
+    }
+    Ok(())
+}
+
+/// Makes `to` a second name of the file or link `from`, or a copy of it where the file system or the
+/// kernel refuses links.
+pub fn keep(from: &Path, to: &Path) -> io::Result<()> {
+    if std::fs::hard_link(from, to).is_ok() {
+        return Ok(());
+    }
+    copy(from, to)
+}
+
+/// Copies a file with its mode and times, and with its owner where this process may set it. A link
+/// stays a link.
+pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let found = fs_err::symlink_metadata(from)?;
+    if found.is_symlink() {
+        return std::os::unix::fs::symlink(fs_err::read_link(from)?, to);
+    }
+    fs_err::copy(from, to)?;
+    let times = FileTimes::new().set_modified(found.modified()?);
+    fs_err::File::open(to)?.file().set_times(times)?;
+    if set_owner(to, found.uid(), found.gid()).is_ok() {
+        set_mode(to, found.mode())?;
+    }
+    Ok(())
+}
+
+/// Renames to a path where nothing is. A file that another process has put there at the last moment
+/// stays, as far as the file system can do this.
 pub fn rename_to_nothing(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
@@ -38,18 +120,15 @@ pub fn rename_to_nothing(from: &Path, to: &Path) -> io::Result<()> {
     fs_err::rename(from, to)
 }
 
-/// Moves `from` to `to`, or copies it where they are on different file systems.
-///
-/// # Errors
-/// When neither can be done.
+/// Moves `from` to `to`, or copies it where they are on different file systems. The copy has the mode
+/// of `from` and belongs to whoever runs this, as with `install`.
 pub fn bring(from: &Path, to: &Path) -> io::Result<()> {
     match std::fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
             if from.symlink_metadata()?.is_symlink() {
                 std::os::unix::fs::symlink(fs_err::read_link(from)?, to)
             } else {
-                // The mode goes along; the owner is whoever runs this, as with `install`.
-                fs_err::copy(from, to).map(|_| ())
+                fs_err::copy(from, to).map(drop)
             }
         }
         Err(_) => fs_err::rename(from, to),
@@ -57,10 +136,7 @@ pub fn bring(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes all that was written to the file system of `path` last.
-///
-/// # Errors
-/// When it cannot be synced.
+/// Brings all that was written to the file system of `path` to the disk.
 pub fn sync_file_system(path: &Path) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
@@ -75,20 +151,17 @@ pub fn sync_file_system(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes what was renamed into or out of the folder last.
-///
-/// # Errors
-/// When the folder cannot be opened or synced.
+/// Brings the names in a folder to the disk.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     fs_err::File::open(path)?.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::remove_if_there;
+    use super::{copy, keep, remove_if_there};
 
     #[test]
-    fn what_is_not_there_need_not_go_and_what_cannot_go_is_told() {
+    fn a_file_that_is_absent_counts_as_removed_and_a_folder_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs_err::write(&file, "").unwrap();
@@ -98,5 +171,29 @@ mod tests {
         // A folder is no file.
         assert!(remove_if_there(dir.path()).is_err());
         assert!(dir.path().is_dir());
+    }
+
+    #[test]
+    fn a_copy_has_mode_and_time_and_a_link_stays_a_link() {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs_err::write(path("a"), "content").unwrap();
+        fs_err::set_permissions(path("a"), std::fs::Permissions::from_mode(0o751)).unwrap();
+        let times = std::fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH);
+        let file = fs_err::File::open(path("a")).unwrap();
+        file.file().set_times(times).unwrap();
+        symlink("nowhere", path("link")).unwrap();
+        for name in ["a", "link"] {
+            for (number, make) in [keep, copy].into_iter().enumerate() {
+                let to = path(&format!("{name}{number}"));
+                make(&path(name), &to).unwrap();
+                let (from, to) = (path(name).symlink_metadata(), to.symlink_metadata());
+                let (from, to) = (from.unwrap(), to.unwrap());
+                assert_eq!((from.mode(), from.len()), (to.mode(), to.len()));
+                assert!(from.is_symlink() || from.mtime() == to.mtime());
+                assert_eq!(from.ino() == to.ino(), number == 0, "{name}");
+            }
+        }
     }
 }

@@ -42,8 +42,8 @@ pub enum Task {
         network: Network,
         /// What becomes of the pip and setuptools that the interpreter has itself.
         installed: InstalledPackages,
-        /// Whether it is proved in the end.
-        proof: ResultCheck,
+        /// Whether the result is checked.
+        check: ResultCheck,
     },
 }
 
@@ -56,11 +56,10 @@ pub enum InstalledPackages {
     Upgrade,
 }
 
-/// Whether the changed interpreter is proved.
+/// Whether the changed interpreter is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResultCheck {
-    /// It is.
-    Prove,
+    Run,
     /// `--no-check`.
     Skip,
 }
@@ -99,7 +98,7 @@ impl HotpatchSettings {
                     InstalledPackages::Upgrade,
                     InstalledPackages::Keep,
                 ),
-                proof: choose(arguments.no_check, ResultCheck::Skip, ResultCheck::Prove),
+                check: choose(arguments.no_check, ResultCheck::Skip, ResultCheck::Run),
             }
         };
         Ok(Self {
@@ -123,11 +122,11 @@ impl HotpatchSettings {
         }
     }
 
-    /// Whether the change is proved.
+    /// Whether the result is checked.
     #[must_use]
-    pub fn proof(&self) -> ResultCheck {
+    pub fn check(&self) -> ResultCheck {
         match self.task {
-            Task::Pin { proof, .. } => proof,
+            Task::Pin { check, .. } => check,
             Task::Undo => ResultCheck::Skip,
         }
     }

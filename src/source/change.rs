@@ -1,8 +1,9 @@
 //! One text file of the tree that changes: its unified diff, made and applied by `diffy`.
 
-use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::fs::durable::replace_file;
 
 /// A change to one text file, as a diff and as what must come of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,43 +125,6 @@ impl FileChange {
         replace_file(&path, self.after.as_bytes())
             .map_err(|source| ChangeError::File { path, source })
     }
-}
-
-/// Gives an existing file another content, whole or not at all; its mode and owner stay.
-///
-/// # Errors
-/// When it cannot be read, or its folder cannot be written.
-pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
-    let before = fs_err::metadata(path)?;
-    let scratch = write_beside(path, content, before.permissions().mode())?;
-    let now = fs_err::metadata(scratch.path())?;
-    if (now.uid(), now.gid()) != (before.uid(), before.gid()) {
-        std::os::unix::fs::chown(scratch.path(), Some(before.uid()), Some(before.gid()))?;
-    }
-    scratch.persist(path)?;
-    Ok(())
-}
-
-/// Writes a file that need not be there yet, whole or not at all.
-///
-/// # Errors
-/// When its folder cannot be written.
-pub fn write_file(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    write_beside(path, content, mode)?.persist(path)?;
-    Ok(())
-}
-
-fn write_beside(path: &Path, content: &[u8], mode: u32) -> io::Result<tempfile::NamedTempFile> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let mut scratch = tempfile::Builder::new()
-        .prefix(".pybuild-")
-        .tempfile_in(dir)?;
-    scratch.write_all(content)?;
-    // Set after creation: the process's umask does not count for what a tree holds.
-    let permissions = std::fs::Permissions::from_mode(mode & 0o7777);
-    scratch.as_file().set_permissions(permissions)?;
-    scratch.as_file().sync_all()?;
-    Ok(scratch)
 }
 
 #[cfg(test)]

@@ -20,9 +20,10 @@ pub use text::{Bundled, NamedWheel};
 
 use self::run_pip::EntryPoints;
 use self::text::TextRequest;
-use super::change::{FileChange, write_file};
+use super::change::FileChange;
 use super::sbom::{self, ListedWheel};
 use crate::digest::Sha256;
+use crate::fs::durable::write_file;
 
 /// A standard library whose `ensurepip` can be changed.
 #[derive(Debug, Clone, Copy)]

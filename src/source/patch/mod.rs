@@ -19,8 +19,8 @@ use diffy::patch_set::{FileMode, FileOperation, FilePatch, ParseOptions, PatchKi
 
 pub use error::Error;
 
-use super::change::write_file;
 use crate::archive::entry_name::EntryName;
+use crate::fs::durable::write_file;
 use history::History;
 
 /// A patch, read and not yet applied.

@@ -2,7 +2,6 @@
 //! its `RECORD` (PEP 427; <https://packaging.python.org/specifications/binary-distribution-format/>).
 
 mod error;
-mod formats;
 #[cfg(test)]
 pub(in crate::source) mod tests;
 
@@ -15,11 +14,11 @@ use pep440_rs::Version;
 
 pub use error::Error;
 
-use self::formats::RecordEntry;
 use crate::archive::zip::Zip;
 use crate::digest::Sha256;
 use crate::plan::wheel_metadata::{Headers, Metadata};
 use crate::plan::wheel_name::{WheelName, normalised};
+use crate::plan::wheel_record::RecordEntry;
 
 /// Files of `*.dist-info` that `RECORD` cannot or need not vouch for (PEP 427, "Signed wheel files").
 const UNRECORDED: [&str; 3] = ["RECORD", "RECORD.jws", "RECORD.p7s"];
