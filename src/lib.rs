@@ -1,14 +1,15 @@
 //! pybuild turns a CPython version and a pip version into an interpreter.
 //!
-//! Data moves one way, and each step's output is a type that only that step can make:
+//! A build is a chain of steps. Only the step before it can make a step's input:
 //!
 //! ```text
 //! Request → resolve → Plan → fetch → VerifiedInputs → unpack → SourceTree → patch → PatchedTree
-//!         → configure → ConfiguredTree → make → BuiltTree → stage → StagedInstall
-//!         → check → CheckedInstall → commit → Installation (+ record)
+//!         → hand over → HandedOverTree → configure → ConfiguredTree → make → BuiltTree
+//!         → make install → UserOwnedInstall → stage → StagedInstall → check → CheckedInstall
+//!         → record → RecordedInstall → commit → the prefix
 //! ```
 //!
-//! The flow itself is told once, in [`commands::build`].
+//! A tree carries its plan, so a step cannot take another one. `commands::build` has the whole flow.
 
 pub mod archive;
 mod cli;
@@ -43,42 +44,32 @@ use std::ffi::OsString;
 use clap::Parser as _;
 
 use cli::{Cli, Command};
-use commands::build::Outcome;
 use commands::error::Error;
+use commands::invocation::Invocation;
 use environment::Environment;
 use error::{ExitStatus, Explain as _};
 use output::Output;
 use progress::TerminalReporter;
-use settings::BuildSettings;
-use settings::patch::PatchSettings;
 
-/// Runs the command line `arguments` (the program's name first) to its end, and prints what came
-/// of it.
+/// Runs the command line `arguments`, of which the first is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are no errors and go to standard output.
-            let status = if error.use_stderr() {
+            // A failure to print this cannot be reported.
+            let _ = error.print();
+            // Help and version are no errors.
+            return if error.use_stderr() {
                 ExitStatus::Usage
             } else {
                 ExitStatus::Done
             };
-            // Nobody is left to tell when even this cannot be printed.
-            let _ = error.print();
-            return status;
         }
     };
     cli.output.color.apply();
-    // Interpreters are for everybody on a host, whatever mask root happens to work with.
+    // Every user of a host runs its interpreters, so root's own mask must not apply to them.
     rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o022));
-    let environment = Environment::of_this_process()
-        .map_err(Error::CurrentDirectory)
-        .and_then(|environment| {
-            // Every command uses the store.
-            settings::path::of_variable("PYBUILD_CACHE_DIR", &environment)?;
-            Ok(environment)
-        });
+    let environment = Environment::of_this_process();
     let terminal = environment
         .as_ref()
         .is_ok_and(Environment::stderr_is_terminal);
@@ -89,24 +80,28 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
             "Ctrl-C will leave the build folder behind: {error}"
         ));
     }
-    let done = environment.and_then(|environment| match cli.command {
-        Some(Command::Patch(arguments)) => {
-            let settings = PatchSettings::new(arguments, &environment)?;
-            commands::patch::run(&settings, &environment, &reporter, output)
-        }
-        Some(Command::Hotpatch(arguments)) => {
-            commands::hotpatch::run(arguments, &environment, &reporter, output)
-        }
-        Some(Command::Uninstall(arguments)) => {
-            commands::uninstall::run(&arguments, &environment, &reporter, output)
-        }
-        None => {
-            let settings = BuildSettings::new(cli.build, &environment)?;
-            let outcome = commands::build::run(&settings, &environment, &reporter)?;
-            tell(&outcome, output)
-        }
-    });
-    // What a signal let come to its end (a change to a prefix) is not what the process ends with.
+    let done = environment
+        .map_err(Error::CurrentDirectory)
+        .and_then(|environment| {
+            // Every command uses the store.
+            settings::path::of_variable("PYBUILD_CACHE_DIR", &environment)?;
+            let invocation = Invocation {
+                environment: &environment,
+                reporter: &reporter,
+                output,
+            };
+            match cli.command {
+                Some(Command::Patch(arguments)) => commands::patch::run(arguments, &invocation),
+                Some(Command::Hotpatch(arguments)) => {
+                    commands::hotpatch::run(arguments, &invocation)
+                }
+                Some(Command::Uninstall(arguments)) => {
+                    commands::uninstall::run(&arguments, &invocation)
+                }
+                None => commands::build::run(cli.build, &invocation),
+            }
+        });
+    // A signal that arrived during a change to a prefix ends the process here.
     process::signals::give_way();
     match done {
         Ok(()) => ExitStatus::Done,
@@ -115,32 +110,4 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
             error.exit_status()
         }
     }
-}
-
-/// Results go to standard output: the plan, or the path of the interpreter.
-fn tell(outcome: &Outcome, output: Output) -> Result<(), Error> {
-    match outcome {
-        Outcome::Planned(plan) => {
-            let text = toml::to_string(plan).map_err(Error::Plan)?;
-            output.result(text.trim_end());
-        }
-        Outcome::AlreadyThere(record) => {
-            output.note(&format!(
-                "CPython {} with pip {} is installed in {} since {}; nothing to do (--force builds it again)",
-                record.plan.python,
-                record.checks.pip,
-                record.plan.prefix,
-                record.finished.strftime("%Y-%m-%d %H:%M UTC"),
-            ));
-            output.result(&record.python().display().to_string());
-        }
-        Outcome::Installed(installation) => {
-            output.note(&format!(
-                "record and log: {}",
-                installation.record_folder().display()
-            ));
-            output.result(&installation.record().python().display().to_string());
-        }
-    }
-    Ok(())
 }

@@ -1,8 +1,9 @@
-//! What every command that asks for releases, wheels and files shares: the store, the client, the index.
+//! The store, the HTTP client and the package index, for every command that resolves and fetches.
 
 use std::path::Path;
 
 use crate::commands::error::Error;
+use crate::commands::event::Event;
 use crate::commands::work_folder;
 use crate::digest::{Digest, Sha256};
 use crate::environment::Environment;
@@ -30,14 +31,10 @@ use crate::settings;
 use crate::source;
 use crate::store::Store;
 
-/// Whom a command asks, and where it keeps what it got.
-pub struct Context<'a> {
-    /// Where files go, and where they may be already.
-    pub store: Store,
-    /// What pybuild was started with.
-    pub environment: &'a Environment,
-    /// Who is told.
-    pub reporter: &'a dyn Reporter,
+pub(crate) struct Context<'a> {
+    pub(crate) store: Store,
+    pub(crate) environment: &'a Environment,
+    pub(crate) reporter: &'a dyn Reporter,
     http: Http<'a>,
     index_settings: IndexSettings,
     python_org: PythonOrg,
@@ -45,27 +42,34 @@ pub struct Context<'a> {
     side_store: Option<SideStore>,
 }
 
-/// A store that goes with the context, for wheels that are only looked into.
+/// The store of a dry run, for wheels that are read to choose a pin. It is removed with the context.
 struct SideStore {
     store: Store,
     _folder: ScratchFolder,
 }
 
-/// Which source of a release is wanted.
+/// The source options of a request.
 #[derive(Clone, Copy)]
-pub struct SourceRequest<'a> {
+pub(crate) struct SourceRequest<'a> {
     /// `--source`.
-    pub location: Option<&'a SourceLocation>,
+    pub(crate) location: Option<&'a SourceLocation>,
     /// `--sha256`.
-    pub sha256: Option<Sha256>,
-    /// Folders and addresses of release files, in order.
-    pub mirrors: &'a [Origin],
-    /// What it has to prove itself with.
-    pub proofs: &'a ProofPolicy,
+    pub(crate) sha256: Option<Sha256>,
+    /// `--mirror`: folders and addresses, in order.
+    pub(crate) mirrors: &'a [Origin],
+    pub(crate) proofs: &'a ProofPolicy,
 }
 
-impl SourceRequest<'_> {
-    /// What becomes of a release of which nobody knows the digest.
+impl<'a> SourceRequest<'a> {
+    /// The unpacked tree that `--source` names.
+    fn tree(&self) -> Option<&'a Path> {
+        match self.location {
+            Some(SourceLocation::Path(path)) if path.is_dir() => Some(path),
+            _ => None,
+        }
+    }
+
+    /// Whether a release without a known digest is refused, or needs a signature.
     fn unknown_digest(&self, request: VersionRequest) -> UnknownDigest {
         match request {
             VersionRequest::Exact(version) if self.proofs.accepts_signatures_of(version) => {}
@@ -79,87 +83,80 @@ impl SourceRequest<'_> {
             _ => UnknownDigest::SignedAnywhere,
         }
     }
+
+    /// Refuses `--verify signature` for a release that nobody signs.
+    fn ensure_signed(&self, version: PythonVersion) -> Result<(), fetch::Error> {
+        if self.proofs.verify == Verify::Signature && !self.proofs.knows_signers_of(version) {
+            return Err(fetch::signature::Error::NoneMade(version).into());
+        }
+        Ok(())
+    }
 }
 
 impl<'a> Context<'a> {
-    /// A context in this environment. Nobody is asked yet.
-    ///
-    /// # Errors
-    /// When pip's configuration, a certificate bundle or a variable cannot be used.
-    pub fn new(
+    /// Reads the settings of pip and the environment. It sends no request.
+    pub(crate) fn new(
         index_url: Option<Address>,
         network: Network,
         when_no_certificates: WhenNoCertificates,
         environment: &'a Environment,
         reporter: &'a dyn Reporter,
     ) -> Result<Self, Error> {
-        let index_settings = IndexSettings::of(index_url, environment, &SystemRoot::default())
-            .map_err(resolve::Error::from)?;
+        let index_settings = IndexSettings::of(index_url, environment, &SystemRoot::default())?;
         let http = Http::new(environment, &index_settings.client)
             .map_err(resolve::Error::from)?
             .with_root_provider(Box::new(move || {
                 let new_log = || work_folder::certificate_log(&Store::of(environment), environment);
                 certificates::provide(when_no_certificates, environment, new_log, reporter)
             }));
-        let python_org = PythonOrg::of(environment).map_err(resolve::Error::from)?;
         Ok(Self {
             store: Store::of(environment),
             environment,
             reporter,
             http,
             index_settings,
-            python_org,
+            python_org: PythonOrg::of(environment)?,
             network,
             side_store: None,
         })
     }
 
-    /// The same context, which adds no file to the store while it chooses pins.
-    ///
-    /// # Errors
-    /// When there is no folder to work in.
-    pub fn for_a_dry_run(self) -> Result<Self, Error> {
+    /// The same context, which adds no wheel to the store while it chooses pins.
+    pub(crate) fn for_a_dry_run(self) -> Result<Self, Error> {
         let folder = self.store.scratch("wheels");
-        let folder = folder.map_err(|source| Error::Scratch {
-            path: self.store.root().to_owned(),
-            source,
-        })?;
-        let store = Store::at(folder.path().to_owned());
+        let folder = folder.map_err(work_folder::unusable(self.store.root()))?;
+        let side_store = SideStore {
+            store: Store::at(folder.path().to_owned()),
+            _folder: folder,
+        };
         Ok(Self {
-            side_store: Some(SideStore {
-                store,
-                _folder: folder,
-            }),
+            side_store: Some(side_store),
             ..self
         })
     }
 
-    /// The release that is asked for. An unpacked tree that the person vouches for needs no digest;
-    /// its version has to be what was asked for.
-    ///
-    /// # Errors
-    /// When nothing that is known is what was asked for.
-    pub fn release(
+    /// The release that `request` means. An unpacked tree needs no digest, but its version must be one
+    /// that `request` means.
+    pub(crate) fn release(
         &self,
         request: VersionRequest,
-        wish: SourceRequest<'_>,
+        wanted: SourceRequest<'_>,
     ) -> Result<Release, Error> {
-        let demanded = wish.proofs.verify == Verify::Signature;
-        if let Some(tree) = tree(wish.location) {
-            if demanded {
+        if let Some(tree) = wanted.tree() {
+            if wanted.proofs.verify == Verify::Signature {
                 return Err(settings::Error::Usage {
                     what: format!(
-                        "--verify signature: {} is an unpacked tree, and nobody signs those",
+                        "--verify signature: {} is an unpacked tree, and trees have no signatures",
                         tree.display()
                     ),
-                    hint: "name the release's archive with --source, or leave --verify out"
+                    hint: "name the release's archive with --source, or leave out --verify"
                         .to_owned(),
                 }
                 .into());
             }
-            let version = source::version_of_tree(tree, request).map_err(source::Error::from)?;
+            let version = source::version_of_tree(tree, request)?;
             if !version.has_ensurepip() {
-                return Err(resolve::Error::from(releases::Error::NoEnsurepip { request }).into());
+                return Err(releases::Error::NoEnsurepip { request }.into());
             }
             return Ok(Release {
                 version,
@@ -168,34 +165,32 @@ impl<'a> Context<'a> {
             });
         }
         if let VersionRequest::Exact(version) = request {
-            signable(version, wish.proofs)?;
+            wanted.ensure_signed(version)?;
         }
         let sources = ReleaseSources {
             python_org: &self.python_org,
             http: &self.http,
             network: self.network,
             reporter: self.reporter,
-            unknown: wish.unknown_digest(request),
+            unknown: wanted.unknown_digest(request),
         };
-        let release =
-            resolve_version(request, wish.sha256, &sources).map_err(resolve::Error::from)?;
-        signable(release.version, wish.proofs)?;
+        let release = resolve_version(request, wanted.sha256, &sources)?;
+        wanted.ensure_signed(release.version)?;
         Ok(release)
     }
 
-    /// Where the release's source is to be looked for, in DESIGN's order.
-    #[must_use]
-    pub fn source(&self, release: Release, wish: SourceRequest<'_>) -> Source {
-        if let Some(tree) = tree(wish.location) {
+    /// The release's source with its origins, in the order of DESIGN.md.
+    pub(crate) fn source(&self, release: Release, wanted: SourceRequest<'_>) -> Source {
+        if let Some(tree) = wanted.tree() {
             return Source::Tree {
                 path: tree.to_owned(),
             };
         }
-        let origins = match wish.location {
+        let origins = match wanted.location {
             Some(SourceLocation::Path(path)) => vec![Origin::File(path.clone())],
             Some(SourceLocation::Url(address)) => vec![Origin::Url(address.clone())],
             None => std::iter::once(Origin::Store)
-                .chain(wish.mirrors.iter().cloned())
+                .chain(wanted.mirrors.iter().cloned())
                 .chain([
                     Origin::PythonOrg(self.python_org.base().clone()),
                     Origin::HostPackages,
@@ -206,27 +201,24 @@ impl<'a> Context<'a> {
             accepted: release.files,
             proof: release.proof,
             origins,
-            proofs: wish.proofs.clone(),
+            proofs: wanted.proofs.clone(),
         }
     }
 
     /// The wheels that the requests mean for this CPython.
-    ///
-    /// # Errors
-    /// When nothing fits, or the index cannot be asked.
-    pub fn pins(
+    pub(crate) fn pins(
         &self,
         python: PythonVersion,
         pip: &PinRequest,
         setuptools: &PinRequest,
     ) -> Result<Pins, Error> {
-        self.reporter.detail(&format!(
-            "package index: {} ({})",
-            self.index_settings.address, self.index_settings.named_by
-        ));
+        self.reporter.report(&Event::PackageIndex {
+            address: &self.index_settings.address,
+            named_by: &self.index_settings.named_by,
+        });
         if [pip, setuptools].into_iter().any(PinRequest::needs_index) {
             for warning in &self.index_settings.warnings {
-                self.reporter.warn(warning);
+                self.reporter.report(&Event::IndexSetting(warning));
             }
         }
         let index = Index::new(&self.index_settings, &self.http, &self.store, self.network);
@@ -240,28 +232,21 @@ impl<'a> Context<'a> {
         chooser.choose_pins(pip, setuptools)
     }
 
-    /// Every input of the plan, verified; `runner` runs the host's package manager where that is asked.
-    ///
-    /// # Errors
-    /// When an input cannot be had or is not what it should be.
-    pub fn fetch(&self, plan: &Plan, runner: &Runner) -> Result<VerifiedInputs, Error> {
+    /// Every input of the plan. `runner` runs the host's package manager if its sources are needed.
+    pub(crate) fn fetch(&self, plan: &Plan, runner: &Runner) -> Result<VerifiedInputs, Error> {
         Ok(fetch::fetch(plan, &self.fetching(runner))?)
     }
 
-    /// The wheels of `pins`, verified.
-    ///
-    /// # Errors
-    /// When a wheel cannot be had or is not what it should be.
-    pub fn fetch_wheels(&self, pins: &Pins, runner: &Runner) -> Result<Vec<VerifiedWheel>, Error> {
+    pub(crate) fn fetch_wheels(
+        &self,
+        pins: &Pins,
+        runner: &Runner,
+    ) -> Result<Vec<VerifiedWheel>, Error> {
         self.store.sweep();
         Ok(fetch::fetch_wheels(pins, &self.fetching(runner))?)
     }
 
-    /// CPython's source, verified.
-    ///
-    /// # Errors
-    /// When it cannot be had or is not what it should be.
-    pub fn fetch_source(
+    pub(crate) fn fetch_source(
         &self,
         python: PythonVersion,
         source: &Source,
@@ -297,20 +282,5 @@ impl WheelFiles for Context<'_> {
         let side_store = self.side_store.as_ref().map(|side| &side.store);
         let into = side_store.unwrap_or(&self.store);
         Ok(fetch::fetch_listed(wheel, digest, downloads, into)?)
-    }
-}
-
-/// A demand that nothing can meet is refused before anything is fetched.
-fn signable(version: PythonVersion, proofs: &ProofPolicy) -> Result<(), fetch::Error> {
-    if proofs.verify == Verify::Signature && !proofs.knows_signers_of(version) {
-        return Err(fetch::signature::Error::NoneMade(version).into());
-    }
-    Ok(())
-}
-
-fn tree(source: Option<&SourceLocation>) -> Option<&Path> {
-    match source {
-        Some(SourceLocation::Path(path)) if path.is_dir() => Some(path),
-        _ => None,
     }
 }

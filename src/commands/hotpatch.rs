@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::cli::HotpatchArguments;
 use crate::commands::context::Context;
 use crate::commands::error::Error;
+use crate::commands::invocation::Invocation;
 use crate::commands::work_folder::SideFolder;
 use crate::digest::Sha256;
 use crate::environment::Environment;
@@ -68,12 +69,12 @@ impl fmt::Display for Event<'_> {
 /// # Errors
 /// When one of them cannot be changed: then none is. When a change or its check fails: then that
 /// interpreter is as it was, and the others are changed.
-pub fn run(
-    arguments: HotpatchArguments,
-    environment: &Environment,
-    reporter: &dyn Reporter,
-    output: Output,
-) -> Result<(), Error> {
+pub fn run(arguments: HotpatchArguments, invocation: &Invocation<'_>) -> Result<(), Error> {
+    let Invocation {
+        environment,
+        reporter,
+        output,
+    } = *invocation;
     let settings = HotpatchSettings::new(arguments, environment)?;
     let store = Store::of(environment);
     let pending = PendingChanges::of(&store);

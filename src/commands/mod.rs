@@ -1,10 +1,12 @@
 //! One thin file per command.
 
-pub mod build;
-pub mod context;
-pub mod error;
-pub mod hotpatch;
-pub mod patch;
+pub(crate) mod build;
+pub(crate) mod context;
+pub(crate) mod error;
+mod event;
+pub(crate) mod hotpatch;
+pub(crate) mod invocation;
+pub(crate) mod patch;
 mod preflight;
-pub mod uninstall;
+pub(crate) mod uninstall;
 mod work_folder;

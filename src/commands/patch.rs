@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use crate::cli::PatchArguments;
 use crate::commands::context::{Context, SourceRequest};
 use crate::commands::error::Error;
+use crate::commands::invocation::Invocation;
 use crate::commands::work_folder::SideFolder;
-use crate::environment::Environment;
 use crate::export::{self, DIFF, Export};
 use crate::fetch::{VerifiedSource, VerifiedWheel};
 use crate::host::certificates::WhenNoCertificates;
@@ -24,12 +25,13 @@ use crate::transaction::pending::PendingChanges;
 ///
 /// # Errors
 /// What the step that failed says. No tree is changed unless all of the patch applies to it.
-pub fn run(
-    settings: &PatchSettings,
-    environment: &Environment,
-    reporter: &dyn Reporter,
-    output: Output,
-) -> Result<(), Error> {
+pub fn run(arguments: PatchArguments, invocation: &Invocation<'_>) -> Result<(), Error> {
+    let Invocation {
+        environment,
+        reporter,
+        output,
+    } = *invocation;
+    let settings = PatchSettings::new(arguments, environment)?;
     let context = Context::new(
         settings.index_url.clone(),
         settings.network,

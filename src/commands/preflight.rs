@@ -1,50 +1,35 @@
-//! What can be known of a build before anything is fetched. A build and `--dry-run` call the same
-//! functions.
+//! Checks of a build that need no download. A build and `--dry-run` run the same checks.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::commands::error::Error;
 use crate::commands::work_folder;
-use crate::compile;
 use crate::environment::Environment;
 use crate::fetch;
-use crate::fs::free_space;
-use crate::fs::free_space::{Amount, Need};
+use crate::fs::free_space::{self, Amount, Need};
 use crate::host;
 use crate::host::toolchain::ToolchainError;
 use crate::install::{self, prefix};
 use crate::plan::version::PythonVersion;
-use crate::plan::{DigestProof, InstallPrefix, Origin, Source};
-use crate::settings::folder_name;
-use crate::settings::stdlib;
-use crate::settings::{BuildSettings, configure};
+use crate::plan::{DigestProof, InstallPrefix, Origin, ReleaseFile, Source};
+use crate::settings::{BuildSettings, configure, folder_name, stdlib};
 use crate::source;
 use crate::store::Store;
 
 /// A build whose release, prefix and source are known.
-pub struct Preflight<'a> {
-    /// The options.
-    pub settings: &'a BuildSettings,
-    /// The release.
-    pub python: PythonVersion,
-    /// Where the interpreter goes.
-    pub prefix: &'a InstallPrefix,
-    /// Where the source may be.
-    pub source: &'a Source,
-    /// Where inputs are kept.
-    pub store: &'a Store,
-    /// What pybuild was started with.
-    pub environment: &'a Environment,
+pub(super) struct Preflight<'a> {
+    pub(super) settings: &'a BuildSettings,
+    pub(super) python: PythonVersion,
+    pub(super) prefix: &'a InstallPrefix,
+    pub(super) source: &'a Source,
+    pub(super) store: &'a Store,
+    pub(super) environment: &'a Environment,
 }
 
 impl Preflight<'_> {
-    /// Checks the options, and that the prefix can be one.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] for options that contradict each other or the release, and
-    /// [`install::Error::Unusable`].
-    pub fn ensure_usable(&self) -> Result<(), Error> {
+    /// Checks the options against each other and the release, and whether the prefix can be used.
+    pub(super) fn ensure_usable(&self) -> Result<(), Error> {
         let request = &self.settings.request;
         folder_name::ensure_prefix(self.prefix, self.python)?;
         prefix::ensure_usable(self.prefix)?;
@@ -53,23 +38,20 @@ impl Preflight<'_> {
         Ok(stdlib::ensure_modules_exist(&request.modules, self.python)?)
     }
 
-    /// Checks the source, the build folder, foreign files in the prefix, and the room on disk.
-    ///
-    /// # Errors
-    /// What the build would end with later.
-    pub fn ensure_ready(&self) -> Result<(), Error> {
+    /// Checks the source, the build folder, foreign files in the prefix, and the free space.
+    pub(super) fn ensure_ready(&self) -> Result<(), Error> {
+        let request = &self.settings.request;
         if let Source::Tree { path } = self.source {
-            source::ensure_clean_tree(path).map_err(source::Error::from)?;
+            source::ensure_clean_tree(path)?;
         }
-        fetch::ensure_keys(&self.settings.request.proofs.keyrings)?;
+        fetch::ensure_keys(&request.proofs.keyrings)?;
         let folder = work_folder::build_folder(self.settings, self.store);
         self.ensure_build_folder(&folder)?;
-        let build = &self.settings.request.build;
         install::ensure_no_foreign_files(
             self.prefix,
             self.python,
-            build.library,
-            &build.configure_args,
+            request.build.library,
+            &request.build.configure_args,
             self.settings.in_the_way,
         )?;
         self.ensure_room(&folder)
@@ -78,10 +60,7 @@ impl Preflight<'_> {
     fn ensure_build_folder(&self, folder: &Path) -> Result<(), Error> {
         use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
         folder_name::ensure_build_folder(folder)?;
-        let unusable = |source| Error::Scratch {
-            path: folder.to_owned(),
-            source,
-        };
+        let unusable = work_folder::unusable(folder);
         let existing = prefix::nearest_existing(folder);
         if !existing.is_dir() {
             return Err(unusable(io::ErrorKind::NotADirectory.into()));
@@ -98,8 +77,7 @@ impl Preflight<'_> {
             return Err(host::Error::from(error).into());
         }
         if let Some(user) = &self.settings.build_user {
-            user.ensure_reaches(existing, self.environment)
-                .map_err(compile::Error::from)?;
+            user.ensure_reaches(existing, self.environment)?;
         }
         Ok(())
     }
@@ -112,7 +90,7 @@ impl Preflight<'_> {
             amount: Amount::of_build(archive.unwrap_or_default()),
             option: "--build-dir",
         }];
-        // On one file system, the installation is renamed into its prefix.
+        // On the same file system, a rename moves the installation to its prefix.
         if !is_on_same_file_system(build_folder, self.prefix.path()) {
             needs.push(Need {
                 what: "the prefix",
@@ -121,12 +99,11 @@ impl Preflight<'_> {
                 option: "--prefix",
             });
         }
-        // A store that may not be written is only read.
-        let writable = rustix::fs::access(
-            prefix::nearest_existing(self.store.root()),
-            rustix::fs::Access::WRITE_OK,
-        );
-        if let (Some(bytes), Ok(())) = (archive, writable)
+        // A read-only store gets no download.
+        let existing = prefix::nearest_existing(self.store.root());
+        let is_writable = rustix::fs::access(existing, rustix::fs::Access::WRITE_OK).is_ok();
+        if let Some(bytes) = archive
+            && is_writable
             && !self.is_stored()
         {
             needs.push(Need {
@@ -139,7 +116,7 @@ impl Preflight<'_> {
         Ok(free_space::ensure(&needs)?)
     }
 
-    /// The size of the archive, or less; `None` when it is not known, and for a tree.
+    /// The size of the archive, or a lower limit; `None` for an unknown release and for a tree.
     fn archive_size(&self) -> Option<u64> {
         let Source::Archive { proof, .. } = self.source else {
             return None;
@@ -153,33 +130,32 @@ impl Preflight<'_> {
         })
     }
 
-    fn is_stored(&self) -> bool {
-        let Source::Archive { accepted, .. } = self.source else {
-            return false;
-        };
-        let mut paths = accepted.iter().map(|file| self.store.path_of(file.sha256));
-        paths.any(|path| path.exists())
-    }
-
-    /// Where an archive may be on this machine.
-    fn archives_here(&self) -> impl Iterator<Item = PathBuf> {
-        let (accepted, origins) = match self.source {
+    /// The accepted files of the archive, and its origins.
+    fn archive(&self) -> (&[ReleaseFile], &[Origin]) {
+        match self.source {
             Source::Archive {
                 accepted, origins, ..
-            } => (accepted.as_slice(), origins.as_slice()),
-            Source::Tree { .. } => (&[][..], &[][..]),
-        };
-        origins.iter().flat_map(move |origin| match origin {
-            Origin::File(path) => vec![path.clone()],
-            Origin::Store => {
-                let files = accepted.iter();
-                files.map(|file| self.store.path_of(file.sha256)).collect()
+            } => (accepted, origins),
+            Source::Tree { .. } => (&[], &[]),
+        }
+    }
+
+    fn is_stored(&self) -> bool {
+        let mut files = self.archive().0.iter();
+        files.any(|file| self.store.path_of(file.sha256).exists())
+    }
+
+    /// The paths on this machine at which the archive may be.
+    fn archives_here(&self) -> impl Iterator<Item = PathBuf> {
+        let (accepted, origins) = self.archive();
+        origins.iter().flat_map(move |origin| {
+            let files = accepted.iter();
+            match origin {
+                Origin::File(path) => vec![path.clone()],
+                Origin::Store => files.map(|file| self.store.path_of(file.sha256)).collect(),
+                Origin::MirrorFolder(folder) => files.map(|file| folder.join(&file.name)).collect(),
+                _ => Vec::new(),
             }
-            Origin::MirrorFolder(folder) => {
-                let files = accepted.iter();
-                files.map(|file| folder.join(&file.name)).collect()
-            }
-            _ => Vec::new(),
         })
     }
 }
@@ -187,8 +163,8 @@ impl Preflight<'_> {
 fn is_on_same_file_system(one: &Path, other: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let device = |path| {
-        let metadata = prefix::nearest_existing(path).metadata();
-        metadata.map(|metadata| metadata.dev()).ok()
+        let existing = prefix::nearest_existing(path).metadata().ok()?;
+        Some(existing.dev())
     };
     device(one) == device(other)
 }

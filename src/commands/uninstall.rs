@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use crate::cli::UninstallArguments;
 use crate::commands::error::Error;
+use crate::commands::invocation::Invocation;
 use crate::environment::Environment;
 use crate::fs::list::names_in;
 use crate::hotpatch::InterpreterLock;
 use crate::install;
 use crate::install::{Uninstallation, prefix, record};
-use crate::output::Output;
 use crate::plan::version::{PythonVersion, VersionRequest};
 use crate::process::in_use::WhenInUse;
-use crate::progress::{Reporter, Unit};
+use crate::progress::Unit;
 use crate::settings::{self, choose};
 use crate::store::Store;
 use crate::transaction::pending::{self, PendingChanges};
@@ -36,12 +36,12 @@ enum Place {
 ///
 /// # Errors
 /// When there is none, or several; when the prefix cannot be changed: then it is as it was.
-pub fn run(
-    arguments: &UninstallArguments,
-    environment: &Environment,
-    reporter: &dyn Reporter,
-    output: Output,
-) -> Result<(), Error> {
+pub fn run(arguments: &UninstallArguments, invocation: &Invocation<'_>) -> Result<(), Error> {
+    let Invocation {
+        environment,
+        reporter,
+        output,
+    } = *invocation;
     let wanted = Wanted::of(arguments, environment)?;
     if arguments.dry_run {
         for prefix in wanted.prefixes() {

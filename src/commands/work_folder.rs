@@ -1,15 +1,16 @@
-//! The folder that one build works in, and its log; and the one of a command that builds nothing.
+//! The working folder and the log of a command.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
 use crate::commands::error::Error;
+use crate::commands::event::Event;
 use crate::environment::Environment;
 use crate::error::Explain as _;
 use crate::fs::lock;
 use crate::fs::lock::ScratchFolder;
-use crate::install::Installation;
 use crate::plan::version::PythonVersion;
 use crate::process::in_use::end_leftovers;
 use crate::process::signals::HeldFolder;
@@ -18,55 +19,41 @@ use crate::progress::Reporter;
 use crate::settings::{BuildSettings, BuildTree};
 use crate::store::{LOGS, Store};
 
-/// The folder that one build works in. It is gone when the build ends, unless it is to be kept.
-pub struct Scratch {
-    folder: Option<ScratchFolder>,
+/// The folder of one build. It is removed at the end of the build, unless `--keep-build` is given.
+pub(crate) struct BuildFolder {
+    folder: ScratchFolder,
     held: Option<HeldFolder>,
     runner: Runner,
-    after: BuildTree,
 }
 
-impl Scratch {
-    /// A new folder in the build folder.
-    ///
-    /// # Errors
-    /// [`Error::Scratch`] when it cannot be created.
-    pub fn new(
+impl BuildFolder {
+    pub(crate) fn new(
         settings: &BuildSettings,
         store: &Store,
         python: PythonVersion,
     ) -> Result<Self, Error> {
         let base = build_folder(settings, store);
-        let new = || {
-            fs_err::create_dir_all(&base)?;
-            let folder = ScratchFolder::new(&base, &format!("{python}-"))?;
-            Ok(folder)
-        };
-        let folder = new().map_err(|source| Error::Scratch {
-            path: base.clone(),
-            source,
-        })?;
+        let folder = fs_err::create_dir_all(&base)
+            .and_then(|()| ScratchFolder::new(&base, &format!("{python}-")))
+            .map_err(unusable(&base))?;
         let name = format!(
             "{python}-{}-{}.log",
             Timestamp::now().strftime("%Y%m%dT%H%M%S"),
             std::process::id()
         );
-        let runner = new_log(store, &base, &name);
         let held = (settings.build_tree == BuildTree::Remove)
             .then(|| HeldFolder::new(folder.path().to_owned()));
         Ok(Self {
-            folder: Some(folder),
+            folder,
             held,
-            runner,
-            after: settings.build_tree,
+            runner: new_log(store, &base, &name),
         })
     }
 
-    /// Removes the folders that killed processes left in the build folder, and ends what still runs
-    /// there.
-    pub fn sweep(settings: &BuildSettings, store: &Store) {
+    /// Removes the leftover folders of killed processes, and ends the commands that still run there.
+    pub(crate) fn sweep(settings: &BuildSettings, store: &Store) {
         let base = build_folder(settings, store);
-        // Every folder there begins with a version.
+        // The name of every folder begins with a version.
         for digit in 1..=9 {
             lock::sweep_folders(&base, &digit.to_string(), end_leftovers);
         }
@@ -75,159 +62,111 @@ impl Scratch {
         }
     }
 
-    /// The runner, whose log lies outside the folder so that it outlives a build that fails.
-    #[must_use]
-    pub fn runner(&self) -> &Runner {
+    /// Its log is outside the folder, so that it outlives a failed build.
+    pub(crate) fn runner(&self) -> &Runner {
         &self.runner
     }
 
-    /// A folder in it that does not exist yet.
-    #[must_use]
-    pub fn folder(&self, name: &str) -> PathBuf {
-        self.path().join(name)
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
     }
 
-    /// A folder in it that exists.
-    ///
-    /// # Errors
-    /// [`Error::Scratch`] when it cannot be created.
-    pub fn made_folder(&self, name: &str) -> Result<PathBuf, Error> {
-        let path = self.folder(name);
-        match fs_err::create_dir_all(&path) {
-            Ok(()) => Ok(path),
-            Err(source) => Err(Error::Scratch { path, source }),
-        }
+    /// Creates a folder in this one, unless it exists.
+    pub(crate) fn made(&self, name: &str) -> Result<PathBuf, Error> {
+        make(self.path().join(name))
     }
 
-    /// What the build's commands take for the home folder and for temporary files.
-    ///
-    /// # Errors
-    /// [`Error::Scratch`] when it cannot be created.
-    pub fn home(&self) -> Result<PathBuf, Error> {
-        self.made_folder("home")
+    /// The home folder of the build's commands, which also holds their temporary files.
+    pub(crate) fn home(&self) -> Result<PathBuf, Error> {
+        self.made("home")
     }
 
-    /// Removes or keeps the folder, and says where the log is. The log of a build that is installed
-    /// stands in its record; the log of one that failed before any command ran says nothing.
-    pub fn finish(&mut self, result: &Result<Installation, Error>, reporter: &dyn Reporter) {
+    /// Removes or keeps the folder, and reports the log of a failed build. A successful build has its
+    /// log in its record, and without a command the log is empty.
+    pub(crate) fn finish<T>(self, result: &Result<T, Error>, reporter: &dyn Reporter) {
         let log = self.runner.log_path();
         match result {
-            Ok(_) => {
-                let _ = fs_err::remove_file(log);
+            Err(error) if !self.runner.timings().is_empty() => {
+                let status = error.exit_status() as u8;
+                let _ = self
+                    .runner
+                    .write(&format!("\n{error} (exit code {status})\n"));
+                reporter.report(&Event::BuildFailed { log });
             }
-            Err(_) if self.runner.timings().is_empty() => {
-                let _ = fs_err::remove_file(log);
-            }
-            Err(error) => {
-                let _ = self.runner.write(&format!(
-                    "\n{} (exit code {})\n",
-                    error,
-                    error.exit_status() as u8
-                ));
-                reporter.warn(&format!(
-                    "the build did not succeed; its log is {}",
-                    log.display()
-                ));
-            }
+            _ => drop(fs_err::remove_file(log)),
         }
-        if let Some(folder) = self.folder.take() {
-            match self.after {
-                BuildTree::Keep => {
-                    let path = folder.keep();
-                    reporter.note(&format!("the build folder is kept: {}", path.display()));
-                }
-                BuildTree::Remove => drop(folder),
-            }
+        if self.held.is_none() {
+            reporter.report(&Event::BuildFolderKept(&self.folder.keep()));
         }
-        self.held = None;
-    }
-
-    /// The folder itself.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        self.folder
-            .as_ref()
-            .map_or(Path::new(""), |folder| folder.path())
     }
 }
 
-/// The folder of a command that builds nothing: in the cache folder, and gone when the command ends,
-/// whatever comes of it. What a killed process left there is swept with the store.
-pub struct SideFolder {
+/// The folder of a command that builds nothing. It is in the cache folder and goes with this value;
+/// [`Store::sweep`] removes the leftover folders of killed processes.
+pub(crate) struct SideFolder {
     folder: ScratchFolder,
     runner: Runner,
     _held: HeldFolder,
 }
 
 impl SideFolder {
-    /// A new folder; `purpose` becomes part of its name.
-    ///
-    /// # Errors
-    /// [`Error::Scratch`] when it cannot be created.
-    pub fn new(store: &Store, purpose: &str) -> Result<Self, Error> {
-        let folder = store.scratch(purpose).map_err(|source| Error::Scratch {
-            path: store.root().to_owned(),
-            source,
-        })?;
-        let held = HeldFolder::new(folder.path().to_owned());
-        let runner = Runner::with_log([folder.path().join("log")]);
+    /// The folder's name contains `purpose`.
+    pub(crate) fn new(store: &Store, purpose: &str) -> Result<Self, Error> {
+        let folder = store.scratch(purpose).map_err(unusable(store.root()))?;
         Ok(Self {
+            _held: HeldFolder::new(folder.path().to_owned()),
+            runner: Runner::with_log([folder.path().join("log")]),
             folder,
-            runner,
-            _held: held,
         })
     }
 
-    /// A runner for the few commands that may be needed; its log goes with the folder.
-    #[must_use]
-    pub fn runner(&self) -> &Runner {
+    /// Its log is in the folder.
+    pub(crate) fn runner(&self) -> &Runner {
         &self.runner
     }
 
-    /// A path in it that does not exist yet.
-    #[must_use]
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// A folder in it that exists.
-    ///
-    /// # Errors
-    /// [`Error::Scratch`] when it cannot be created.
-    pub fn made(&self, name: &str) -> Result<PathBuf, Error> {
-        let path = self.path(name);
-        match fs_err::create_dir_all(&path) {
-            Ok(()) => Ok(path),
-            Err(source) => Err(Error::Scratch { path, source }),
-        }
+    /// Creates a folder in this one, unless it exists.
+    pub(crate) fn made(&self, name: &str) -> Result<PathBuf, Error> {
+        make(self.path(name))
     }
 
-    /// A folder in it that nobody else has, and that goes when it is dropped.
-    ///
-    /// # Errors
-    /// [`Error::Scratch`] when it cannot be created.
-    pub fn fresh(&self) -> Result<tempfile::TempDir, Error> {
-        tempfile::tempdir_in(self.folder.path()).map_err(|source| Error::Scratch {
-            path: self.folder.path().to_owned(),
-            source,
-        })
+    /// A new folder in this one, removed when it is dropped.
+    pub(crate) fn fresh(&self) -> Result<tempfile::TempDir, Error> {
+        let folder = self.folder.path();
+        tempfile::tempdir_in(folder).map_err(unusable(folder))
     }
 }
 
-/// A log for the installation of root certificates, before any build has a folder.
-#[must_use]
-pub fn certificate_log(store: &Store, environment: &Environment) -> Runner {
+fn make(path: PathBuf) -> Result<PathBuf, Error> {
+    fs_err::create_dir_all(&path).map_err(unusable(&path))?;
+    Ok(path)
+}
+
+/// The error for a folder.
+pub(crate) fn unusable(path: &Path) -> impl Fn(io::Error) -> Error + '_ {
+    move |source| Error::Scratch {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// The log of the installation of root certificates, which comes before any build folder.
+pub(crate) fn certificate_log(store: &Store, environment: &Environment) -> Runner {
     let name = format!("certificates-{}.log", std::process::id());
     new_log(store, &environment.temporary_folder(), &name)
 }
 
-/// A log in the store; in the build folder when the store may not be written.
+/// A log in the store, or below `base` if the store is not writable.
 fn new_log(store: &Store, base: &Path, name: &str) -> Runner {
     Runner::with_log([store.root(), base].map(|folder| folder.join(LOGS).join(name)))
 }
 
-/// The build folder, which may not exist yet.
-pub fn build_folder(settings: &BuildSettings, store: &Store) -> PathBuf {
+/// The folder of all builds, which may not exist yet.
+pub(crate) fn build_folder(settings: &BuildSettings, store: &Store) -> PathBuf {
     let named = settings.build_dir.clone();
     named.unwrap_or_else(|| store.root().join("build"))
 }

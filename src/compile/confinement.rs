@@ -1,5 +1,5 @@
-//! As whom the build's commands run, and what they reach: what configures and compiles downloaded
-//! source need not be root, nor have the network.
+//! The user and the network access of the build's commands: downloaded source needs neither root's
+//! rights nor the network to be configured and compiled.
 
 use std::ffi::OsString;
 use std::io;
@@ -14,146 +14,127 @@ use crate::error::{ExitStatus, Explain};
 use crate::host::build_environment::BuildEnvironment;
 use crate::process::Command;
 
-/// What every command of a build is confined by.
 #[derive(Debug, Clone)]
-pub struct Confinement {
-    /// Whether it has the network.
-    pub network: Isolation,
-    /// As whom it runs; `None` for whoever started pybuild.
-    pub user: Option<BuildUser>,
+pub(crate) struct Confinement {
+    pub(crate) network: Isolation,
+    /// `--build-user`; `None` for the user who started pybuild.
+    pub(crate) user: Option<BuildUser>,
 }
 
 impl Confinement {
-    /// The command, confined.
-    #[must_use]
-    pub fn confine(&self, command: Command) -> Command {
+    pub(crate) fn confine(&self, command: Command) -> Command {
         let user = self.user.as_ref().map_or(&[][..], |user| &user.starter);
-        // The namespace first: afterwards there is no right left to make one.
-        let starter: Vec<OsString> = [self.network.starter(), user].concat();
-        command.started_by(&starter)
+        // The namespace comes first: the build user has no right to make one.
+        command.started_by(&[self.network.starter(), user].concat())
     }
 
-    /// Lets the user, if there is one, work in `folder` and all that is in it.
-    ///
-    /// # Errors
-    /// [`BuildUserError::Owner`] and [`BuildUserError::Shut`].
-    pub fn give(
+    /// Gives `folder` and its content to the build user, and tries whether that user can work there.
+    pub(super) fn give(
         &self,
         folder: &Path,
         environment: &BuildEnvironment,
     ) -> Result<(), BuildUserError> {
-        match &self.user {
-            Some(user) => user.give(folder, environment),
-            None => Ok(()),
-        }
+        let Some(user) = &self.user else {
+            return Ok(());
+        };
+        change_owner(folder, user.user, user.group)?;
+        user.try_script(
+            folder,
+            "cd \"$1\" && : >write-test && rm write-test",
+            environment,
+        )
     }
 
-    /// Gives `folder` and all that is in it back to whoever runs pybuild, so that nobody else changes
-    /// what is about to be checked and installed.
-    ///
-    /// # Errors
-    /// [`BuildUserError::Owner`].
-    pub fn take_back(&self, folder: &Path) -> Result<(), BuildUserError> {
+    /// Gives `folder` and its content back to the user who started pybuild, so that no other user
+    /// changes files between their check and their installation.
+    pub(crate) fn take_back(&self, folder: &Path) -> Result<(), BuildUserError> {
         match &self.user {
-            Some(_) => give(folder, Uid::effective(), Gid::effective()),
+            Some(_) => change_owner(folder, Uid::effective(), Gid::effective()),
             None => Ok(()),
         }
     }
 }
 
-/// Why no build can be run as that user.
+/// Why no build can run as the user of `--build-user`.
 #[derive(Debug, thiserror::Error)]
-pub enum BuildUserError {
-    /// There is nobody of that name.
+pub(crate) enum BuildUserError {
     #[error("there is no user `{name}` on this host")]
-    Unknown {
-        /// The name.
-        name: String,
-    },
-    /// The host's users cannot be looked up.
+    Unknown { name: String },
     #[error("the user `{name}` cannot be looked up")]
-    Lookup {
-        /// The name.
-        name: String,
-        /// Why.
-        source: nix::Error,
-    },
-    /// Only root can become somebody else.
+    Lookup { name: String, source: nix::Error },
     #[error("only root can run the build as another user, and this is not root")]
     NotRoot,
-    /// The program that does it is missing.
-    #[error(
-        "there is no `setpriv` (util-linux) on this host, which runs the build as another user"
-    )]
+    #[error("--build-user needs `setpriv` (util-linux), which is not on this host")]
     NoSetpriv,
-    /// The user does not get into the build folder, or not at all.
-    #[error("`{name}` cannot work in {}: {said}", folder.display())]
-    Shut {
-        /// The user.
+    #[error("`{name}` cannot work in {}: {reason}", folder.display())]
+    NoAccess {
         name: String,
-        /// The folder.
         folder: PathBuf,
-        /// What a trial said.
-        said: String,
+        reason: String,
     },
-    /// Files cannot change hands.
-    #[error("{} cannot change its owner", path.display())]
-    Owner {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error("the owner of {} cannot be changed", path.display())]
+    Owner { path: PathBuf, source: io::Error },
+}
+
+impl BuildUserError {
+    fn explain(&self) -> (ExitStatus, &'static str) {
+        match self {
+            Self::Unknown { .. } => (
+                ExitStatus::Usage,
+                "name a user of this host, or create one: `useradd --system`",
+            ),
+            Self::Lookup { .. } => (
+                ExitStatus::Prerequisite,
+                "check that /etc/passwd and the name service can be read",
+            ),
+            Self::NotRoot => (
+                ExitStatus::Usage,
+                "run pybuild as root, or leave out --build-user",
+            ),
+            Self::NoSetpriv => (
+                ExitStatus::Prerequisite,
+                "install util-linux, or leave out --build-user",
+            ),
+            Self::NoAccess { .. } => (
+                ExitStatus::Prerequisite,
+                "name a folder that the user can enter with --build-dir, such as /var/tmp/pybuild",
+            ),
+            Self::Owner { .. } => (
+                ExitStatus::Failed,
+                "name a folder on another file system with --build-dir",
+            ),
+        }
+    }
 }
 
 impl Explain for BuildUserError {
     fn exit_status(&self) -> ExitStatus {
-        match self {
-            Self::Unknown { .. } | Self::NotRoot => ExitStatus::Usage,
-            Self::Lookup { .. } | Self::NoSetpriv | Self::Shut { .. } => ExitStatus::Prerequisite,
-            Self::Owner { .. } => ExitStatus::Failed,
-        }
+        self.explain().0
     }
 
     fn hint(&self) -> Option<String> {
-        Some(
-            match self {
-                Self::Unknown { .. } => "name a user of this host, or make one: `useradd --system`",
-                Self::Lookup { .. } => "see that /etc/passwd and the name service can be read",
-                Self::NotRoot => "run it as root, or leave out --build-user",
-                Self::NoSetpriv => "install util-linux, or leave out --build-user",
-                Self::Shut { .. } => {
-                    "name a folder that the user can reach with --build-dir, such as /var/tmp/pybuild"
-                }
-                Self::Owner { .. } => "name a folder on another file system with --build-dir",
-            }
-            .to_owned(),
-        )
+        Some(self.explain().1.to_owned())
     }
 }
 
-/// `--build-user`: somebody with fewer rights than root.
+/// `--build-user`: a user with fewer rights than root.
 #[derive(Debug, Clone)]
-pub struct BuildUser {
+pub(crate) struct BuildUser {
     name: String,
     user: Uid,
     group: Gid,
+    /// The command prefix that runs a command as this user.
     starter: Vec<OsString>,
 }
 
 impl BuildUser {
-    /// The user of that name.
-    ///
-    /// # Errors
-    /// [`BuildUserError`] when there is nobody of that name, or the build cannot be run as them.
-    pub fn find(name: &str, caller: &Environment) -> Result<Self, BuildUserError> {
-        let found = User::from_name(name).map_err(|source| BuildUserError::Lookup {
-            name: name.to_owned(),
-            source,
-        })?;
-        let found = found.ok_or_else(|| BuildUserError::Unknown {
-            name: name.to_owned(),
-        })?;
+    pub(crate) fn find(name: &str, caller: &Environment) -> Result<Self, BuildUserError> {
+        let name = name.to_owned();
+        let found = match User::from_name(&name) {
+            Ok(Some(user)) => user,
+            Ok(None) => return Err(BuildUserError::Unknown { name }),
+            Err(source) => return Err(BuildUserError::Lookup { name, source }),
+        };
         if !rustix::process::geteuid().is_root() {
             return Err(BuildUserError::NotRoot);
         }
@@ -176,65 +157,53 @@ impl BuildUser {
         })
     }
 
-    /// The name.
-    #[must_use]
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Proves that the user can enter `folder`, without changing anything.
-    ///
-    /// # Errors
-    /// [`BuildUserError::Shut`].
-    pub fn ensure_reaches(
+    /// Checks that the user can enter `folder`, and changes nothing.
+    pub(crate) fn ensure_reaches(
         &self,
         folder: &Path,
         caller: &Environment,
     ) -> Result<(), BuildUserError> {
         let environment = BuildEnvironment::new(caller, folder);
-        self.tries(folder, "cd \"$1\"", &environment)
+        self.try_script(folder, "cd \"$1\"", &environment)
     }
 
-    /// Gives `folder` and all that is in it to the user, and proves that they can work there.
-    fn give(&self, folder: &Path, environment: &BuildEnvironment) -> Result<(), BuildUserError> {
-        give(folder, self.user, self.group)?;
-        self.tries(folder, "cd \"$1\" && : >trial && rm trial", environment)
-    }
-
-    /// Runs a script as the user, with `folder` as its argument.
-    fn tries(
+    /// Runs a shell script as the user, with `folder` as its argument.
+    fn try_script(
         &self,
         folder: &Path,
         script: &str,
         environment: &BuildEnvironment,
     ) -> Result<(), BuildUserError> {
-        let trial = Command::new("/bin/sh", "/")
+        let command = Command::new("/bin/sh", "/")
             .with_variables(environment.variables())
             .with_arguments(["-c", script, "sh"])
             .with_argument(folder.as_os_str())
             .started_by(&self.starter);
-        let shut = |said: String| BuildUserError::Shut {
+        let reason = match command.read() {
+            Ok(answer) if answer.status.success() => return Ok(()),
+            Ok(answer) => {
+                let line = answer.stderr.lines().next().unwrap_or_default();
+                line.trim().to_owned()
+            }
+            Err(error) => crate::error::chain(&error),
+        };
+        Err(BuildUserError::NoAccess {
             name: self.name.clone(),
             folder: folder.to_owned(),
-            said,
-        };
-        let answer = trial
-            .read()
-            .map_err(|error| shut(crate::error::chain(&error)))?;
-        if answer.status.success() {
-            return Ok(());
-        }
-        let said = answer.stderr.lines().next().unwrap_or_default().trim();
-        Err(shut(said.to_owned()))
+            reason,
+        })
     }
 }
 
-/// Makes `folder` and all that is in it belong to `user`.
-fn give(folder: &Path, user: Uid, group: Gid) -> Result<(), BuildUserError> {
+/// Changes the owner of `folder` and its content: of links themselves, not of their targets.
+fn change_owner(folder: &Path, user: Uid, group: Gid) -> Result<(), BuildUserError> {
     for entry in walkdir::WalkDir::new(folder) {
         let (path, changed) = match entry {
             Ok(entry) => {
-                // Links themselves, never what they point to.
                 let changed = lchown(entry.path(), Some(user.as_raw()), Some(group.as_raw()));
                 (entry.into_path(), changed)
             }
@@ -251,7 +220,7 @@ mod tests {
     use crate::environment::Environment;
 
     #[test]
-    fn nobody_of_that_name_is_told_from_nobody_at_all() {
+    fn an_unknown_user_and_a_missing_right_are_different_errors() {
         let caller = Environment::with_variables("/".as_ref(), [("PATH", "/nowhere")]);
         let unknown = BuildUser::find("no-such-user-here", &caller).unwrap_err();
         assert!(matches!(unknown, BuildUserError::Unknown { .. }));

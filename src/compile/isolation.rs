@@ -1,8 +1,6 @@
-//! Keeps the build's commands from the network, where the host lets an ordinary process do that: a
-//! network namespace (`network_namespaces(7)`) of their own, which holds no interface that is up.
-//!
-//! What is built is then a matter of the inputs that were verified, and of nothing that a `setup.py`
-//! fetches behind their back.
+//! Network access of the build's commands. If the kernel allows it, each command runs in its own network
+//! namespace (`network_namespaces(7)`), in which no interface is up. Then only verified inputs decide
+//! the result: a `setup.py` cannot download anything.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -13,54 +11,49 @@ use crate::environment::Environment;
 use crate::host::build_environment::BuildEnvironment;
 use crate::process::Command;
 
-/// Whether the build may use the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BuildNetwork {
-    /// Not where the host lets it be kept away.
+pub(crate) enum BuildNetwork {
+    /// No network if the kernel allows a namespace without it.
     KeptAway,
     /// `--network`.
     Allowed,
 }
 
-/// What the build's commands could reach; part of the record.
+/// The network that the build's commands had; part of the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "network")]
-pub enum Isolation {
-    /// No network: each command ran in a namespace of its own.
+pub(crate) enum Isolation {
+    /// No network: each command ran in its own namespace.
     None {
-        /// What commands are started with.
+        /// The command prefix that makes the namespace.
         #[serde(skip)]
         starter: Vec<OsString>,
     },
     /// The host's network.
-    Host {
-        /// Why.
-        because: String,
-    },
+    Host { because: String },
 }
 
-/// Compilers' helpers that talk to a server, be it on this host: a namespace of one's own has not
-/// even a loopback interface that is up.
-const TALKATIVE: [&str; 4] = ["sccache", "distcc", "icecc", "pump"];
+/// Compiler wrappers that need a server. Not even a server on this host is reachable from a namespace in
+/// which the loopback interface is down.
+const CLIENTS: [&str; 4] = ["sccache", "distcc", "icecc", "pump"];
 
 impl Isolation {
-    /// Finds out what this host allows, by trying it in `scratch`.
-    #[must_use]
-    pub fn find(
-        wish: BuildNetwork,
+    /// Starts a trial command in `scratch` to find out what this host allows.
+    pub(crate) fn find(
+        requested: BuildNetwork,
         caller: &Environment,
         environment: &BuildEnvironment,
         scratch: &Path,
     ) -> Self {
         let host = |because: String| Self::Host { because };
-        if wish == BuildNetwork::Allowed {
+        if requested == BuildNetwork::Allowed {
             return host("--network allows it".to_owned());
         }
         for variable in ["CC", "CXX"] {
             let words = environment.words(variable);
             let program = words.first().map(Path::new);
             let name = program.and_then(Path::file_name).unwrap_or_default();
-            if TALKATIVE.iter().any(|talkative| name == *talkative) {
+            if CLIENTS.iter().any(|client| name == *client) {
                 return host(format!("{variable} begins with {}", name.display()));
             }
         }
@@ -69,7 +62,7 @@ impl Isolation {
         };
         let mut starter = vec![unshare.into_os_string(), "--net".into()];
         if !rustix::process::geteuid().is_root() {
-            // Who may not make a network namespace alone may make one inside a user namespace.
+            // Only root can make a network namespace outside of a user namespace.
             starter.extend(["--user".into(), "--map-current-user".into()]);
         }
         let trial = Command::new("/bin/sh", scratch)
@@ -79,16 +72,14 @@ impl Isolation {
         match trial.read() {
             Ok(answer) if answer.status.success() => Self::None { starter },
             Ok(answer) => {
-                let said = answer.stderr.lines().next().unwrap_or_default();
-                host(format!("the kernel does not allow it ({said})"))
+                let line = answer.stderr.lines().next().unwrap_or_default();
+                host(format!("the kernel does not allow it ({line})"))
             }
             Err(error) => host(crate::error::chain(&error)),
         }
     }
 
-    /// What commands are started with, so that they are kept from the network.
-    #[must_use]
-    pub fn starter(&self) -> &[OsString] {
+    pub(super) fn starter(&self) -> &[OsString] {
         match self {
             Self::None { starter } => starter,
             Self::Host { .. } => &[],
@@ -103,26 +94,22 @@ mod tests {
     use crate::host::build_environment::BuildEnvironment;
     use crate::process::Command;
 
-    fn find(wish: BuildNetwork, variables: &[(&str, &str)]) -> (tempfile::TempDir, Isolation) {
+    fn find(requested: BuildNetwork, variables: &[(&str, &str)]) -> (tempfile::TempDir, Isolation) {
         let dir = tempfile::tempdir().unwrap();
         let path = std::env::var("PATH").unwrap();
-        let all = variables.iter().copied().chain([("PATH", path.as_str())]);
-        let all: std::collections::BTreeMap<&str, &str> = all.collect();
-        let mut all: Vec<(&str, &str)> = all.into_iter().collect();
-        if let Some(own) = variables.iter().find(|(name, _)| *name == "PATH") {
-            all.retain(|(name, _)| *name != "PATH");
-            all.push(*own);
-        }
+        // Later values replace earlier ones.
+        let mut all = std::collections::BTreeMap::from([("PATH", path.as_str())]);
+        all.extend(variables.iter().copied());
         let caller = Environment::with_variables(dir.path(), all);
         let environment = BuildEnvironment::new(&caller, dir.path());
-        let isolation = Isolation::find(wish, &caller, &environment, dir.path());
+        let isolation = Isolation::find(requested, &caller, &environment, dir.path());
         (dir, isolation)
     }
 
-    fn because(wish: BuildNetwork, variables: &[(&str, &str)]) -> String {
-        match find(wish, variables).1 {
+    fn because(requested: BuildNetwork, variables: &[(&str, &str)]) -> String {
+        match find(requested, variables).1 {
             Isolation::Host { because } => because,
-            Isolation::None { .. } => "it is kept away".to_owned(),
+            Isolation::None { .. } => "no network".to_owned(),
         }
     }
 
@@ -130,7 +117,7 @@ mod tests {
     fn a_confined_command_has_a_network_of_its_own_where_the_kernel_allows_it() {
         let (dir, isolation) = find(BuildNetwork::KeptAway, &[]);
         let Isolation::None { .. } = &isolation else {
-            // A sandbox that allows no namespaces says so, and the build goes on.
+            // In a sandbox without namespaces, the build uses the host's network.
             assert!(because(BuildNetwork::KeptAway, &[]).contains("does not allow"));
             return;
         };
@@ -148,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn why_it_is_not_kept_away_is_said() {
+    fn the_reason_for_using_the_hosts_network_is_given() {
         assert_eq!(because(BuildNetwork::Allowed, &[]), "--network allows it");
         assert_eq!(
             because(BuildNetwork::KeptAway, &[("CC", "/usr/bin/sccache gcc")]),

@@ -1,18 +1,15 @@
-//! How many jobs `make` runs at once.
+//! The number of jobs that `make` runs at once.
 
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 
-/// The number of jobs, at least 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Jobs(NonZeroUsize);
 
 impl Jobs {
-    /// As many as the CPUs that this process may really use: its affinity mask and its cgroup's
-    /// quota count (the standard library looks at both), 1 where that is not known.
-    #[must_use]
-    pub fn of_this_process() -> Self {
+    /// The number of CPUs in this process's affinity mask and cgroup quota; 1 if it is unknown.
+    pub(crate) fn of_this_process() -> Self {
         Self(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
     }
 }

@@ -1,143 +1,178 @@
-//! Steps 5 and 6: `configure` and `make`, each taking the tree that the step before it made.
+//! Steps 5 and 6: `configure` and `make`. Each takes the tree that the step before it made.
 
 use std::path::{Path, PathBuf};
 
+use crate::compile::confinement::BuildUserError;
+use crate::compile::context::BuildContext;
+use crate::compile::error::Error;
+use crate::compile::event::Event;
+use crate::compile::link;
 use crate::compile::unbuilt::{Unbuilt, UnbuiltReader};
-use crate::compile::{Error, Site, link};
 use crate::host::build_environment::is_assignment;
 use crate::host::modules::{is_openssl_dir, knows_openssl_dir};
 use crate::plan::{Library, Optimization, Plan};
 use crate::progress::Unit;
-use crate::source::PatchedTree;
+use crate::source::{PatchedTree, Provenance};
 
-/// A tree that `configure` has been run in, for one prefix.
+/// A tree that belongs to the build user until [`crate::install::stage`] takes the installed files back.
 #[derive(Debug)]
-pub struct ConfiguredTree {
+struct Tree {
     root: PathBuf,
+    /// The empty DESTDIR of `make install`.
+    destdir: PathBuf,
+    provenance: Provenance,
 }
+
+/// A patched tree in which the build user can work.
+#[derive(Debug)]
+pub(crate) struct HandedOverTree(Tree);
+
+/// A tree in which `configure` has run.
+#[derive(Debug)]
+pub(crate) struct ConfiguredTree(Tree);
 
 /// A tree in which everything is compiled.
 #[derive(Debug)]
-pub struct BuiltTree {
-    root: PathBuf,
+pub(crate) struct BuiltTree {
+    tree: Tree,
     python: PathBuf,
     make_arguments: Vec<String>,
     unbuilt: Unbuilt,
 }
 
 impl BuiltTree {
-    /// The folder that was built in.
-    #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
+    pub(crate) fn root(&self) -> &Path {
+        &self.tree.root
     }
 
-    /// The interpreter, runnable where it is.
-    #[must_use]
-    pub fn python(&self) -> &Path {
+    pub(crate) fn destdir(&self) -> &Path {
+        &self.tree.destdir
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        self.tree.provenance.plan()
+    }
+
+    /// The interpreter, which runs from the tree.
+    pub(crate) fn python(&self) -> &Path {
         &self.python
     }
 
-    /// The modules that `make` says it could not build.
-    #[must_use]
-    pub fn unbuilt(&self) -> &Unbuilt {
-        &self.unbuilt
+    /// Arguments that every later `make` needs too, or it links again.
+    pub(crate) fn make_arguments(&self) -> &[String] {
+        &self.make_arguments
     }
 
-    /// The arguments that every later `make` needs too, or it links anew.
-    #[must_use]
-    pub fn make_arguments(&self) -> &[String] {
-        &self.make_arguments
+    /// The DESTDIR, the provenance of the tree, and the modules that were not built.
+    pub(crate) fn into_parts(self) -> (PathBuf, Provenance, Unbuilt) {
+        (self.tree.destdir, self.tree.provenance, self.unbuilt)
     }
 }
 
-/// In this series `configure` takes the system's libmpdec, and none where there is none, unless it is
-/// told to take the copy that the release brings along. Debian 12 has no package of it, and `decimal`
-/// in Python alone is slow; so it is told, as all before took it by themselves.
-const FORGETS_ITS_LIBMPDEC: (u32, u32) = (3, 15);
+/// The series in which `configure` no longer falls back to the bundled libmpdec by itself. Debian 12
+/// has no package of libmpdec, and `decimal` written in Python is slow.
+const NEEDS_LIBMPDEC_OPTION: (u32, u32) = (3, 15);
 
-/// What `configure` is called with, in order. What the person adds comes last and so has its way; an
-/// assignment to one of `configure`'s own variables is not among them, but in the environment, where
-/// flags of patches and libraries can be added to it; nor is `--with-openssl` for a release that does
-/// not know it.
-#[must_use]
-pub fn configure_arguments(plan: &Plan) -> Vec<String> {
+/// The arguments of `configure`. The user's come last, so that they win. Assignments are not among them:
+/// they are in the environment, to which flags of patches and libraries are appended. A release that
+/// does not know `--with-openssl` does not get it.
+fn configure_arguments(plan: &Plan) -> Vec<String> {
+    let build = &plan.request().build;
     let mut arguments = vec![
-        format!("--prefix={}", plan.prefix),
+        format!("--prefix={}", plan.prefix()),
         "--with-ensurepip=upgrade".to_owned(),
     ];
-    if plan.request.build.library == Library::Shared {
+    if build.library == Library::Shared {
         arguments.push("--enable-shared".to_owned());
     }
-    if plan.request.build.optimization == Optimization::ProfileGuided {
+    if build.optimization == Optimization::ProfileGuided {
         arguments.extend(["--enable-optimizations".to_owned(), "--with-lto".to_owned()]);
     }
-    let given = plan.request.build.configure_args.iter();
+    let given = build.configure_args.iter();
     let decides = |argument: &String| argument.contains("-system-libmpdec");
-    if plan.python.series() == FORGETS_ITS_LIBMPDEC && !given.clone().any(decides) {
+    if plan.python().series() == NEEDS_LIBMPDEC_OPTION && !given.clone().any(decides) {
         arguments.push("--with-system-libmpdec=no".to_owned());
     }
     arguments.extend(
         given
             .filter(|argument| !is_assignment(argument))
-            .filter(|argument| !is_openssl_dir(argument) || knows_openssl_dir(plan.python))
+            .filter(|argument| !is_openssl_dir(argument) || knows_openssl_dir(plan.python()))
             .cloned(),
     );
     arguments
 }
 
-/// Runs `configure` in the tree.
-///
-/// # Errors
-/// [`Error::Command`] when it fails, with the lines that matter.
-pub fn configure(tree: PatchedTree, plan: &Plan, site: &Site<'_>) -> Result<ConfiguredTree, Error> {
-    let root = tree.into_root();
-    let script = fs_err::read_to_string(root.join("configure")).map_err(Error::Tree)?;
-    // By its relative name: called by its full path, it writes the scratch folder into every
-    // compiler command, and so into the interpreter.
-    let command = site
-        .command("./configure", &root)
-        .with_arguments(configure_arguments(plan));
-    // Each check prints one line; the script has a text for each, some in branches not taken.
+/// Gives `folder`, which contains the tree and `destdir`, to the build user.
+pub(crate) fn hand_over(
+    tree: PatchedTree,
+    folder: &Path,
+    destdir: PathBuf,
+    context: &BuildContext<'_>,
+) -> Result<HandedOverTree, BuildUserError> {
+    context.confinement.give(folder, context.environment)?;
+    let (root, provenance) = tree.into_parts();
+    Ok(HandedOverTree(Tree {
+        root,
+        destdir,
+        provenance,
+    }))
+}
+
+/// Runs `configure`.
+pub(crate) fn configure(
+    tree: HandedOverTree,
+    context: &BuildContext<'_>,
+) -> Result<ConfiguredTree, Error> {
+    let HandedOverTree(tree) = tree;
+    let arguments = configure_arguments(tree.provenance.plan());
+    let script = fs_err::read_to_string(tree.root.join("configure")).map_err(Error::Tree)?;
+    // The name is relative: a full path would put the scratch folder into every compiler command, and
+    // so into the interpreter.
+    let command = context
+        .command("./configure", &tree.root)
+        .with_arguments(&arguments);
+    // Each check prints one line. The script has a text for each, also in branches that do not run.
     let checks = script.matches("checking ").count() as u64;
-    let mut phase = site
-        .reporter
-        .begin("configure", Unit::Steps, Some(checks * 3 / 4));
-    let mut ignored = Vec::new();
-    site.runner
+    let total = Some(checks * 3 / 4);
+    let mut phase = context.reporter.begin("configure", Unit::Steps, total);
+    let mut unknown = Vec::new();
+    context
+        .runner
         .run("configure", &command, |line| {
             if let Some(check) = line.strip_prefix("checking ") {
                 phase.advance(1);
                 phase.set_current(check);
             } else if line.contains("unrecognized options:") {
-                ignored.push(line.to_owned());
+                unknown.push(line.to_owned());
             }
         })
         .map_err(Error::Command)?;
-    phase.finish(&configure_arguments(plan).join(" "));
-    for line in ignored {
-        site.reporter.warn(&line);
+    phase.finish(&arguments.join(" "));
+    for line in unknown {
+        context.reporter.report(&Event::UnknownOptions(line));
     }
-    Ok(ConfiguredTree { root })
+    Ok(ConfiguredTree(tree))
 }
 
-/// Compiles everything.
-///
-/// # Errors
-/// [`Error::Command`] when it fails, with the lines that matter; [`Error::NoInterpreter`].
-pub fn make(tree: ConfiguredTree, plan: &Plan, site: &Site<'_>) -> Result<BuiltTree, Error> {
-    let root = tree.root;
-    let makefile = fs_err::read_to_string(root.join("Makefile")).map_err(Error::Tree)?;
-    let make_arguments = link::make_arguments(&makefile, plan, site);
-    let total = expected_steps(&root, plan, site);
-    let mut phase = site.reporter.begin("make", Unit::Steps, Some(total));
+/// Compiles everything, and warns of modules that were left out.
+pub(crate) fn make(tree: ConfiguredTree, context: &BuildContext<'_>) -> Result<BuiltTree, Error> {
+    let ConfiguredTree(tree) = tree;
+    let plan = tree.provenance.plan();
+    let request = plan.request();
+    let prerequisites = &context.host.prerequisites;
+    let makefile = fs_err::read_to_string(tree.root.join("Makefile")).map_err(Error::Tree)?;
+    let module_flags = prerequisites.module_link_flags();
+    let make_arguments = link::make_arguments(&makefile, request.build.library, &module_flags);
+    let total = expected_steps(&tree.root, request.build.optimization, context);
+    let mut phase = context.reporter.begin("make", Unit::Steps, Some(total));
     let mut compiled = 0_u64;
     let mut unbuilt = UnbuiltReader::default();
-    let command = site
-        .make(&root)
-        .with_argument(format!("-j{}", site.jobs))
+    let command = context
+        .make(&tree.root)
+        .with_argument(format!("-j{}", context.jobs))
         .with_arguments(&make_arguments);
-    site.runner
+    context
+        .runner
         .run("make", &command, |line| match step_of(line) {
             Some(Step::Compiled(file)) => {
                 compiled += 1;
@@ -151,24 +186,31 @@ pub fn make(tree: ConfiguredTree, plan: &Plan, site: &Site<'_>) -> Result<BuiltT
             None => unbuilt.see(line),
         })
         .map_err(Error::Command)?;
-    phase.finish(&format!("{compiled} files compiled, -j{}", site.jobs));
+    phase.finish(&format!("{compiled} files compiled, -j{}", context.jobs));
     let python = ["python", "python.exe"]
         .into_iter()
-        .map(|name| root.join(name))
+        .map(|name| tree.root.join(name))
         .find(|path| path.is_file())
-        .ok_or_else(|| Error::NoInterpreter { tree: root.clone() })?;
+        .ok_or_else(|| Error::NoInterpreter {
+            tree: tree.root.clone(),
+        })?;
+    let unbuilt = unbuilt.finish();
+    let unexpected = unbuilt.unexpected(plan.python(), prerequisites, &request.modules);
+    if !unexpected.is_empty() {
+        context.reporter.report(&Event::NotBuilt(unexpected));
+    }
     Ok(BuiltTree {
-        root,
+        tree,
         python,
         make_arguments,
-        unbuilt: unbuilt.finish(),
+        unbuilt,
     })
 }
 
-/// A profiling run's test takes about as long as compiling so many files.
+/// The duration of a test of the profiling run, measured in files compiled.
 const STEPS_PER_TEST: u64 = 12;
 
-/// The tests in CPython's default `PROFILE_TASK` (43 or 44 since 3.9).
+/// The number of tests in CPython's default `PROFILE_TASK` (43 or 44 since 3.9).
 const PROFILE_TESTS: u64 = 44;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -177,14 +219,11 @@ enum Step<'a> {
     Tested(&'a str),
 }
 
-/// What a line of `make`'s output says was done.
+/// The step that a line of `make`'s output reports.
 fn step_of(line: &str) -> Option<Step<'_>> {
     if line.contains(" -c ") {
-        let file = line.split_whitespace().rev().find(|word| {
-            Path::new(word)
-                .extension()
-                .is_some_and(|ending| ending == "c")
-        });
+        let is_source = |word: &&str| Path::new(word).extension().is_some_and(|e| e == "c");
+        let file = line.split_whitespace().rev().find(is_source);
         return file.map(Step::Compiled);
     }
     // regrtest: `0:00:12 load avg: 1.25 [ 5/44] test_bytes`
@@ -195,18 +234,18 @@ fn step_of(line: &str) -> Option<Step<'_>> {
     numbers.then_some(Step::Tested(test))
 }
 
-/// How many steps `make` will show: what it says that it would compile, and, where extension
-/// modules are built by `setup.py`, which it cannot look into, as many as there usually are.
-fn expected_steps(root: &Path, plan: &Plan, site: &Site<'_>) -> u64 {
-    let preview = site.make(root).with_argument("-n").read();
+/// Estimates the number of steps that `make` will print: the compiler calls of a dry run, plus the
+/// usual number for extension modules that `setup.py` builds, which a dry run does not show.
+fn expected_steps(root: &Path, optimization: Optimization, context: &BuildContext<'_>) -> u64 {
+    let preview = context.make(root).with_argument("-n").read();
     let named = preview.map_or(0, |answer| {
         let steps = answer.stdout.lines().filter_map(step_of);
         steps
             .filter(|step| matches!(step, Step::Compiled(_)))
             .count() as u64
     });
-    // Of the files there, about half are for this system (79 of 158 against 99 compiled in 2.7.18,
-    // 88 of 176 against 94 in 3.11.2); libffi's are for any, and mostly not used.
+    // About half of the files are for this system (79 of 158 against 99 compiled in 2.7.18, 88 of 176
+    // against 94 in 3.11.2). The files of libffi are for all systems, and mostly unused.
     let by_setup = if root.join("setup.py").is_file() {
         count_files(&root.join("Modules"), "c", |name| {
             !name.starts_with("libffi")
@@ -214,28 +253,23 @@ fn expected_steps(root: &Path, plan: &Plan, site: &Site<'_>) -> u64 {
     } else {
         0
     };
-    // A profiled build shows the first of its two passes only.
-    match plan.request.build.optimization {
+    // `make -n` shows only the first of the two passes of a profiled build.
+    match optimization {
         Optimization::Plain => named + by_setup,
         Optimization::ProfileGuided => 2 * (named + by_setup) + PROFILE_TESTS * STEPS_PER_TEST,
     }
     .max(1)
 }
 
-/// How many files with this ending there are below `folder`, in folders whose names are `wanted`.
-pub fn count_files(folder: &Path, ending: &str, wanted: impl Fn(&str) -> bool) -> u64 {
+/// The number of files with this extension below `folder`, in folders whose names are `wanted`.
+pub(crate) fn count_files(folder: &Path, extension: &str, wanted: impl Fn(&str) -> bool) -> u64 {
     walkdir::WalkDir::new(folder)
         .into_iter()
         .filter_entry(|entry| {
             !entry.file_type().is_dir() || entry.file_name().to_str().is_some_and(&wanted)
         })
         .filter_map(Result::ok)
-        .filter(|entry| {
-            entry
-                .path()
-                .extension()
-                .is_some_and(|found| found == ending)
-        })
+        .filter(|entry| entry.path().extension().is_some_and(|e| e == extension))
         .count() as u64
 }
 
@@ -244,7 +278,7 @@ mod tests {
     use super::{Step, step_of};
 
     #[test]
-    fn compiles_and_profile_tests_move_the_bar_and_nothing_else_does() {
+    fn only_compiled_files_and_profile_tests_advance_the_progress_bar() {
         assert_eq!(
             step_of("gcc -O3 -c -Wall -o Objects/abstract.o Objects/abstract.c"),
             Some(Step::Compiled("Objects/abstract.c"))

@@ -1,4 +1,4 @@
-//! The modules that CPython's own build says it could not build: `setup.py` up to 3.11,
+//! The modules that CPython's build reports as not built: `setup.py` does so up to 3.11,
 //! `check_extension_modules.py` from 3.12 on. Both print lists of names below headings.
 
 use std::collections::BTreeMap;
@@ -7,14 +7,14 @@ use crate::host::modules::{Prerequisites, canonical_name};
 use crate::plan::ModulePolicy;
 use crate::plan::version::PythonVersion;
 
-/// Names that 2.7's `setup.py` lists on every host of today: for other systems, for 32 bits, or for a
-/// Berkeley DB that nobody has.
+/// Names that 2.7's `setup.py` lists on every current host: modules for other systems, for 32 bits, or
+/// for an outdated Berkeley DB.
 const NEVER_BUILT: [&str; 5] = ["bsddb185", "dl", "imageop", "sunaudiodev", "_scproxy"];
 
 const NOT_FOUND: &str = "CPython's build did not find what it needs";
 const DISABLED: &str = "CPython's configure leaves it out";
 
-/// A part of each heading, and the reason that it gives.
+/// A part of each heading, and the reason that it stands for.
 const HEADINGS: [(&str, &str); 4] = [
     ("necessary bits to build these", NOT_FOUND),
     ("Failed to build these modules:", "it does not compile"),
@@ -25,18 +25,18 @@ const HEADINGS: [(&str, &str); 4] = [
     ("they are *disabled* ", DISABLED),
 ];
 
-/// From 3.12 on the heading has its words in another order.
+/// The heading of 3.12 and later has its words in another order.
 const DISABLED_HEADING: &str = "The following modules are *disabled* ";
 
-/// The modules that were not built, by upstream's own names, with the reason.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unbuilt(BTreeMap<String, String>);
+/// The modules that were not built, by upstream's names, with the reasons.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unbuilt(BTreeMap<String, String>);
 
 impl Unbuilt {
-    /// The names as `--allow-missing` and the record have them, with the reason.
-    pub fn modules(&self, python: PythonVersion) -> impl Iterator<Item = (&str, &str)> {
+    /// The modules by the names that `--allow-missing` and the record use, with the reasons.
+    pub(crate) fn modules(&self, python: PythonVersion) -> impl Iterator<Item = (&str, &str)> {
         let name = move |name| match (python.series().0, name) {
-            // What Python 3 calls `dbm` is a package that needs no library.
+            // In Python 3, `dbm` is a package that needs no library.
             (2, "dbm") => "dbm.ndbm",
             _ => canonical_name(name),
         };
@@ -44,44 +44,33 @@ impl Unbuilt {
         modules.map(move |(module, why)| (name(module), why.as_str()))
     }
 
-    /// The warning about the modules that nobody knows of yet: neither found missing before the build,
-    /// nor waived, nor left out by `configure`. `None` where there are none.
-    #[must_use]
-    pub fn warning(
+    /// The modules that the user does not know of yet: neither found missing before the build, nor
+    /// allowed to be missing, nor left out by `configure`.
+    pub(super) fn unexpected(
         &self,
         python: PythonVersion,
         found_before: &Prerequisites,
         policy: &ModulePolicy,
-    ) -> Option<String> {
-        let is_new = |module: &str| {
-            !policy.may_be_missing.contains(module)
-                && found_before
-                    .missing
-                    .iter()
-                    .all(|known| known.module != module)
+    ) -> Vec<(String, String)> {
+        let is_known = |module: &str| {
+            let mut missing = found_before.missing.iter();
+            policy.may_be_missing.contains(module) || missing.any(|known| known.module == module)
         };
-        // Two of upstream's modules may be one here.
+        // Two of upstream's modules may have one name here.
         let modules: BTreeMap<&str, &str> = self.modules(python).collect();
-        let modules = modules.into_iter();
-        let shown: Vec<String> = modules
-            .filter(|(module, why)| is_new(module) && *why != DISABLED)
-            .map(|(module, why)| format!("{module} ({why})"))
-            .collect();
-        (!shown.is_empty()).then(|| {
-            format!(
-                "these modules were not built: {}; the log has the details, and --allow-missing MODULE \
-                 keeps this warning away",
-                shown.join(", ")
-            )
-        })
+        modules
+            .into_iter()
+            .filter(|(module, why)| !is_known(module) && *why != DISABLED)
+            .map(|(module, why)| (module.to_owned(), why.to_owned()))
+            .collect()
     }
 }
 
-/// Reads them from the output of `make`.
+/// Finds unbuilt modules in the output of `make`.
 #[derive(Debug, Default)]
 pub(super) struct UnbuiltReader {
     listed: BTreeMap<String, &'static str>,
-    /// What Python said when it imported a module.
+    /// The error that importing a module gave.
     import_errors: BTreeMap<String, String>,
     below: Option<&'static str>,
 }
@@ -102,7 +91,7 @@ impl UnbuiltReader {
         } else if line.is_empty() || line.ends_with([':', '.']) {
             self.below = None;
         } else if let Some(why) = self.below {
-            // With several jobs, lines of other commands come in between.
+            // With several jobs, the output of other commands comes in between.
             let is_name = |word: &str| word.chars().all(|c| c.is_alphanumeric() || c == '_');
             if line.split_whitespace().all(is_name) {
                 let names = line.split_whitespace().map(ToOwned::to_owned);
@@ -112,8 +101,9 @@ impl UnbuiltReader {
     }
 
     pub(super) fn finish(self) -> Unbuilt {
-        let listed = self.listed.into_iter();
-        let mut modules: BTreeMap<String, String> = listed
+        let mut modules: BTreeMap<String, String> = self
+            .listed
+            .into_iter()
             .map(|(module, why)| (module, why.to_owned()))
             .collect();
         modules.extend(self.import_errors);
@@ -135,6 +125,7 @@ fn import_error(line: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::{DISABLED, NOT_FOUND, Unbuilt, UnbuiltReader};
+    use crate::compile::event::Event;
     use crate::host::modules::Prerequisites;
     use crate::plan::ModulePolicy;
 
@@ -174,7 +165,7 @@ Python requires a OpenSSL 1.1.1 or newer
 ";
 
     #[test]
-    fn setup_pys_lists_are_read_with_their_reasons() {
+    fn the_lists_of_setup_py_are_read_with_their_reasons() {
         let unbuilt = read(SETUP_3_11);
         assert_eq!(
             modules(&unbuilt, "3.11.2"),
@@ -191,7 +182,7 @@ Python requires a OpenSSL 1.1.1 or newer
     }
 
     #[test]
-    fn the_lists_of_3_12_and_later_are_read_between_the_lines_of_other_jobs() {
+    fn the_lists_of_3_12_and_later_are_read_among_the_output_of_other_jobs() {
         let unbuilt = read(
             "[ERROR] _ssl failed to import: libssl.so.33: cannot open
 The following modules are *disabled* in configure script:
@@ -220,7 +211,7 @@ Checked 111 modules (31 built-in, 74 shared, 1 n/a on linux-x86_64, 0 disabled, 
     }
 
     #[test]
-    fn the_names_that_2_7_lists_on_every_host_are_left_out() {
+    fn names_that_2_7_lists_on_every_host_are_left_out() {
         let unbuilt = read(
             "Python build finished, but the necessary bits to build these modules were not found:
 _bsddb             bsddb185           dbm
@@ -240,7 +231,7 @@ To find the necessary bits, look in setup.py in detect_modules() for the module'
     }
 
     #[test]
-    fn the_warning_names_what_is_news_and_nothing_else() {
+    fn only_unexpected_modules_are_warned_of() {
         let unbuilt = read(SETUP_3_11);
         let python = "3.11.2".parse().unwrap();
         let policy = ModulePolicy {
@@ -250,7 +241,12 @@ To find the necessary bits, look in setup.py in detect_modules() for the module'
             ..ModulePolicy::default()
         };
         let before = Prerequisites::default();
-        let warning = unbuilt.warning(python, &before, &policy).unwrap();
+        let unexpected = unbuilt.unexpected(python, &before, &policy);
+        assert_eq!(
+            unexpected,
+            [("ossaudiodev".to_owned(), NOT_FOUND.to_owned())]
+        );
+        let warning = Event::NotBuilt(unexpected).to_string();
         assert!(
             warning.contains(&format!("were not built: ossaudiodev ({NOT_FOUND});")),
             "{warning}"
@@ -258,8 +254,8 @@ To find the necessary bits, look in setup.py in detect_modules() for the module'
         let disabled =
             read("The following modules are *disabled* in configure script:\n_testcapi\n");
         assert_eq!(
-            disabled.warning(python, &before, &ModulePolicy::default()),
-            None
+            disabled.unexpected(python, &before, &ModulePolicy::default()),
+            []
         );
     }
 }

@@ -240,13 +240,13 @@ pub fn fetch(plan: &Plan, context: &FetchContext<'_>) -> Result<VerifiedInputs, 
     context.store.sweep();
     // What is here already comes first: it fails without having cost a download.
     let patches = plan
-        .request
+        .request()
         .patches
         .iter()
         .map(read_patch)
         .collect::<Result<_, _>>()?;
-    let wheels = fetch_wheels(&plan.pins, context)?;
-    let source = fetch_source(plan.python, &plan.source, context)?;
+    let wheels = fetch_wheels(plan.pins(), context)?;
+    let source = fetch_source(plan.python(), plan.source(), context)?;
     Ok(VerifiedInputs {
         source,
         wheels,

@@ -15,7 +15,7 @@ use crate::plan::compat::CompatPolicy;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::verification::ProofPolicy;
 use crate::plan::{
-    BuildOptions, DigestProof, FORMAT, InstallPrefix, Library, ModulePolicy, Optimization, Origin,
+    BuildOptions, DigestProof, Draft, InstallPrefix, Library, ModulePolicy, Optimization, Origin,
     PatchFile, Pin, Pins, Plan, ProgramNames, ReleaseFile, Request, Source, WheelInput,
     WheelLocation,
 };
@@ -115,56 +115,58 @@ fn plan(origins: &[Origin]) -> Plan {
         name: name.to_owned(),
         sha256: Sha256::of(&content),
     });
-    Plan {
-        environment: std::collections::BTreeMap::new(),
-        format: FORMAT,
+    let source = Source::Archive {
+        accepted: accepted.to_vec(),
+        proof: DigestProof::BuiltInTable,
+        origins: origins.to_vec(),
+        proofs: ProofPolicy::default(),
+    };
+    plan_of(source, Pin::Bundled, Vec::new())
+}
+
+fn plan_of(source: Source, pip: Pin, patches: Vec<PatchFile>) -> Plan {
+    let request = Request {
         python: "3.11.2".parse().unwrap(),
-        prefix: InstallPrefix::new(PathBuf::from("/opt/python")),
-        request: Request {
-            python: "3.11.2".parse().unwrap(),
-            pip: PinRequest::Bundled,
-            setuptools: PinRequest::Bundled,
-            source: None,
-            sha256: None,
-            proofs: ProofPolicy::default(),
-            build: BuildOptions {
-                optimization: Optimization::Plain,
-                library: Library::Static,
-                configure_args: Vec::new(),
-            },
-            patches: Vec::new(),
-            compat: CompatPolicy::All,
-            modules: ModulePolicy::default(),
-            names: ProgramNames::default(),
+        pip: PinRequest::Bundled,
+        setuptools: PinRequest::Bundled,
+        source: None,
+        sha256: None,
+        proofs: ProofPolicy::default(),
+        build: BuildOptions {
+            optimization: Optimization::Plain,
+            library: Library::Static,
+            configure_args: Vec::new(),
         },
-        source: Source::Archive {
-            accepted: accepted.to_vec(),
-            proof: DigestProof::BuiltInTable,
-            origins: origins.to_vec(),
-            proofs: ProofPolicy::default(),
-        },
-        pins: Pins {
-            pip: Pin::Bundled,
-            setuptools: Pin::Bundled,
-        },
-        patches: Vec::new(),
+        patches,
+        compat: CompatPolicy::All,
+        modules: ModulePolicy::default(),
         names: ProgramNames::default(),
-    }
+    };
+    let setuptools = Pin::Bundled;
+    Draft::new(
+        request,
+        "3.11.2".parse().unwrap(),
+        source,
+        Pins { pip, setuptools },
+        InstallPrefix::new(PathBuf::from("/opt/python")),
+        ProgramNames::default(),
+        std::collections::BTreeMap::new(),
+    )
+    .with_patches(Vec::new())
 }
 
 fn plan_with_wheel(location: WheelLocation) -> Plan {
-    let mut plan = plan(&[]);
-    plan.source = Source::Tree {
+    let source = Source::Tree {
         path: PathBuf::from("/"),
     };
-    plan.pins.pip = Pin::Wheel(WheelInput {
+    let wheel = WheelInput {
         project: "pip".to_owned(),
         version: "24.0".parse().unwrap(),
         file_name: "pip-24.0-py3-none-any.whl".to_owned(),
         sha256: Sha256::of(b"wheel"),
         location,
-    });
-    plan
+    };
+    plan_of(source, Pin::Wheel(wheel), Vec::new())
 }
 
 #[test]
@@ -203,14 +205,14 @@ fn a_wheel_that_is_not_what_was_promised_is_refused() {
 fn a_patch_has_to_be_what_it_was() {
     let world = World::new();
     let path = world.file("my.patch", b"--- a\n+++ b\n");
-    let mut plan = plan(&[]);
-    plan.source = Source::Tree {
+    let source = Source::Tree {
         path: world.dir.path().to_owned(),
     };
-    plan.request.patches = vec![PatchFile {
+    let file = PatchFile {
         path: path.clone(),
         sha256: Sha256::of(b"--- a\n+++ b\n"),
-    }];
+    };
+    let plan = plan_of(source, Pin::Bundled, vec![file]);
     let inputs = world.fetch(&plan).unwrap();
     assert_eq!(inputs.patches()[0].content(), b"--- a\n+++ b\n");
     fs_err::write(&path, "--- a\n").unwrap();

@@ -1,188 +1,68 @@
-//! Step 8: the staged interpreter proves itself before the prefix is touched.
+//! Step 8: checks the staged interpreter before the prefix is touched.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-use super::scripts::{DeadScript, dead_script};
+use super::check_report::{CheckError, CheckReport, list};
+use super::scripts::dead_script;
 use super::stage::StagedInstall;
-use crate::compile::Site;
-use crate::compile::unbuilt::Unbuilt;
-use crate::error::{ExitStatus, Explain};
+use crate::compile::BuildContext;
 use crate::fs::disk;
-use crate::fs::disk::Refusal;
 use crate::plan::version::PythonVersion;
 use crate::plan::{Pin, Plan};
-use crate::process::{Answer, Command, CommandError, Excerpt, excerpt};
-use crate::progress::Unit;
+use crate::process::{Answer, Command, Excerpt};
+use crate::progress::{Event, Level, Unit};
 use crate::python::Program;
 
-/// A staged installation that has passed its checks; the only kind that can be committed.
+/// A staged installation that has passed its checks.
 #[derive(Debug)]
-pub struct CheckedInstall {
+pub(crate) struct CheckedInstall {
     staged: StagedInstall,
     report: CheckReport,
 }
 
 impl CheckedInstall {
-    /// What was staged.
-    #[must_use]
-    pub fn staged(&self) -> &StagedInstall {
-        &self.staged
-    }
-
-    /// What was found.
-    #[must_use]
-    pub fn report(&self) -> &CheckReport {
-        &self.report
+    pub(super) fn into_parts(self) -> (StagedInstall, CheckReport) {
+        (self.staged, self.report)
     }
 }
 
-/// What the staged interpreter answered; part of the record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckReport {
-    /// `python --version`.
-    pub python: String,
-    /// The pip that the interpreter has, that `ensurepip` bundles, and that a venv gets.
-    pub pip: String,
-    /// The setuptools that the interpreter has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub setuptools: Option<String>,
-    /// The pip of a venv made from it; `None` where that CPython has no `venv`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub venv_pip: Option<String>,
-    /// Modules that work.
-    pub modules: BTreeSet<String>,
-    /// Modules that do not, and why.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub missing_modules: BTreeMap<String, String>,
-}
+/// Modules whose libraries were found before compiling, and which cannot be imported all the same.
+struct BrokenModules<'a>(&'a BTreeMap<String, String>);
 
-/// What the staged interpreter did not do as it should.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckError {
-    /// A command could not be run at all.
-    #[error("the check `{what}` cannot be run")]
-    NotRun {
-        /// What was to be checked.
-        what: &'static str,
-        /// Why.
-        source: CommandError,
-    },
-    /// A command failed.
-    #[error("the check `{what}` failed: {status}{}", excerpt(lines))]
-    Failed {
-        /// What was checked.
-        what: &'static str,
-        /// How the command ended.
-        status: std::process::ExitStatus,
-        /// The lines of its output that matter.
-        lines: Vec<String>,
-        /// What the disk refused it, where it says so.
-        source: Option<std::io::Error>,
-    },
-    /// It is not what was asked for.
-    #[error("{what} is {found}, not {wanted}")]
-    Differs {
-        /// What was looked at.
-        what: &'static str,
-        /// What it is.
-        found: String,
-        /// What it should be.
-        wanted: String,
-    },
-    /// A module that is required does not work.
-    #[error("these modules do not work: {}", list(modules))]
-    Modules {
-        /// The modules, with the error that importing gives.
-        modules: BTreeMap<String, String>,
-    },
-    /// See [`DeadScript`].
-    #[error(transparent)]
-    Script(DeadScript),
-    /// The scratch folder for the check cannot be used.
-    #[error("the staged installation cannot be read")]
-    Scratch(#[source] std::io::Error),
-}
-
-fn list(modules: &BTreeMap<String, String>) -> String {
-    let shown: Vec<String> = modules
-        .iter()
-        .map(|(module, error)| format!("{module} ({error})"))
-        .collect();
-    shown.join(", ")
-}
-
-impl Explain for CheckError {
-    fn exit_status(&self) -> ExitStatus {
-        // A full disk says nothing of what was built.
-        match Refusal::behind(self) {
-            Some(_) => ExitStatus::Failed,
-            None => ExitStatus::Check,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        let instead = match self {
-            Self::NotRun { source, .. } => source.instead(),
-            _ => "name another folder with --build-dir",
-        };
-        if let Some(hint) = disk::hint(self, instead) {
-            return Some(hint);
-        }
-        Some(match self {
-            Self::Modules { modules } => format!(
-                "the log tells why they were not built; `--allow-missing {}` installs without",
-                modules.keys().next().map_or("MODULE", String::as_str)
-            ),
-            _ => "nothing was installed; --keep-build keeps the staged tree to look around in"
-                .to_owned(),
-        })
+impl fmt::Display for BrokenModules<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let modules = list(self.0);
+        write!(
+            f,
+            "these modules have their libraries and do not work: {modules}"
+        )
     }
 }
 
-/// The answer of [`Program::ImportModules`] for a module that works.
-const WORKS: &str = "works";
-
-/// The name that a module has in this CPython.
-fn import_name(module: &str, python: PythonVersion) -> &str {
-    match (python.series().0, module) {
-        (2, "tkinter") => "Tkinter",
-        (2, "dbm.gnu") => "gdbm",
-        (2, "dbm.ndbm") => "dbm",
-        _ => module,
+impl Event for BrokenModules<'_> {
+    fn level(&self) -> Level {
+        Level::Warning
     }
 }
 
-/// What is known of an interpreter's modules before they are imported.
-#[derive(Debug, Clone)]
-pub struct ExpectedModules<'a> {
-    /// Those whose libraries were found before compiling.
-    pub present: BTreeSet<&'a str>,
-    /// Those that CPython's own build could not build.
-    pub unbuilt: &'a Unbuilt,
-}
-
-/// Runs all checks. `scratch` is a folder for the venv, which must not exist yet.
-///
-/// # Errors
-/// See [`CheckError`].
-pub fn check(
+/// Runs all checks. The folder `scratch` is for a venv.
+pub(crate) fn check(
     staged: StagedInstall,
-    plan: &Plan,
-    expected: &ExpectedModules<'_>,
     scratch: &Path,
-    site: &Site<'_>,
+    context: &BuildContext<'_>,
 ) -> Result<CheckedInstall, CheckError> {
+    let plan = staged.plan();
     let checks = Checks {
-        variables: variables(&staged, site),
+        variables: variables(&staged, context),
         staged: &staged,
+        plan,
         scratch,
-        site,
+        context,
     };
-    let mut phase = site.reporter.begin("check", Unit::Steps, Some(6));
+    let mut phase = context.reporter.begin("check", Unit::Steps, Some(6));
     let mut step = |name: &str| {
         phase.set_current(name);
         phase.advance(1);
@@ -191,61 +71,46 @@ pub fn check(
     step("python --version");
     let python = checks.python().with_argument("--version");
     let python = checks.run("python --version", &python)?;
-    let wanted = format!("Python {}", plan.python);
-    same("`python --version`", python.trim_end_matches('+'), &wanted)?;
+    let wanted = format!("Python {}", plan.python());
+    ensure_same("`python --version`", python.trim_end_matches('+'), &wanted)?;
 
     step("modules");
-    let (modules, missing_modules) = checks.required_modules(expected, plan)?;
+    let (modules, missing_modules) = checks.required_modules()?;
 
     step("ensurepip");
     let ensurepip = checks.python().with_program(Program::EnsurepipVersion);
-    let bundled = version_behind("ensurepip", &checks.run("ensurepip.version()", &ensurepip)?);
-    if let Pin::Wheel(wheel) = &plan.pins.pip {
-        same(
-            "`ensurepip.version()`",
-            &bundled,
-            &wheel.version.to_string(),
-        )?;
+    let bundled = version_in("ensurepip", &checks.run("ensurepip.version()", &ensurepip)?);
+    if let Pin::Wheel(wheel) = &plan.pins().pip {
+        let wanted = wheel.version.to_string();
+        ensure_same("`ensurepip.version()`", &bundled, &wanted)?;
     }
 
     step("pip --version");
     let pip = checks.python().with_arguments(["-m", "pip", "--version"]);
-    let pip = version_behind("pip", &checks.run("pip --version", &pip)?);
-    same("the interpreter's pip", &pip, &bundled)?;
+    let pip = version_in("pip", &checks.run("pip --version", &pip)?);
+    ensure_same("the interpreter's pip", &pip, &bundled)?;
     checks.scripts()?;
 
     step("setuptools");
     let setuptools = checks.python().with_program(Program::SetuptoolsVersion);
     let setuptools = checks.run("setuptools.__version__", &setuptools)?;
-    match &plan.pins.setuptools {
-        Pin::Wheel(wheel) => {
-            same(
-                "the interpreter's setuptools",
-                &setuptools,
-                &wheel.version.to_string(),
-            )?;
-        }
-        Pin::Removed => same("the interpreter's setuptools", &setuptools, "")?,
-        Pin::Bundled => {}
-    }
+    let wanted = match &plan.pins().setuptools {
+        Pin::Wheel(wheel) => wheel.version.to_string(),
+        Pin::Removed => String::new(),
+        Pin::Bundled => setuptools.clone(),
+    };
+    ensure_same("the interpreter's setuptools", &setuptools, &wanted)?;
 
     step("venv");
-    let venv_pip = if plan.python.series().0 >= 3 {
+    let mut venv_pip = None;
+    let mut outcome = format!("{python}, pip {pip}");
+    if plan.python().series().0 >= 3 {
         let found = checks.venv_pip()?;
-        same("the pip of a new venv", &found, &bundled)?;
-        Some(found)
-    } else {
-        None
-    };
-    let in_venv = if venv_pip.is_some() {
-        ", in a new venv too"
-    } else {
-        ""
-    };
-    phase.finish(&format!(
-        "{python}, pip {pip}{in_venv}, {} modules",
-        modules.len()
-    ));
+        ensure_same("the pip of a new venv", &found, &bundled)?;
+        venv_pip = Some(found);
+        outcome.push_str(", in a new venv too");
+    }
+    phase.finish(&format!("{outcome}, {} modules", modules.len()));
     Ok(CheckedInstall {
         report: CheckReport {
             python,
@@ -259,26 +124,30 @@ pub fn check(
     })
 }
 
-/// The build's environment, with the staged library found first and nothing written into the tree.
-fn variables(staged: &StagedInstall, site: &Site<'_>) -> BTreeMap<OsString, OsString> {
-    let mut variables: BTreeMap<OsString, OsString> = site
-        .environment
-        .variables()
+/// The build's environment, with settings that load the staged library and keep the tree unchanged.
+fn variables(staged: &StagedInstall, context: &BuildContext<'_>) -> BTreeMap<OsString, OsString> {
+    let environment = context.environment.variables();
+    let mut variables: BTreeMap<OsString, OsString> = environment
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    variables.extend(site.library_path(&staged.root().join("lib")));
-    variables.insert("PYTHONDONTWRITEBYTECODE".into(), "1".into());
-    variables.insert("PYTHONNOUSERSITE".into(), "1".into());
-    // `ensurepip` needs no network. Should it ask all the same, it is to get nowhere.
-    variables.insert("PIP_NO_INDEX".into(), "1".into());
+    variables.extend(context.library_path(&staged.root().join("lib")));
+    for (name, value) in [
+        ("PYTHONDONTWRITEBYTECODE", "1"),
+        ("PYTHONNOUSERSITE", "1"),
+        // `ensurepip` must work without an index.
+        ("PIP_NO_INDEX", "1"),
+    ] {
+        variables.insert(name.into(), value.into());
+    }
     variables
 }
 
 struct Checks<'a> {
     staged: &'a StagedInstall,
+    plan: &'a Plan,
     variables: BTreeMap<OsString, OsString>,
     scratch: &'a Path,
-    site: &'a Site<'a>,
+    context: &'a BuildContext<'a>,
 }
 
 impl Checks<'_> {
@@ -289,32 +158,32 @@ impl Checks<'_> {
     fn command(&self, program: PathBuf) -> Command {
         let command = Command::new(program, self.staged.destdir());
         let command = command.with_variables(self.variables.iter());
-        self.site.confinement.confine(command)
+        self.context.confinement.confine(command)
     }
 
+    /// The trimmed output of a command.
     fn run(&self, what: &'static str, command: &Command) -> Result<String, CheckError> {
         let not_run = |source| CheckError::NotRun { what, source };
         let answer = command.read().map_err(not_run)?;
-        self.site
-            .runner
-            .write(&format!(
-                "\ncheck: {command}\n{}{}check: {}\n",
-                answer.stdout, answer.stderr, answer.status
-            ))
-            .map_err(not_run)?;
         let Answer {
             status,
             stdout,
             stderr,
         } = answer;
+        self.context
+            .runner
+            .write(&format!(
+                "\ncheck: {command}\n{stdout}{stderr}check: {status}\n"
+            ))
+            .map_err(not_run)?;
+        let (out, err) = (stdout.trim(), stderr.trim());
         if !status.success() {
-            let nothing = stdout.trim().is_empty() && stderr.trim().is_empty();
             let printed = Excerpt::of(&format!("{stdout}\n{stderr}"));
             return Err(CheckError::Failed {
                 what,
                 status,
                 source: disk::cause(printed.refusal(), self.staged.destdir()),
-                lines: if nothing {
+                lines: if out.is_empty() && err.is_empty() {
                     vec!["it printed nothing".to_owned()]
                 } else {
                     printed.lines()
@@ -322,67 +191,43 @@ impl Checks<'_> {
             });
         }
         // Python 2.7 prints its version on standard error.
-        let text = if stdout.trim().is_empty() {
-            stderr
-        } else {
-            stdout
-        };
-        Ok(text.trim().to_owned())
+        Ok(if out.is_empty() { err } else { out }.to_owned())
     }
 
-    /// The modules that work, and the others with the reason.
-    ///
-    /// # Errors
-    /// [`CheckError::Modules`] if a required module does not work.
-    fn required_modules(
-        &self,
-        expected: &ExpectedModules<'_>,
-        plan: &Plan,
-    ) -> Result<(BTreeSet<String>, BTreeMap<String, String>), CheckError> {
-        let (modules, mut missing_modules) = self.modules(&expected.present, plan)?;
-        let unbuilt: BTreeMap<&str, &str> = expected.unbuilt.modules(plan.python).collect();
-        for (module, error) in &mut missing_modules {
+    /// The modules that work, and the others with the reasons. Fails if a required one does not work.
+    fn required_modules(&self) -> Result<(BTreeSet<String>, BTreeMap<String, String>), CheckError> {
+        let (modules, mut missing) = self.import_modules()?;
+        let unbuilt: BTreeMap<&str, &str> =
+            self.staged.unbuilt().modules(self.plan.python()).collect();
+        for (module, error) in &mut missing {
             if let Some(why) = unbuilt.get(module.as_str()) {
                 *error = format!("{error}: {why}");
             }
         }
-        let broken: BTreeMap<_, _> = missing_modules
-            .iter()
-            .filter(|(module, _)| plan.request.modules.requires(module))
-            .map(|(module, error)| (module.clone(), error.clone()))
-            .collect();
+        let mut broken = missing.clone();
+        broken.retain(|module, _| self.plan.request().modules.requires(module));
         if !broken.is_empty() {
             return Err(CheckError::Modules { modules: broken });
         }
-        if !missing_modules.is_empty() {
-            // Their libraries were found before compiling, so the user does not expect this.
-            self.site.reporter.warn(&format!(
-                "these modules were to be built and do not work: {}",
-                list(&missing_modules)
-            ));
+        if !missing.is_empty() {
+            self.context.reporter.report(&BrokenModules(&missing));
         }
         for (module, why) in unbuilt {
             if !modules.contains(module) {
-                let known = missing_modules.entry(module.to_owned());
+                let known = missing.entry(module.to_owned());
                 known.or_insert_with(|| why.to_owned());
             }
         }
-        Ok((modules, missing_modules))
+        Ok((modules, missing))
     }
 
-    fn modules(
-        &self,
-        known: &BTreeSet<&str>,
-        plan: &Plan,
-    ) -> Result<(BTreeSet<String>, BTreeMap<String, String>), CheckError> {
-        let all: BTreeSet<&str> = known
-            .iter()
-            .copied()
-            .chain(plan.request.modules.all_required())
-            .collect();
+    /// Imports the modules whose libraries were found before compiling, and the required ones.
+    fn import_modules(&self) -> Result<(BTreeSet<String>, BTreeMap<String, String>), CheckError> {
+        let mut all = self.context.host.prerequisites.modules();
+        all.extend(self.plan.request().modules.all_required());
         let imports: Vec<&str> = all
             .iter()
-            .map(|module| import_name(module, plan.python))
+            .map(|module| import_name(module, self.plan.python()))
             .collect();
         let command = self
             .python()
@@ -392,14 +237,14 @@ impl Checks<'_> {
         let mut working = BTreeSet::new();
         let mut missing = BTreeMap::new();
         for (module, import) in all.into_iter().zip(imports) {
-            // What a module prints when it is imported is no answer.
+            // Modules may print lines of their own when they are imported.
             let mut answers = printed.lines().filter_map(|line| line.split_once('\t'));
             match answers.find(|(name, _)| *name == import) {
                 Some((_, WORKS)) => {
                     working.insert(module.to_owned());
                 }
                 answer => {
-                    let error = answer.map_or("the interpreter died on it", |(_, error)| error);
+                    let error = answer.map_or("the interpreter crashed", |(_, error)| error);
                     missing.insert(module.to_owned(), error.to_owned());
                 }
             }
@@ -407,18 +252,17 @@ impl Checks<'_> {
         Ok((working, missing))
     }
 
-    /// Every script will run when it is in the prefix.
+    /// Checks that every script in `bin` will run from the prefix.
     fn scripts(&self) -> Result<(), CheckError> {
-        let prefix = self.staged.prefix().path();
+        let prefix = self.plan.prefix().path();
         let scratch = self.staged.destdir().parent();
         let now = |path: &Path| match path.strip_prefix(prefix) {
             Ok(below) => Some(self.staged.root().join(below)),
             Err(_) if scratch.is_some_and(|scratch| path.starts_with(scratch)) => None,
             Err(_) => Some(path.to_owned()),
         };
-        for entry in
-            fs_err::read_dir(self.staged.root().join("bin")).map_err(CheckError::Scratch)?
-        {
+        let bin = self.staged.root().join("bin");
+        for entry in fs_err::read_dir(bin).map_err(CheckError::Scratch)? {
             let name = entry.map_err(CheckError::Scratch)?.file_name();
             let script = prefix.join("bin").join(name);
             if let Some(dead) = dead_script(&script, &now).map_err(CheckError::Scratch)? {
@@ -432,17 +276,28 @@ impl Checks<'_> {
         let venv = self.scratch.join("venv");
         let make = self.python().with_venv_in(&venv);
         self.run("python -m venv", &make)?;
-        let ask = self
-            .command(venv.join("bin").join("pip"))
-            .with_argument("--version");
-        let answer = self.run("pip --version in a venv", &ask)?;
+        let pip = self.command(venv.join("bin/pip"));
+        let answer = self.run("pip --version in a venv", &pip.with_argument("--version"))?;
         fs_err::remove_dir_all(&venv).map_err(CheckError::Scratch)?;
-        Ok(version_behind("pip", &answer))
+        Ok(version_in("pip", &answer))
     }
 }
 
-/// `24.0` of `pip 24.0 from /somewhere (python 3.7)`; the whole answer if no line begins with `name`.
-fn version_behind(name: &str, answer: &str) -> String {
+/// The answer of [`Program::ImportModules`] for a module that works.
+const WORKS: &str = "works";
+
+/// The name of a module in this CPython.
+fn import_name(module: &str, python: PythonVersion) -> &str {
+    match (python.series().0, module) {
+        (2, "tkinter") => "Tkinter",
+        (2, "dbm.gnu") => "gdbm",
+        (2, "dbm.ndbm") => "dbm",
+        _ => module,
+    }
+}
+
+/// `24.0` of `pip 24.0 from /usr/lib (python 3.7)`; the whole answer if no line begins with `name`.
+fn version_in(name: &str, answer: &str) -> String {
     let mut lines = answer.lines().map(str::split_whitespace);
     lines
         .find_map(|mut words| words.next().filter(|word| *word == name).and(words.next()))
@@ -450,7 +305,7 @@ fn version_behind(name: &str, answer: &str) -> String {
         .to_owned()
 }
 
-fn same(what: &'static str, found: &str, wanted: &str) -> Result<(), CheckError> {
+fn ensure_same(what: &'static str, found: &str, wanted: &str) -> Result<(), CheckError> {
     if found == wanted {
         return Ok(());
     }

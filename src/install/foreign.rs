@@ -5,10 +5,20 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Error, FilesInTheWay, record};
+use super::error::Error;
+use super::record;
 use crate::plan::version::PythonVersion;
 use crate::plan::{InstallPrefix, Library};
 use crate::transaction;
+
+/// The treatment of foreign files that have the names of pybuild's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FilesInTheWay {
+    /// Stop before anything is changed.
+    Stop,
+    /// `--overwrite`: replace them.
+    Replace,
+}
 
 /// The files that every installation of the release has, below the prefix.
 fn files(python: PythonVersion, library: Library) -> Vec<PathBuf> {

@@ -7,10 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::dist_info::DistInfo;
+use super::error::Error;
+use super::foreign::FilesInTheWay;
 use super::leftovers::{Recorded, other_bundled_wheels, stale_libraries};
 use super::manifest::Manifest;
 use super::record::{self, Record};
-use super::{Error, FilesInTheWay};
 use crate::fs::list::files_below;
 use crate::plan::version::PythonVersion;
 use crate::progress::{self, Level, Reporter};
@@ -34,8 +35,8 @@ impl fmt::Display for StaleLibraries<'_> {
             f,
             "{} of an earlier Python {} stay in {}, and programs may load them: {}",
             counted(&self.paths),
-            self.record.plan.python.short(),
-            self.record.plan.prefix.path().display(),
+            self.record.plan.python().short(),
+            self.record.plan.prefix().path().display(),
             shown(&self.paths)
         )
     }
@@ -56,7 +57,7 @@ impl Merge<'_> {
     /// Puts the tree into the prefix in one transaction. `folder_list` is the staged list of folders.
     pub fn run(self, folder_list: &Path) -> Result<(), Error> {
         let (root, record, manifest) = (self.root, self.record, self.manifest);
-        let prefix = record.plan.prefix.path();
+        let prefix = record.plan.prefix().path();
         let mut transaction = Transaction::begin(prefix, self.reporter)?;
         let unreadable = |source| Error::of_records(prefix, source);
         let earlier = record::manifests(prefix).map_err(unreadable)?;
@@ -90,7 +91,7 @@ impl Merge<'_> {
         outdated.extend(replaced.into_iter().filter(|path| {
             !manifest.contains(path) && prefix.join(path).symlink_metadata().is_ok()
         }));
-        let mut stale = stale_libraries(prefix, manifest, record.plan.python);
+        let mut stale = stale_libraries(prefix, manifest, record.plan.python());
         stale.retain(|path| !outdated.contains(path));
 
         // Folders of two installations are listed by both, so that the last one removes them.
@@ -105,7 +106,7 @@ impl Merge<'_> {
         record::write_json(folder_list, &made).map_err(Error::Staging)?;
 
         let mut files = staged_files(root)?;
-        let record_folder = record::folder(record.plan.python);
+        let record_folder = record::folder(record.plan.python());
         // Wheels come before the texts that name them, and the record last: without a record, nothing is
         // installed.
         files.sort_by_key(|path| match path {
@@ -120,7 +121,7 @@ impl Merge<'_> {
         {
             transaction.add(path, &root.join(path))?;
         }
-        let hotpatch = record::hotpatch_folder(record.plan.python);
+        let hotpatch = record::hotpatch_folder(record.plan.python());
         for path in outdated {
             let is_removable = |folder: &&Path| {
                 !folder.as_os_str().is_empty()
@@ -178,8 +179,8 @@ fn outdated(
     earlier: &[(String, Manifest)],
     packages: &BTreeSet<PathBuf>,
 ) -> BTreeSet<PathBuf> {
-    let prefix = record.plan.prefix.path();
-    let version = record.plan.python;
+    let prefix = record.plan.prefix().path();
+    let version = record.plan.python();
     let mut outdated = BTreeSet::new();
     // The originals of a hotpatched interpreter must not be restored into the new one.
     let mut folders = vec![record::hotpatch_folder(version)];

@@ -1,4 +1,5 @@
-//! The record: what was built from what, with what, and when. No record: not installed.
+//! The record: the inputs, the tools, the checks and the time of a build. A prefix without it is not
+//! an installation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -7,145 +8,129 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::check::CheckReport;
+use super::check_report::CheckReport;
 use super::manifest::Manifest;
 use crate::compile::isolation::Isolation;
 use crate::digest::Sha256;
 use crate::host::toolchain::Toolchain;
-use crate::plan;
 use crate::plan::verification::Proof;
 use crate::plan::version::PythonVersion;
 use crate::plan::{InstallPrefix, Plan};
 use crate::process::Timing;
 
-/// The record of one installation, kept in `PREFIX/share/pybuild/VERSION/`.
-///
-/// Beside `record.json` stand `files.json` (the [`Manifest`]), `folders.json` (see [`FOLDERS`]),
-/// `build.log` and the patches.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Record {
-    /// The pybuild that made it.
-    pub pybuild: String,
-    /// When the installation was checked and ready.
-    pub finished: Timestamp,
-    /// What was planned.
-    pub plan: Plan,
-    /// What each input was, in the order of the flow.
-    pub inputs: Vec<InputRecord>,
-    /// The patches that were applied, in order; files beside this one.
-    pub patches: Vec<String>,
-    /// The compiler and its kin.
-    pub tools: Toolchain,
-    /// The plan has it now; records of earlier versions have it here.
+/// The record of one installation, in `PREFIX/share/pybuild/VERSION/record.json`. The same folder holds
+/// `files.json` (the [`Manifest`]), `folders.json` (see [`FOLDERS`]), `build.log` and the patches.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// The version of the pybuild that made it.
+    pub(crate) pybuild: String,
+    /// The end of the checks.
+    pub(crate) finished: Timestamp,
+    pub(crate) plan: Plan,
+    pub(crate) inputs: Vec<InputRecord>,
+    /// The file names of the applied patches, in order.
+    pub(crate) patches: Vec<String>,
+    pub(crate) tools: Toolchain,
+    /// Earlier versions have the plan's environment here.
     #[serde(
         rename = "environment",
         default,
         skip_serializing_if = "BTreeMap::is_empty"
     )]
-    pub earlier_environment: BTreeMap<String, String>,
-    /// Whether the build's commands were kept from the network.
+    pub(crate) earlier_environment: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub isolation: Option<Isolation>,
-    /// `--build-user`: as whom they ran.
+    pub(crate) isolation: Option<Isolation>,
+    /// `--build-user`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub build_user: Option<String>,
-    /// What the staged interpreter answered.
-    pub checks: CheckReport,
-    /// Every command that was run, with its time.
-    pub timings: Vec<Timing>,
+    pub(crate) build_user: Option<String>,
+    pub(crate) checks: CheckReport,
+    /// The duration of every command.
+    pub(crate) timings: Vec<Timing>,
 }
 
 impl Record {
-    /// What the build's commands saw of the environment that pybuild was started in.
-    #[must_use]
-    pub fn environment(&self) -> &BTreeMap<String, String> {
-        if self.plan.environment.is_empty() {
+    /// The caller's environment variables that the build's commands saw.
+    pub(crate) fn environment(&self) -> &BTreeMap<String, String> {
+        if self.plan.environment().is_empty() {
             &self.earlier_environment
         } else {
-            &self.plan.environment
+            self.plan.environment()
         }
     }
 
-    /// The interpreter.
-    #[must_use]
-    pub fn python(&self) -> PathBuf {
-        let name = format!("python{}", self.plan.python.short());
-        self.plan.prefix.path().join("bin").join(name)
+    /// The path of the interpreter.
+    pub(crate) fn python(&self) -> PathBuf {
+        let name = format!("python{}", self.plan.python().short());
+        self.plan.prefix().path().join("bin").join(name)
+    }
+
+    /// The absolute path of the record's folder.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.plan.prefix().path().join(folder(self.plan.python()))
     }
 }
 
-/// One input, as it was used.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct InputRecord {
-    /// Its file name, or the folder's path for an unpacked tree.
-    pub name: String,
-    /// Its digest; `None` for an unpacked tree.
+/// One input of a build.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct InputRecord {
+    /// The file name, or the folder's path for an unpacked tree.
+    pub(crate) name: String,
+    /// `None` for an unpacked tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<Sha256>,
-    /// Where it came from.
-    pub from: String,
-    /// What it proved itself with, where it is the archive of a release.
+    pub(crate) sha256: Option<Sha256>,
+    /// Its path, its address or the option that names it.
+    pub(crate) from: String,
+    /// The proofs of a release archive.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub proofs: Vec<Proof>,
+    pub(crate) proofs: Vec<Proof>,
 }
 
 /// The folder of the record, relative to the prefix.
-#[must_use]
-pub fn folder(version: PythonVersion) -> PathBuf {
+pub(crate) fn folder(version: PythonVersion) -> PathBuf {
     records().join(version.to_string())
 }
 
-/// The folder of all records in a prefix, relative to it.
-#[must_use]
-pub fn records() -> PathBuf {
+/// The folder of all records, relative to the prefix.
+pub(crate) fn records() -> PathBuf {
     PathBuf::from("share/pybuild")
 }
 
-/// The record file's name; it is written last.
-pub const RECORD: &str = "record.json";
-/// The manifest's name.
-pub const FILES: &str = "files.json";
-/// The name of the list of folders that pybuild made: they may go when they are empty. The empty path
-/// is the prefix itself.
-pub const FOLDERS: &str = "folders.json";
-/// The log's name.
-pub const LOG: &str = "build.log";
+/// The record, which is written last.
+pub(crate) const RECORD: &str = "record.json";
+/// The manifest.
+pub(crate) const FILES: &str = "files.json";
+/// The list of the folders that pybuild made: uninstalling removes them if they are empty. The empty
+/// path is the prefix itself.
+pub(crate) const FOLDERS: &str = "folders.json";
+pub(crate) const LOG: &str = "build.log";
 
-/// A list of an installation that this pybuild does not understand. It comes inside of an [`io::Error`].
+/// A file of a record that this pybuild does not understand, as the inner error of an [`io::Error`].
 #[derive(Debug, thiserror::Error)]
-#[error("{} holds what this pybuild does not understand", folder.display())]
-pub(super) struct NotUnderstood {
-    /// The record's folder.
-    pub folder: PathBuf,
+#[error("this pybuild does not understand a file in {}", folder.display())]
+pub(super) struct UnknownFormat {
+    pub(super) folder: PathBuf,
     source: serde_json::Error,
 }
 
-/// Reads a list in a record's folder.
-fn read_list<T: serde::de::DeserializeOwned>(folder: PathBuf, text: &[u8]) -> io::Result<T> {
+fn parse<T: serde::de::DeserializeOwned>(folder: PathBuf, text: &[u8]) -> io::Result<T> {
     serde_json::from_slice(text)
-        .map_err(|source| io::Error::other(NotUnderstood { folder, source }))
+        .map_err(|source| io::Error::other(UnknownFormat { folder, source }))
 }
 
-/// The record of `version` in the prefix; `None` when there is none that this pybuild understands,
-/// or when the interpreter that it speaks of is gone.
-#[must_use]
-pub fn find(prefix: &InstallPrefix, version: PythonVersion) -> Option<Record> {
-    let record = read(&prefix.path().join(folder(version)))?;
-    record.python().exists().then_some(record)
+/// The record of `version` if this pybuild understands it and the interpreter is there.
+pub(crate) fn find(prefix: &InstallPrefix, version: PythonVersion) -> Option<Record> {
+    read_in(prefix.path(), version).filter(|record| record.python().exists())
 }
 
-/// The record of `version` in the prefix, whatever became of the interpreter; `None` when there is none
-/// that this pybuild understands.
-#[must_use]
-pub fn read_in(prefix: &Path, version: PythonVersion) -> Option<Record> {
-    read(&prefix.join(folder(version)))
+/// The record of `version` if this pybuild understands it. The interpreter may be gone.
+pub(crate) fn read_in(prefix: &Path, version: PythonVersion) -> Option<Record> {
+    let text = fs_err::read(prefix.join(folder(version)).join(RECORD)).ok()?;
+    let record: Record = serde_json::from_slice(&text).ok()?;
+    record.plan.has_known_format().then_some(record)
 }
 
 /// The versions that are installed in a prefix, sorted.
-///
-/// # Errors
-/// When the folder of the records cannot be read.
-pub fn installed(prefix: &Path) -> io::Result<Vec<PythonVersion>> {
+pub(crate) fn installed(prefix: &Path) -> io::Result<Vec<PythonVersion>> {
     let mut found: Vec<PythonVersion> = record_folders(prefix)?
         .into_iter()
         .filter(|name| prefix.join(records()).join(name).join(RECORD).exists())
@@ -155,89 +140,64 @@ pub fn installed(prefix: &Path) -> io::Result<Vec<PythonVersion>> {
     Ok(found)
 }
 
-/// The folders that pybuild made for the installation of that name in a prefix; none when it does not
-/// say.
-///
-/// # Errors
-/// When the list is there but cannot be read.
-pub fn made_folders(prefix: &Path, name: &str) -> io::Result<BTreeSet<PathBuf>> {
+/// The folders that pybuild made for the installation `name`; none if it has no list of them.
+pub(crate) fn made_folders(prefix: &Path, name: &str) -> io::Result<BTreeSet<PathBuf>> {
     let folder = prefix.join(records()).join(name);
     match fs_err::read(folder.join(FOLDERS)) {
-        Ok(text) => read_list(folder, &text),
+        Ok(text) => parse(folder, &text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
         Err(error) => Err(error),
     }
 }
 
-/// What is in the folder of all records, sorted.
+/// The names in the folder of all records, sorted.
 fn record_folders(prefix: &Path) -> io::Result<Vec<String>> {
     let entries = match fs_err::read_dir(prefix.join(records())) {
         Ok(entries) => entries,
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            return Ok(Vec::new());
-        }
+        Err(error) if is_absent(&error) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let mut names = Vec::new();
-    for entry in entries {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
-    }
+    let mut names = entries
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<io::Result<Vec<String>>>()?;
     names.sort();
     Ok(names)
 }
 
-fn read(folder: &Path) -> Option<Record> {
-    let text = fs_err::read(folder.join(RECORD)).ok()?;
-    let record: Record = serde_json::from_slice(&text).ok()?;
-    (record.plan.format == plan::FORMAT).then_some(record)
+fn is_absent(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory)
 }
 
-/// The manifests of all installations in a prefix: what in it is pybuild's.
-///
-/// # Errors
-/// When a record is there but its manifest cannot be read.
-pub fn manifests(prefix: &Path) -> io::Result<Vec<(String, Manifest)>> {
+/// The manifests of all installations in a prefix: the files that pybuild installed there.
+pub(crate) fn manifests(prefix: &Path) -> io::Result<Vec<(String, Manifest)>> {
     let mut found = Vec::new();
     for name in record_folders(prefix)? {
         let folder = prefix.join(records()).join(&name);
         match fs_err::read(folder.join(FILES)) {
-            Ok(text) => found.push((name, read_list(folder, &text)?)),
-            // Something of somebody else's, whatever it is.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) => {}
+            Ok(text) => found.push((name, parse(folder, &text)?)),
+            // A foreign file or folder.
+            Err(error) if is_absent(&error) => {}
             Err(error) => return Err(error),
         }
     }
     Ok(found)
 }
 
-/// Writes `value` as JSON that people can read too.
-///
-/// # Errors
-/// When the file cannot be written.
-pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+/// Writes `value` as indented JSON.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let mut text = serde_json::to_vec_pretty(value)?;
     text.push(b'\n');
     fs_err::write(path, text)
 }
 
 /// The folder of the originals of all hotpatched interpreters, relative to the prefix.
-#[must_use]
-pub fn hotpatches() -> PathBuf {
+pub(crate) fn hotpatches() -> PathBuf {
     records().join("hotpatch")
 }
 
-/// The folder of what was kept, relative to the prefix. It is the series' own: two interpreters of
-/// different series can share a prefix.
-#[must_use]
-pub fn hotpatch_folder(version: PythonVersion) -> PathBuf {
+/// The folder of the originals of one series, relative to the prefix: interpreters of different series
+/// can share a prefix.
+pub(crate) fn hotpatch_folder(version: PythonVersion) -> PathBuf {
     hotpatches().join(version.short())
 }

@@ -8,12 +8,12 @@ use crate::plan::{Draft, are_recorded_alike};
 /// What the build of `draft` replaces, a line for each installation; empty when there is none.
 #[must_use]
 pub fn describe(draft: &Draft) -> Vec<String> {
-    let prefix = draft.prefix.path();
+    let prefix = draft.prefix().path();
     // One that cannot be read is an error of the commit.
     let installed = record::installed(prefix).unwrap_or_default();
     let of_series = installed
         .into_iter()
-        .filter(|version| version.series() == draft.python.series());
+        .filter(|version| version.series() == draft.python().series());
     of_series
         .map(|version| match record::read_in(prefix, version) {
             Some(record) => format!(
@@ -40,13 +40,13 @@ fn list(differences: &[String]) -> String {
 /// The options that differ, as the user gives them.
 fn differences(old: &Record, new: &Draft) -> Vec<String> {
     let plan = &old.plan;
-    let (before, now) = (&plan.request, &new.request);
+    let (before, now) = (plan.request(), new.request());
     let same = [
-        ("the version", plan.python == new.python),
-        ("pip", are_recorded_alike(&plan.pins.pip, &new.pins.pip)),
+        ("the version", plan.python() == new.python()),
+        ("pip", are_recorded_alike(&plan.pins().pip, &new.pins().pip)),
         (
             "setuptools",
-            are_recorded_alike(&plan.pins.setuptools, &new.pins.setuptools),
+            are_recorded_alike(&plan.pins().setuptools, &new.pins().setuptools),
         ),
         (
             "--optimize",
@@ -56,7 +56,7 @@ fn differences(old: &Record, new: &Draft) -> Vec<String> {
         ("--patch", before.patches == now.patches),
         ("--no-compat-patch", before.compat == now.compat),
         ("--source", are_recorded_alike(&before.source, &now.source)),
-        ("--unversioned-links", plan.names == new.names),
+        ("--unversioned-links", plan.names() == new.names()),
         ("--sha256", before.sha256 == now.sha256),
         ("--verify", before.proofs.verify == now.proofs.verify),
         ("--keyring", before.proofs.keyrings == now.proofs.keyrings),
@@ -79,13 +79,13 @@ fn differences(old: &Record, new: &Draft) -> Vec<String> {
     }
     differences.extend(changed);
     let environment = old.environment();
-    let variables: BTreeSet<&String> = environment.keys().chain(new.environment.keys()).collect();
+    let variables: BTreeSet<&String> = environment.keys().chain(new.environment().keys()).collect();
     differences.extend(
         variables
             .into_iter()
             // Where programs are differs from shell to shell.
             .filter(|name| *name != "PATH")
-            .filter(|name| environment.get(*name) != new.environment.get(*name))
+            .filter(|name| environment.get(*name) != new.environment().get(*name))
             .cloned(),
     );
     // Other words for the same thing are another request all the same.

@@ -1,73 +1,81 @@
-//! Step 7: `make install` into a scratch DESTDIR, then `ensurepip` into the same.
+//! Step 7: `make install` and `ensurepip` into a scratch DESTDIR.
 
 use std::path::{Path, PathBuf};
 
-use super::Error;
+use super::error::Error;
 use super::scripts::shorten_first_lines;
-use crate::compile::{BuiltTree, Site, count_files};
+use crate::compile::{BuildContext, BuiltTree, Unbuilt, count_files};
 use crate::failpoint::crash_point;
-use crate::plan::{InstallPrefix, Plan, ProgramNames};
+use crate::plan::{Plan, ProgramNames};
 use crate::progress::Unit;
 use crate::python::Program;
+use crate::source::Provenance;
 
-/// A whole installation under a scratch DESTDIR, configured for its prefix; the prefix itself is
-/// untouched.
+/// A complete installation below a scratch DESTDIR, owned by the user who started pybuild. The prefix
+/// itself is untouched.
 #[derive(Debug)]
-pub struct StagedInstall {
+pub(crate) struct StagedInstall {
     destdir: PathBuf,
+    /// The prefix below the DESTDIR.
     root: PathBuf,
-    prefix: InstallPrefix,
-    python_name: String,
+    provenance: Provenance,
+    unbuilt: Unbuilt,
 }
 
 impl StagedInstall {
-    /// What will be the prefix.
-    #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// The scratch DESTDIR that holds it.
-    #[must_use]
-    pub fn destdir(&self) -> &Path {
+    pub(super) fn destdir(&self) -> &Path {
         &self.destdir
     }
 
-    /// Where it will be.
-    #[must_use]
-    pub fn prefix(&self) -> &InstallPrefix {
-        &self.prefix
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
-    /// The interpreter, runnable where it is.
-    #[must_use]
-    pub fn python(&self) -> PathBuf {
-        self.root.join("bin").join(&self.python_name)
+    pub(super) fn plan(&self) -> &Plan {
+        self.provenance.plan()
+    }
+
+    pub(super) fn unbuilt(&self) -> &Unbuilt {
+        &self.unbuilt
+    }
+
+    /// The interpreter, which runs from the DESTDIR.
+    pub(super) fn python(&self) -> PathBuf {
+        python_in(&self.root, self.plan())
+    }
+
+    pub(super) fn into_parts(self) -> (PathBuf, Provenance) {
+        (self.root, self.provenance)
     }
 }
 
-/// Installs the built tree below `destdir`, which must not exist yet.
-///
-/// # Errors
-/// [`Error::Command`] when a command fails; [`Error::Outside`] when it wrote elsewhere in the
-/// DESTDIR than below the prefix.
-pub fn stage(
-    tree: &BuiltTree,
-    plan: &Plan,
-    destdir: PathBuf,
-    site: &Site<'_>,
-) -> Result<StagedInstall, Error> {
-    // Each module is copied, with what else there is, and compiled three times (3.9.2: 7,300 lines
+/// An installation below a DESTDIR that the build user can still change.
+#[derive(Debug)]
+pub(crate) struct UserOwnedInstall(StagedInstall);
+
+fn python_in(root: &Path, plan: &Plan) -> PathBuf {
+    let name = format!("python{}", plan.python().short());
+    root.join("bin").join(name)
+}
+
+/// Installs the built tree below its DESTDIR, as the build user. Fails with [`Error::Outside`] if a file
+/// of the DESTDIR is not below the prefix.
+pub(crate) fn make_install(
+    tree: BuiltTree,
+    context: &BuildContext<'_>,
+) -> Result<UserOwnedInstall, Error> {
+    // Each module is copied and compiled three times, and other files are copied (3.9.2: 7,300 lines
     // for 1,716 modules; 3.11.2: 7,600 for 1,778).
     let total = 4 * count_files(&tree.root().join("Lib"), "py", |_| true);
-    let mut phase = site.reporter.begin("install", Unit::Steps, Some(total));
-    let install = site
+    let mut phase = context.reporter.begin("install", Unit::Steps, Some(total));
+    let install = context
         .make(tree.root())
         .with_argument("install")
         .with_arguments(tree.make_arguments())
         .with_argument("ENSUREPIP=no")
-        .with_argument(format!("DESTDIR={}", destdir.display()));
-    site.runner
+        .with_argument(format!("DESTDIR={}", tree.destdir().display()));
+    context
+        .runner
         .run("install", &install, |line| {
             if line.starts_with("Compiling ") || line.contains("/install -c ") {
                 phase.advance(1);
@@ -75,47 +83,51 @@ pub fn stage(
             }
         })
         .map_err(Error::Command)?;
-    let staged = StagedInstall {
-        root: plan.prefix.below(&destdir),
-        prefix: plan.prefix.clone(),
-        python_name: format!("python{}", plan.python.short()),
-        destdir,
-    };
     crash_point("stage.installed");
-    if !staged.python().exists() {
-        return Err(Error::NoInterpreter {
-            path: staged.python(),
-        });
+    let root = tree.plan().prefix().below(tree.destdir());
+    let path = python_in(&root, tree.plan());
+    if !path.exists() {
+        return Err(Error::NoInterpreter { path });
     }
     phase.set_current("ensurepip");
-    let seed = site
+    let ensurepip = context
         .command(tree.python(), tree.root())
-        .with_variables(site.library_path(tree.root()).iter())
+        .with_variables(context.library_path(tree.root()).iter())
         .with_argument("-E")
         .with_program(Program::RunEnsurepip)
         .with_arguments(["--upgrade", "--root"])
-        .with_argument(staged.destdir.as_os_str());
-    site.runner
-        .run("ensurepip", &seed, |_| {})
+        .with_argument(tree.destdir().as_os_str());
+    context
+        .runner
+        .run("ensurepip", &ensurepip, |_| {})
         .map_err(Error::Command)?;
     crash_point("stage.seeded");
-    only_below_prefix(&staged)?;
+    let (destdir, provenance, unbuilt) = tree.into_parts();
+    let staged = StagedInstall {
+        destdir,
+        root,
+        provenance,
+        unbuilt,
+    };
+    ensure_all_below_prefix(&staged)?;
     phase.finish("into a scratch DESTDIR");
-    Ok(staged)
+    Ok(UserOwnedInstall(staged))
 }
 
-/// Arranges the programs in `bin` as `plan` wants them. To be called when no other user may change the
-/// staged tree.
-///
-/// # Errors
-/// [`Error::Staging`].
-pub fn arrange_programs(staged: &StagedInstall, plan: &Plan) -> Result<(), Error> {
+/// Takes the files back from the build user, then edits the programs in `bin`.
+pub(crate) fn stage(
+    install: UserOwnedInstall,
+    context: &BuildContext<'_>,
+) -> Result<StagedInstall, Error> {
+    let UserOwnedInstall(staged) = install;
+    context.confinement.take_back(&staged.destdir)?;
     let bin = staged.root.join("bin");
     shorten_first_lines(&bin).map_err(Error::Staging)?;
-    if plan.names == ProgramNames::AlsoUnversioned {
-        add_unversioned_links(&bin, &plan.python.short()).map_err(Error::Staging)?;
+    if staged.plan().names() == ProgramNames::AlsoUnversioned {
+        let series = staged.plan().python().short();
+        add_unversioned_links(&bin, &series).map_err(Error::Staging)?;
     }
-    Ok(())
+    Ok(staged)
 }
 
 /// Makes the links that python-build makes too: `python` to `python3.11`, `pip` to `pip3.11` and so
@@ -138,9 +150,9 @@ fn add_unversioned_links(bin: &Path, series: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What lies outside the prefix would be lost, so an installation that wants to be there is
-/// refused (`--configure-arg=--libdir=/elsewhere` does it).
-fn only_below_prefix(staged: &StagedInstall) -> Result<(), Error> {
+/// Refuses files outside the prefix, as `--configure-arg=--libdir=/elsewhere` makes them: the commit
+/// would lose them.
+fn ensure_all_below_prefix(staged: &StagedInstall) -> Result<(), Error> {
     let mut folder = staged.root.as_path();
     while let Some(parent) = folder.parent().filter(|_| folder != staged.destdir) {
         for entry in fs_err::read_dir(parent).map_err(Error::Staging)? {
@@ -149,7 +161,7 @@ fn only_below_prefix(staged: &StagedInstall) -> Result<(), Error> {
                 let shown = path.strip_prefix(&staged.destdir).unwrap_or(&path);
                 return Err(Error::Outside {
                     path: Path::new("/").join(shown),
-                    prefix: staged.prefix.clone(),
+                    prefix: staged.plan().prefix().clone(),
                 });
             }
         }

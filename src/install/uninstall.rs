@@ -5,8 +5,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Error;
 use super::dist_info::record_in;
+use super::error::Error;
 use super::manifest::{Item, Manifest};
 use super::record::{self, Record};
 use crate::fs::list::names_in;
@@ -187,7 +187,7 @@ impl Uninstallation {
 
     /// Adds the record files and the originals of a hotpatch.
     fn add_record_files(&mut self, prefix: &Path, record: &Record) {
-        let folder = record::folder(record.plan.python);
+        let folder = record::folder(record.plan.python());
         let names = [record::FILES, record::FOLDERS, record::LOG, record::RECORD];
         let patches = record.patches.iter().map(String::as_str);
         for name in names.into_iter().chain(patches) {
@@ -197,7 +197,7 @@ impl Uninstallation {
             }
         }
         self.folders.insert(folder);
-        let hotpatch = record::hotpatch_folder(record.plan.python);
+        let hotpatch = record::hotpatch_folder(record.plan.python());
         for entry in walkdir::WalkDir::new(prefix.join(&hotpatch))
             .into_iter()
             .flatten()

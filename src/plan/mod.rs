@@ -21,119 +21,157 @@ use crate::plan::pin_request::PinRequest;
 use crate::plan::verification::ProofPolicy;
 use crate::plan::version::{PythonVersion, VersionRequest};
 
-/// The format of plans and records; raised when an older pybuild could not read a new one.
-pub const FORMAT: u32 = 1;
+/// The format of plans and records. It is raised when older versions could not read new ones.
+const FORMAT: u32 = 1;
 
-/// What was asked for, as far as it decides what comes out. The same request is the same interpreter
-/// but for `latest` and ranges, which are looked up when they are resolved.
+/// The part of the command line that decides the result. Equal requests give equal interpreters,
+/// except that `latest` and ranges are looked up again each time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
-    /// The version asked for.
-    pub python: VersionRequest,
-    /// The pip asked for.
-    pub pip: PinRequest,
-    /// The setuptools asked for.
-    pub setuptools: PinRequest,
-    /// `--source`.
+pub(crate) struct Request {
+    pub(crate) python: VersionRequest,
+    pub(crate) pip: PinRequest,
+    pub(crate) setuptools: PinRequest,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<SourceLocation>,
-    /// `--sha256`.
+    pub(crate) source: Option<SourceLocation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<Sha256>,
+    pub(crate) sha256: Option<Sha256>,
     /// `--verify` and `--keyring`.
     #[serde(default, skip_serializing_if = "ProofPolicy::is_default")]
-    pub proofs: ProofPolicy,
-    /// How it is built.
-    pub build: BuildOptions,
+    pub(crate) proofs: ProofPolicy,
+    pub(crate) build: BuildOptions,
     /// `--patch`, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub patches: Vec<PatchFile>,
-    /// Which of pybuild's own patches may be applied.
+    pub(crate) patches: Vec<PatchFile>,
+    /// `--no-compat-patch` and `--no-compat-patches`.
     #[serde(default, skip_serializing_if = "CompatPolicy::is_all")]
-    pub compat: CompatPolicy,
-    /// Which modules have to work.
-    pub modules: ModulePolicy,
+    pub(crate) compat: CompatPolicy,
+    /// `--require` and `--allow-missing`.
+    pub(crate) modules: ModulePolicy,
     /// `--unversioned-links`.
     #[serde(default, skip_serializing_if = "ProgramNames::is_default")]
-    pub names: ProgramNames,
+    pub(crate) names: ProgramNames,
 }
 
-impl Request {
-    /// Whether a record of this request would say the same as `recorded`. Secret parts of addresses
-    /// are not recorded; where two differ in these alone, the digest of the source decides as always.
-    #[must_use]
-    pub fn is_recorded_as(&self, recorded: &Self) -> bool {
-        are_recorded_alike(self, recorded)
-    }
-}
-
-/// Whether a record shows two values in the same way. Addresses are recorded without their secrets.
-pub fn are_recorded_alike<T: Serialize>(one: &T, other: &T) -> bool {
+/// Whether a record shows two values in the same way. Addresses are recorded without their secret
+/// parts; for sources that differ only in those, the digest decides.
+pub(crate) fn are_recorded_alike<T: Serialize>(one: &T, other: &T) -> bool {
     let recorded = |value: &T| serde_json::to_value(value);
     matches!((recorded(one), recorded(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-/// Everything that will be done, as data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
-    /// See [`FORMAT`].
-    pub format: u32,
-    /// The release that is built.
-    pub python: PythonVersion,
-    /// Where the interpreter will live.
-    pub prefix: InstallPrefix,
-    /// What was asked for.
-    pub request: Request,
-    /// CPython's source.
-    pub source: Source,
-    /// What `ensurepip` will bundle.
-    pub pins: Pins,
-    /// The patches that are applied to the tree, in order, beside the pins.
+/// Every input by name, address and digest, and every choice. Only [`Draft::with_patches`] makes
+/// one, for the resolve step; records and lock files contain it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    format: u32,
+    python: PythonVersion,
+    prefix: InstallPrefix,
+    request: Request,
+    source: Source,
+    pins: Pins,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub patches: Vec<PlannedPatch>,
-    /// The names that the programs have.
+    patches: Vec<PlannedPatch>,
     #[serde(default, skip_serializing_if = "ProgramNames::is_default")]
-    pub names: ProgramNames,
-    /// What the build's commands see of the environment that pybuild was started in. Plans of earlier
-    /// versions have none.
+    names: ProgramNames,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub environment: BTreeMap<String, String>,
+    environment: BTreeMap<String, String>,
 }
 
-/// A plan but for what the host decides.
-#[derive(Debug, Clone)]
-pub struct Draft {
-    /// See [`Plan::python`].
-    pub python: PythonVersion,
-    /// See [`Plan::prefix`].
-    pub prefix: InstallPrefix,
-    /// See [`Plan::request`].
-    pub request: Request,
-    /// See [`Plan::source`].
-    pub source: Source,
-    /// See [`Plan::pins`].
-    pub pins: Pins,
-    /// See [`Plan::names`].
-    pub names: ProgramNames,
-    /// See [`Plan::environment`].
-    pub environment: BTreeMap<String, String>,
+impl Plan {
+    /// Whether this pybuild understands a plan that it read.
+    pub(crate) fn has_known_format(&self) -> bool {
+        self.format == FORMAT
+    }
+
+    pub(crate) fn python(&self) -> PythonVersion {
+        self.python
+    }
+
+    pub(crate) fn prefix(&self) -> &InstallPrefix {
+        &self.prefix
+    }
+
+    pub(crate) fn request(&self) -> &Request {
+        &self.request
+    }
+
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    pub(crate) fn pins(&self) -> &Pins {
+        &self.pins
+    }
+
+    /// The patches that are applied in addition to the pins, in order.
+    pub(crate) fn patches(&self) -> &[PlannedPatch] {
+        &self.patches
+    }
+
+    pub(crate) fn names(&self) -> ProgramNames {
+        self.names
+    }
+
+    /// The caller's environment variables that the build's commands see. Plans of earlier versions
+    /// have none.
+    pub(crate) fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
+    }
 }
+
+/// A plan without its patches: those depend on the host, which is examined later.
+#[derive(Debug)]
+pub(crate) struct Draft(Plan);
 
 impl Draft {
-    /// The plan, with the patches that the release needs on this host.
-    #[must_use]
-    pub fn with_patches(self, patches: Vec<PlannedPatch>) -> Plan {
-        Plan {
+    pub(crate) fn new(
+        request: Request,
+        python: PythonVersion,
+        source: Source,
+        pins: Pins,
+        prefix: InstallPrefix,
+        names: ProgramNames,
+        environment: BTreeMap<String, String>,
+    ) -> Self {
+        Self(Plan {
             format: FORMAT,
-            python: self.python,
-            prefix: self.prefix,
-            request: self.request,
-            source: self.source,
-            pins: self.pins,
-            patches,
-            names: self.names,
-            environment: self.environment,
-        }
+            python,
+            prefix,
+            request,
+            source,
+            pins,
+            patches: Vec::new(),
+            names,
+            environment,
+        })
+    }
+
+    pub(crate) fn with_patches(self, patches: Vec<PlannedPatch>) -> Plan {
+        Plan { patches, ..self.0 }
+    }
+
+    pub(crate) fn python(&self) -> PythonVersion {
+        self.0.python
+    }
+
+    pub(crate) fn prefix(&self) -> &InstallPrefix {
+        &self.0.prefix
+    }
+
+    pub(crate) fn request(&self) -> &Request {
+        &self.0.request
+    }
+
+    pub(crate) fn pins(&self) -> &Pins {
+        &self.0.pins
+    }
+
+    pub(crate) fn names(&self) -> ProgramNames {
+        self.0.names
+    }
+
+    pub(crate) fn environment(&self) -> &BTreeMap<String, String> {
+        &self.0.environment
     }
 }
 

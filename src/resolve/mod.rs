@@ -3,6 +3,7 @@
 pub mod compat;
 pub mod index;
 pub mod pins;
+pub(crate) mod planning;
 pub mod python_org;
 pub mod releases;
 

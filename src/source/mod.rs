@@ -8,10 +8,10 @@ pub mod sbom;
 mod unpack;
 pub mod wheel;
 
-pub use patched::{PatchedTree, apply_patches};
+pub(crate) use patched::{PatchedTree, Provenance, apply_patches};
+pub(crate) use unpack::unpack;
 pub use unpack::{
-    SourceTree, UnpackError, ensure_clean_tree, unpack, unpack_part, version_found_in_tree,
-    version_of_tree,
+    UnpackError, ensure_clean_tree, unpack_part, version_found_in_tree, version_of_tree,
 };
 
 use crate::error::{ExitStatus, Explain};

@@ -14,50 +14,76 @@ use crate::progress::{Reporter, Unit};
 /// The file name of the pin in the record.
 const ENSUREPIP_DIFF: &str = "ensurepip.diff";
 
-/// A source tree in which everything is as it will be compiled.
+/// The plan of a tree, its inputs and its patches. Each later tree of the build carries it along, so
+/// that no step can take the plan of another build.
 #[derive(Debug)]
-pub struct PatchedTree {
+pub(crate) struct Provenance {
+    plan: Plan,
+    inputs: VerifiedInputs,
+    patches: Vec<AppliedPatch>,
+}
+
+impl Provenance {
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(crate) fn into_plan(self) -> Plan {
+        self.plan
+    }
+
+    pub(crate) fn inputs(&self) -> &VerifiedInputs {
+        &self.inputs
+    }
+
+    /// In the order in which they were applied.
+    pub(crate) fn patches(&self) -> &[AppliedPatch] {
+        &self.patches
+    }
+}
+
+/// A patch as it is kept in the record's folder.
+#[derive(Debug)]
+pub(crate) struct AppliedPatch {
+    pub(crate) file_name: String,
+    pub(crate) content: Vec<u8>,
+}
+
+/// A source tree with its pins and patches applied, ready to be compiled.
+#[derive(Debug)]
+pub(crate) struct PatchedTree {
     root: PathBuf,
-    patches: Vec<(String, Vec<u8>)>,
+    provenance: Provenance,
 }
 
 impl PatchedTree {
-    /// What was applied, in order: file name and content.
-    #[must_use]
-    pub fn patches(&self) -> &[(String, Vec<u8>)] {
-        &self.patches
-    }
-
-    /// The folder that holds `configure`; the tree is about to become something else.
-    #[must_use]
-    pub fn into_root(self) -> PathBuf {
-        self.root
+    /// The folder that holds `configure`, and the provenance of the tree.
+    pub(crate) fn into_parts(self) -> (PathBuf, Provenance) {
+        (self.root, self.provenance)
     }
 }
 
 /// Pins what `ensurepip` bundles, then applies the patches that the plan names.
-///
-/// # Errors
-/// When a text is not understood, a wheel is not what it says, or a patch does not apply.
-pub fn apply_patches(
+pub(crate) fn apply_patches(
     tree: SourceTree,
-    plan: &Plan,
-    inputs: &VerifiedInputs,
     reporter: &dyn Reporter,
 ) -> Result<PatchedTree, Error> {
+    let SourceTree { root, plan, inputs } = tree;
     let phase = reporter.begin("patch", Unit::Steps, None);
-    let root = tree.into_root();
     let mut patches = Vec::new();
-    if !plan.pins.change_nothing() {
-        let wish = Repin::of(&plan.pins, |input| path_of(inputs, &input.file_name))?;
+    if !plan.pins().change_nothing() {
+        let wish = Repin::of(plan.pins(), |input| path_of(&inputs, &input.file_name))?;
         let pinned = repin(Stdlib::of_source(&root), &wish)?;
         pinned.apply(&root)?;
-        patches.push((ENSUREPIP_DIFF.to_owned(), pinned.diff().into_bytes()));
+        patches.push(AppliedPatch {
+            file_name: ENSUREPIP_DIFF.to_owned(),
+            content: pinned.diff().into_bytes(),
+        });
     }
     let planned: Vec<(&PlannedPatch, &[u8])> = plan
-        .patches
+        .patches()
         .iter()
-        .map(|patch| (patch, content_of(patch, inputs)))
+        .map(|patch| (patch, content_of(patch, &inputs)))
         .collect();
     let diffs: Vec<Patch> = planned
         .iter()
@@ -77,13 +103,18 @@ pub fn apply_patches(
             PatchOrigin::BuiltIn => ".patch",
             PatchOrigin::File => "",
         };
-        patches.push((
-            format!("{:02}-{}{ending}", number + 1, name.to_string_lossy()),
-            content.to_owned(),
-        ));
+        patches.push(AppliedPatch {
+            file_name: format!("{:02}-{}{ending}", number + 1, name.to_string_lossy()),
+            content: content.to_owned(),
+        });
     }
-    phase.finish(&summary(plan));
-    Ok(PatchedTree { root, patches })
+    phase.finish(&summary(&plan));
+    let provenance = Provenance {
+        plan,
+        inputs,
+        patches,
+    };
+    Ok(PatchedTree { root, provenance })
 }
 
 /// The patch's whole file. Every patch of a plan is built in or was fetched; an empty one would
@@ -121,15 +152,15 @@ fn summary(plan: &Plan) -> String {
         Pin::Wheel(wheel) => Some(format!("{name} {}", wheel.version)),
     };
     let pins = [
-        of("pip", &plan.pins.pip),
-        of("setuptools", &plan.pins.setuptools),
+        of("pip", &plan.pins().pip),
+        of("setuptools", &plan.pins().setuptools),
     ];
     let mut parts: Vec<String> = pins.into_iter().flatten().collect();
     if parts.is_empty() {
         parts.push("ensurepip as it was released".to_owned());
     }
     let mut own = 0;
-    for patch in &plan.patches {
+    for patch in plan.patches() {
         match patch.origin {
             PatchOrigin::BuiltIn => parts.push(patch.name.clone()),
             PatchOrigin::File => own += 1,

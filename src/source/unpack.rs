@@ -8,23 +8,19 @@ use std::time::SystemTime;
 use crate::archive::tar;
 use crate::error::{ExitStatus, Explain};
 use crate::failpoint::crash_point;
-use crate::fetch::{VerifiedArchive, VerifiedSource};
+use crate::fetch::{VerifiedArchive, VerifiedInputs, VerifiedSource};
 use crate::fs::disk;
+use crate::plan::Plan;
 use crate::plan::version::{PythonVersion, VersionRequest};
 use crate::progress::{Reporter, Unit};
 
-/// An unpacked CPython source tree of the version that was asked for.
+/// An unpacked CPython source tree of its plan's version.
 #[derive(Debug)]
-pub struct SourceTree {
-    root: PathBuf,
-}
-
-impl SourceTree {
-    /// The folder that holds `configure`; the tree is about to become something else.
-    #[must_use]
-    pub fn into_root(self) -> PathBuf {
-        self.root
-    }
+pub(crate) struct SourceTree {
+    /// The folder that holds `configure`.
+    pub(super) root: PathBuf,
+    pub(super) plan: Plan,
+    pub(super) inputs: VerifiedInputs,
 }
 
 /// Why there is no source tree.
@@ -99,37 +95,49 @@ impl Explain for UnpackError {
     }
 }
 
-/// Unpacks or copies `source` into the folder `into`, which must not exist yet: one clean tree,
-/// modes 0755 and 0644, one time for all files.
-///
-/// # Errors
-/// See [`UnpackError`]; nothing is written outside `into`.
-pub fn unpack(
-    source: &VerifiedSource,
-    wanted: PythonVersion,
+/// Unpacks or copies the source of `plan` into the folder `into`, which must not exist yet. Nothing
+/// is written outside `into`.
+pub(crate) fn unpack(
+    plan: Plan,
+    inputs: VerifiedInputs,
     into: PathBuf,
     reporter: &dyn Reporter,
 ) -> Result<SourceTree, UnpackError> {
+    unpack_files(inputs.source(), plan.python(), &into, reporter)?;
+    Ok(SourceTree {
+        root: into,
+        plan,
+        inputs,
+    })
+}
+
+/// Files have mode 0755 or 0644, and all have the same time.
+fn unpack_files(
+    source: &VerifiedSource,
+    wanted: PythonVersion,
+    into: &Path,
+    reporter: &dyn Reporter,
+) -> Result<(), UnpackError> {
     let (newest, origin) = match source {
         VerifiedSource::Archive(archive) => {
             let newest = tar::unpack(
                 archive.path(),
                 archive.compression(),
                 |_| true,
-                &into,
+                into,
                 reporter,
             )?;
             (newest, archive.path())
         }
-        VerifiedSource::Tree(path) => (copy_tree(path, &into, reporter)?, path.as_path()),
+        VerifiedSource::Tree(path) => (copy_tree(path, into, reporter)?, path.as_path()),
     };
     crash_point("unpack.done");
     // What is made from what is told by times in CPython's Makefile, and a checkout's times are
     // arbitrary: with one time for all, nothing that the release brings is made again.
-    set_times(&into, newest).map_err(UnpackError::Write)?;
-    let version = read_version(&into, origin)?;
+    set_times(into, newest).map_err(UnpackError::Write)?;
+    let version = read_version(into, origin)?;
     check_version(&version, VersionRequest::Exact(wanted), origin)?;
-    Ok(SourceTree { root: into })
+    Ok(())
 }
 
 /// Unpacks the few files that are `needed` (paths below the tree's root) into the folder `into`, which
@@ -299,7 +307,7 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::time::{Duration, SystemTime};
 
-    use super::{UnpackError, unpack};
+    use super::{UnpackError, unpack_files};
     use crate::fetch::VerifiedSource;
     use crate::testing::Said;
 
@@ -323,8 +331,9 @@ mod tests {
     fn copied(dir: &Path, version: &str) -> Result<PathBuf, UnpackError> {
         let source = VerifiedSource::Tree(dir.join("tree"));
         let version = version.parse().unwrap();
-        let tree = unpack(&source, version, dir.join("copy"), &Said::default())?;
-        Ok(tree.into_root())
+        let copy = dir.join("copy");
+        unpack_files(&source, version, &copy, &Said::default())?;
+        Ok(copy)
     }
 
     #[test]

@@ -8,9 +8,9 @@ use pybuild::plan::compat;
 use pybuild::source::patch::{Patch, apply};
 
 use crate::context::snapshot;
+use crate::fixture::Fixture;
 use crate::mini_cpython::{MiniCpython, sides};
 use crate::outcome::Outcome;
-use crate::scene::Scene;
 
 /// A release that needs some of pybuild's own patches.
 const OLD: &str = "3.7.1";
@@ -21,13 +21,13 @@ const ALIGNMENT: &str = "pymalloc-alignment-3.7";
 /// A line that it puts into `Objects/obmalloc.c`.
 const MENDED: &str = "#define ALIGNMENT              16";
 
-fn old_scene() -> Scene {
-    Scene::of(MiniCpython::new(OLD).with_setuptools())
+fn old_fixture() -> Fixture {
+    Fixture::of(MiniCpython::new(OLD).with_setuptools())
 }
 
 /// The text of a file in the one tree that was kept.
-fn kept(scene: &Scene, name: &str) -> String {
-    let builds = walkdir::WalkDir::new(scene.context.path("cache/build"));
+fn kept(fixture: &Fixture, name: &str) -> String {
+    let builds = walkdir::WalkDir::new(fixture.context.path("cache/build"));
     let found = builds
         .into_iter()
         .filter_map(Result::ok)
@@ -35,16 +35,19 @@ fn kept(scene: &Scene, name: &str) -> String {
     fs_err::read_to_string(found.expect("a kept tree").path()).unwrap()
 }
 
-fn build_with_patch(scene: &Scene, text: &str, more: &[&str]) -> Outcome {
-    let patch = scene.context.write("own.patch", text);
+fn build_with_patch(fixture: &Fixture, text: &str, more: &[&str]) -> Outcome {
+    let patch = fixture.context.write("own.patch", text);
     let asked = patch.display().to_string();
     let arguments: Vec<&str> = ["--patch", &asked].iter().chain(more).copied().collect();
-    scene.build(&arguments)
+    fixture.build(&arguments)
 }
 
 /// The patches in the record of what is installed: name and reason.
-fn recorded(scene: &Scene) -> Vec<(String, String)> {
-    let folder = scene.prefix().join("share/pybuild").join(scene.version());
+fn recorded(fixture: &Fixture) -> Vec<(String, String)> {
+    let folder = fixture
+        .prefix()
+        .join("share/pybuild")
+        .join(fixture.version());
     let record: serde_json::Value =
         serde_json::from_slice(&fs_err::read(folder.join("record.json")).unwrap()).unwrap();
     let patches = record["plan"]["patches"].as_array().cloned();
@@ -58,8 +61,8 @@ fn recorded(scene: &Scene) -> Vec<(String, String)> {
 
 #[test]
 fn the_plan_names_each_patch_and_why() {
-    let scene = old_scene();
-    let plan: toml::Table = scene
+    let fixture = old_fixture();
+    let plan: toml::Table = fixture
         .build(&["--dry-run"])
         .success()
         .stdout
@@ -78,25 +81,25 @@ fn the_plan_names_each_patch_and_why() {
         "{because}"
     );
     // 3.7.4 contains the fix, so the plan has no patch for it.
-    let fixed = Scene::of(MiniCpython::new("3.7.4").with_setuptools());
+    let fixed = Fixture::of(MiniCpython::new("3.7.4").with_setuptools());
     let plan = fixed.build(&["--dry-run"]).success().stdout;
     assert!(!plan.contains("pymalloc"), "{plan}");
 }
 
 #[test]
 fn the_tree_is_mended_and_the_record_keeps_the_patches() {
-    let scene = old_scene();
-    scene
+    let fixture = old_fixture();
+    fixture
         .build(&["--pip", "latest", "--keep-build"])
         .success()
         .says([ALIGNMENT]);
-    assert!(kept(&scene, "Objects/obmalloc.c").contains(MENDED));
-    let recorded = recorded(&scene);
+    assert!(kept(&fixture, "Objects/obmalloc.c").contains(MENDED));
+    let recorded = recorded(&fixture);
     assert!(
         recorded.iter().any(|(name, _)| name == ALIGNMENT),
         "{recorded:?}"
     );
-    let folder = snapshot(&scene.prefix().join("share/pybuild").join(OLD));
+    let folder = snapshot(&fixture.prefix().join("share/pybuild").join(OLD));
     for (number, (name, _)) in recorded.iter().enumerate() {
         let file = format!("{:02}-{name}.patch", number + 1);
         assert!(folder.contains_key(&file), "{file} in {folder:?}");
@@ -105,18 +108,21 @@ fn the_tree_is_mended_and_the_record_keeps_the_patches() {
 
 #[test]
 fn one_or_all_are_left_out_when_asked() {
-    let scene = old_scene();
-    scene
+    let fixture = old_fixture();
+    fixture
         .build(&["--keep-build", "--no-compat-patch", ALIGNMENT])
         .success()
         .says(["left out by request", ALIGNMENT]);
-    assert!(!kept(&scene, "Objects/obmalloc.c").contains(MENDED));
-    let names: Vec<String> = recorded(&scene).into_iter().map(|(name, _)| name).collect();
+    assert!(!kept(&fixture, "Objects/obmalloc.c").contains(MENDED));
+    let names: Vec<String> = recorded(&fixture)
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
     assert!(!names.iter().any(|name| name == ALIGNMENT), "{names:?}");
     // Another choice is another request, and is built.
-    scene.build(&["--no-compat-patches"]).success();
-    assert_eq!(recorded(&scene), []);
-    scene
+    fixture.build(&["--no-compat-patches"]).success();
+    assert_eq!(recorded(&fixture), []);
+    fixture
         .build(&["--no-compat-patch", "pymalloc"])
         .exits(2)
         .has_one_error_with_a_hint()
@@ -126,24 +132,24 @@ fn one_or_all_are_left_out_when_asked() {
 #[test]
 fn a_tree_that_was_mended_another_way_is_refused_with_file_and_hunk() {
     let release = MiniCpython::new(OLD).with_setuptools().without_defects();
-    let scene = Scene::of(release);
-    scene
+    let fixture = Fixture::of(release);
+    fixture
         .build(&[])
         .exits(4)
         .has_one_error_with_a_hint()
         .says(["(built in)", "--no-compat-patch "]);
-    scene.build(&["--no-compat-patches"]).success();
+    fixture.build(&["--no-compat-patches"]).success();
 }
 
 #[test]
 fn a_context_that_differs_is_named_with_its_hunk() {
-    let scene = old_scene();
-    let tree = scene.release.write_tree(&scene.context.path("tree"));
+    let fixture = old_fixture();
+    let tree = fixture.release.write_tree(&fixture.context.path("tree"));
     let file = tree.join("Objects/obmalloc.c");
     let text = fs_err::read_to_string(&file).unwrap();
     fs_err::write(&file, text.replace("ALIGNMENT", "ALIGN_TO")).unwrap();
     let asked = tree.display().to_string();
-    scene
+    fixture
         .context
         .run([OLD, "--source", &asked])
         .exits(4)
@@ -181,23 +187,23 @@ fn reversed(diff: &str) -> String {
 
 #[test]
 fn a_patch_that_undoes_a_built_in_one_is_refused_with_both_names() {
-    let scene = old_scene();
-    build_with_patch(&scene, &reversed(&alignment()), &[])
+    let fixture = old_fixture();
+    build_with_patch(&fixture, &reversed(&alignment()), &[])
         .exits(4)
         .has_one_error_with_a_hint()
         .says(["own.patch undoes", ALIGNMENT, "--no-compat-patch "]);
-    assert!(!scene.prefix().exists());
+    assert!(!fixture.prefix().exists());
 }
 
 #[test]
 fn a_patch_that_brings_the_same_mend_is_refused_with_both_names() {
-    let scene = old_scene();
-    build_with_patch(&scene, &alignment(), &[])
+    let fixture = old_fixture();
+    build_with_patch(&fixture, &alignment(), &[])
         .exits(4)
         .has_one_error_with_a_hint()
         .says(["change the same lines of ", ALIGNMENT, "own.patch"]);
     let instead = ["--no-compat-patch", ALIGNMENT];
-    build_with_patch(&scene, &alignment(), &instead).success();
+    build_with_patch(&fixture, &alignment(), &instead).success();
 }
 
 #[test]
@@ -278,13 +284,13 @@ fn with_header(range: &str, when: &str) -> String {
 
 #[test]
 fn a_header_decides_where_a_patch_of_the_persons_own_applies() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let fits = with_header(">=3.99,<3.100", "os = ['linux', 'macos', 'freebsd']");
-    build_with_patch(&scene, &fits, &["--keep-build"]).success();
-    assert_eq!(kept(&scene, "Lib/os.py"), "sep = ':'\n");
-    let log = kept(&scene, "configure.log");
+    build_with_patch(&fixture, &fits, &["--keep-build"]).success();
+    assert_eq!(kept(&fixture, "Lib/os.py"), "sep = ':'\n");
+    let log = kept(&fixture, "configure.log");
     assert!(log.contains("environment: CFLAGS=-DOWN=1\n"), "{log}");
-    let [(_, because)] = recorded(&scene).try_into().unwrap();
+    let [(_, because)] = recorded(&fixture).try_into().unwrap();
     assert!(
         because.starts_with("CPython 3.99.1 is >=3.99, <3.100, the system is "),
         "{because}"
@@ -294,38 +300,38 @@ fn a_header_decides_where_a_patch_of_the_persons_own_applies() {
         (">=3.100", ""),
         (">=3.99", "compiler = ['gcc >=99', 'clang >=99']"),
     ] {
-        let outcome = build_with_patch(&scene, &with_header(range, when), &[]).success();
+        let outcome = build_with_patch(&fixture, &with_header(range, when), &[]).success();
         outcome.says(["own.patch: its header excludes CPython 3.99.1 on this host"]);
-        assert_eq!(recorded(&scene), []);
+        assert_eq!(recorded(&fixture), []);
     }
 }
 
 #[test]
 fn the_old_name_of_a_header_key_works_with_a_warning() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let new = with_header(">=3.99,<3.100", "").replace("[when]", "fixed-in = '3.100.0'\n[when]");
-    build_with_patch(&scene, &new, &["--dry-run"])
+    build_with_patch(&fixture, &new, &["--dry-run"])
         .success()
         .never_says("warning: the header");
     let old = new.replace("fixed-in", "mended");
-    build_with_patch(&scene, &old, &["--dry-run"])
+    build_with_patch(&fixture, &old, &["--dry-run"])
         .success()
         .says(["warning: the header of", "rename it to `fixed-in`"]);
 }
 
 #[test]
 fn flags_come_on_top_of_the_persons_own() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let patch = with_header(">=3.99", "");
     let more = ["--keep-build", "--configure-arg", "CFLAGS=-O1"];
-    build_with_patch(&scene, &patch, &more).success();
-    let log = kept(&scene, "configure.log");
+    build_with_patch(&fixture, &patch, &more).success();
+    let log = kept(&fixture, "configure.log");
     assert!(log.contains("environment: CFLAGS=-O1 -DOWN=1\n"), "{log}");
 }
 
 #[test]
 fn a_wrong_header_is_refused_with_what_is_wrong() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let right = with_header(">=3.99", "");
     for (from, to, said) in [
         ("upstream = ''\n", "", "missing field `upstream`"),
@@ -340,10 +346,10 @@ fn a_wrong_header_is_refused_with_what_is_wrong() {
     ] {
         let wrong = right.replace(from, to);
         assert_ne!(wrong, right);
-        let outcome = build_with_patch(&scene, &wrong, &[]).exits(4);
+        let outcome = build_with_patch(&fixture, &wrong, &[]).exits(4);
         outcome
             .has_one_error_with_a_hint()
             .says(["own.patch", said]);
     }
-    assert!(!scene.prefix().exists());
+    assert!(!fixture.prefix().exists());
 }

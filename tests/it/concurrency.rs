@@ -5,16 +5,16 @@ use std::io::{BufRead, Read as _};
 use std::process::Stdio;
 
 use crate::context::snapshot;
+use crate::fixture::{Fixture, LATEST_PIP};
 use crate::mini_cpython::VERSION;
 use crate::outcome::Outcome;
-use crate::scene::{LATEST_PIP, Scene};
 use crate::server::Answer;
 use crate::wheels::Wheel;
 
 const PROCESSES: usize = 8;
 
-fn arguments(scene: &Scene, prefix: &str) -> Vec<OsString> {
-    let digest = scene.release.sha256().to_string();
+fn arguments(fixture: &Fixture, prefix: &str) -> Vec<OsString> {
+    let digest = fixture.release.sha256().to_string();
     [
         VERSION, "--sha256", &digest, "--pip", "latest", "--prefix", prefix,
     ]
@@ -23,10 +23,10 @@ fn arguments(scene: &Scene, prefix: &str) -> Vec<OsString> {
 }
 
 /// Eight builds at once, each into the prefix that its number gives.
-fn at_once(scene: &Scene, prefix: impl Fn(usize) -> String) -> Vec<Outcome> {
+fn at_once(fixture: &Fixture, prefix: impl Fn(usize) -> String) -> Vec<Outcome> {
     let children: Vec<_> = (0..PROCESSES)
         .map(|number| {
-            let mut command = scene.context.command(arguments(scene, &prefix(number)));
+            let mut command = fixture.context.command(arguments(fixture, &prefix(number)));
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
             command.spawn().unwrap()
         })
@@ -35,68 +35,70 @@ fn at_once(scene: &Scene, prefix: impl Fn(usize) -> String) -> Vec<Outcome> {
         .into_iter()
         .map(std::process::Child::wait_with_output);
     outputs
-        .map(|output| Outcome::new(&output.unwrap(), &scene.context.path("")).success())
+        .map(|output| Outcome::new(&output.unwrap(), &fixture.context.path("")).success())
         .collect()
 }
 
 #[track_caller]
-fn each_input_was_fetched_once(scene: &Scene) {
+fn each_input_was_fetched_once(fixture: &Fixture) {
     let wheel = Wheel::pip(LATEST_PIP).file_name();
     let fetched = |ending: &str| {
-        let requests = scene.server.requests().into_iter();
+        let requests = fixture.server.requests().into_iter();
         requests
             .filter(|request| request.target.ends_with(ending))
             .count()
     };
-    assert_eq!(fetched(&scene.release.tgz_name()), 1);
+    assert_eq!(fetched(&fixture.release.tgz_name()), 1);
     assert_eq!(fetched(&wheel), 1);
 }
 
 #[test]
 fn eight_builds_into_eight_prefixes_fetch_each_input_once() {
-    let scene = Scene::online();
-    at_once(&scene, |number| format!("p{number}"));
-    each_input_was_fetched_once(&scene);
+    let fixture = Fixture::online();
+    at_once(&fixture, |number| format!("p{number}"));
+    each_input_was_fetched_once(&fixture);
     for number in 0..PROCESSES {
-        let prefix = scene.context.path(&format!("work/p{number}"));
-        assert_eq!(scene.pip(&prefix), LATEST_PIP);
+        let prefix = fixture.context.path(&format!("work/p{number}"));
+        assert_eq!(fixture.pip(&prefix), LATEST_PIP);
     }
-    scene.assert_nothing_is_left_behind();
+    fixture.assert_nothing_is_left_behind();
 }
 
 #[test]
 fn eight_builds_into_one_prefix_take_turns() {
-    let scene = Scene::online();
+    let fixture = Fixture::online();
     // Something of others in it, so that every commit goes through the journal.
-    scene.context.write("work/shared/bin/other", "theirs");
-    at_once(&scene, |_| "shared".to_owned());
-    each_input_was_fetched_once(&scene);
-    let prefix = scene.context.path("work/shared");
-    assert_eq!(scene.venv_pip(&prefix), LATEST_PIP);
+    fixture.context.write("work/shared/bin/other", "theirs");
+    at_once(&fixture, |_| "shared".to_owned());
+    each_input_was_fetched_once(&fixture);
+    let prefix = fixture.context.path("work/shared");
+    assert_eq!(fixture.venv_pip(&prefix), LATEST_PIP);
     let there = snapshot(&prefix);
     assert!(!there.contains_key(".pybuild-transaction"), "{there:?}");
-    scene.context.run(["uninstall", "shared"]).success();
+    fixture.context.run(["uninstall", "shared"]).success();
     assert_eq!(
         snapshot(&prefix).into_keys().collect::<Vec<_>>(),
         ["", "bin", "bin/other"]
     );
-    scene.assert_nothing_is_left_behind();
+    fixture.assert_nothing_is_left_behind();
 }
 
 #[test]
 fn who_waits_says_for_whom_and_a_lock_of_the_dead_is_none() {
-    let scene = Scene::online();
-    let path = scene.archive_path();
-    let whole = Answer::bytes(scene.release.tgz());
-    scene.server.put(&path, whole.clone().stalling_after(1000));
+    let fixture = Fixture::online();
+    let path = fixture.archive_path();
+    let whole = Answer::bytes(fixture.release.tgz());
+    fixture
+        .server
+        .put(&path, whole.clone().stalling_after(1000));
     let start = |prefix: &str| {
-        let mut command = scene.context.command(arguments(&scene, prefix));
+        let mut command = fixture.context.command(arguments(&fixture, prefix));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap()
     };
     let mut first = start("a");
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while scene.server.requests_for(&path).is_empty() {
+    while fixture.server.requests_for(&path).is_empty() {
         assert!(std::time::Instant::now() < deadline);
         std::thread::yield_now();
     }
@@ -112,12 +114,12 @@ fn who_waits_says_for_whom_and_a_lock_of_the_dead_is_none() {
         "waiting for another pybuild that fetches http".to_owned()
     };
     assert!(said.contains(&whom), "{said}");
-    scene.server.put(&path, whole);
+    fixture.server.put(&path, whole);
     first.kill().unwrap();
     first.wait().unwrap();
     lines.read_to_string(&mut said).unwrap();
     assert!(second.wait().unwrap().success(), "{said}");
-    assert_eq!(scene.pip(&scene.context.path("work/b")), LATEST_PIP);
+    assert_eq!(fixture.pip(&fixture.context.path("work/b")), LATEST_PIP);
 }
 
 /// What a process says up to the line with this text.
@@ -133,26 +135,26 @@ fn said_until(lines: &mut impl BufRead, text: &str) -> String {
 
 #[test]
 fn who_changes_an_interpreter_is_waited_for_and_what_is_there_then_is_looked_at() {
-    let scene = Scene::new();
-    let prefix = scene.context.path("work/p").display().to_string();
+    let fixture = Fixture::new();
+    let prefix = fixture.context.path("work/p").display().to_string();
     let build = ["--prefix", &prefix, "--pip", "23.3.2", "--force"];
     let hotpatch = |pip| ["hotpatch", &prefix, "--pip", pip, "--no-check"].map(OsString::from);
     let commands = [
-        scene.arguments(&build),
+        fixture.arguments(&build),
         hotpatch("24.0").to_vec(),
         hotpatch("23.3.2").to_vec(),
         ["uninstall", &prefix].map(OsString::from).to_vec(),
     ];
     // Together, and so that each is alone with the lock's holder too.
     for together in [&commands[..3], &commands[1..3], &commands[3..]] {
-        scene.build(&["--prefix", &prefix]).success();
-        let ensurepip = scene.context.path("work/p/lib/python3.99/ensurepip");
+        fixture.build(&["--prefix", &prefix]).success();
+        let ensurepip = fixture.context.path("work/p/lib/python3.99/ensurepip");
         let lock = std::fs::File::open(&ensurepip).unwrap();
         lock.lock().unwrap();
         let waiting: Vec<_> = together
             .iter()
             .map(|arguments| {
-                let mut command = scene.context.command(arguments);
+                let mut command = fixture.context.command(arguments);
                 command.stdout(Stdio::null()).stderr(Stdio::piped());
                 let mut child = command.spawn().unwrap();
                 let mut lines = std::io::BufReader::new(child.stderr.take().unwrap());
@@ -169,25 +171,25 @@ fn who_changes_an_interpreter_is_waited_for_and_what_is_there_then_is_looked_at(
             assert!(child.wait().unwrap().success(), "{said}");
         }
         if together.len() == 1 {
-            assert!(!scene.context.path("work/p").exists());
+            assert!(!fixture.context.path("work/p").exists());
             continue;
         }
         // One pip, whichever came last, and not a mixture.
         let bundled = fs_err::read_dir(ensurepip.join("_bundled")).unwrap();
         assert_eq!(bundled.count(), 1);
-        let pip = scene.venv_pip(&scene.context.path("work/p"));
+        let pip = fixture.venv_pip(&fixture.context.path("work/p"));
         assert!(["23.3.2", "24.0"].contains(&pip.as_str()), "{pip}");
-        scene.context.run(["uninstall", &prefix]).success();
+        fixture.context.run(["uninstall", &prefix]).success();
     }
-    scene.assert_nothing_is_left_behind();
+    fixture.assert_nothing_is_left_behind();
 }
 
 #[test]
 fn turns_with_several_interpreters_are_taken_in_one_order_and_the_work_is_done_in_the_one_given() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let [first, second] = ["work/a", "work/b"].map(|name| {
-        let prefix = scene.context.path(name).display().to_string();
-        scene.build(&["--prefix", &prefix]).success();
+        let prefix = fixture.context.path(name).display().to_string();
+        fixture.build(&["--prefix", &prefix]).success();
         prefix
     });
     let locked = |prefix: &str| {
@@ -197,7 +199,7 @@ fn turns_with_several_interpreters_are_taken_in_one_order_and_the_work_is_done_i
     };
     let lock = locked(&second).unwrap();
     let arguments = ["hotpatch", &second, &first, "--pip", "24.0", "--no-check"];
-    let mut command = scene.context.command(arguments);
+    let mut command = fixture.context.command(arguments);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut lines = std::io::BufReader::new(child.stderr.take().unwrap());
@@ -213,7 +215,7 @@ fn turns_with_several_interpreters_are_taken_in_one_order_and_the_work_is_done_i
         format!("{second}/bin/python3.99\n{first}/bin/python3.99\n")
     );
     for prefix in [first, second] {
-        assert_eq!(scene.venv_pip(prefix.as_ref()), "24.0");
+        assert_eq!(fixture.venv_pip(prefix.as_ref()), "24.0");
     }
 }
 
@@ -221,26 +223,26 @@ fn turns_with_several_interpreters_are_taken_in_one_order_and_the_work_is_done_i
 fn locks_that_do_not_work_are_an_error_and_no_wait() {
     // ENOLCK, EIO, EINTR without end, EOPNOTSUPP; the numbers of Linux.
     for fault in ["37", "5", "4", "95"] {
-        let mut scene = Scene::online();
-        scene.context.set("PYBUILD_LOCK_FAULT", fault);
-        let outcome = scene.context.run(arguments(&scene, "new"));
+        let mut fixture = Fixture::online();
+        fixture.context.set("PYBUILD_LOCK_FAULT", fault);
+        let outcome = fixture.context.run(arguments(&fixture, "new"));
         assert!(outcome.code.is_some_and(|code| code > 0), "{outcome}");
         outcome
             .has_one_error_with_a_hint()
             .says(["cannot be locked", "no working locks"]);
-        assert!(!scene.context.path("work/new").exists());
+        assert!(!fixture.context.path("work/new").exists());
 
         // And of a prefix, with what a killed pybuild left in it.
-        scene.context.unset("PYBUILD_LOCK_FAULT");
-        scene
+        fixture.context.unset("PYBUILD_LOCK_FAULT");
+        fixture
             .context
             .write("work/new/.pybuild-transaction/lock", "");
-        let before = scene.context.snapshot("work/new");
-        scene.context.set("PYBUILD_LOCK_FAULT", fault);
-        let outcome = scene.context.run(["uninstall", "new"]).exits(1);
+        let before = fixture.context.snapshot("work/new");
+        fixture.context.set("PYBUILD_LOCK_FAULT", fault);
+        let outcome = fixture.context.run(["uninstall", "new"]).exits(1);
         outcome
             .has_one_error_with_a_hint()
             .says(["lock cannot be locked", "no working locks"]);
-        assert_eq!(scene.context.snapshot("work/new"), before);
+        assert_eq!(fixture.context.snapshot("work/new"), before);
     }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::scene::Scene;
-use crate::trial::{KINDS, Kind, NEW_PIP, OLD_PIP, Trial};
+use crate::crash_fixture::{CrashFixture, KINDS, Kind, NEW_PIP, OLD_PIP};
+use crate::fixture::Fixture;
 
 /// The failpoints of a build. A number asks for a later passing.
 const BUILD_POINTS: [&str; 10] = [
@@ -73,8 +73,8 @@ const ELSEWHERE_POINTS: [(Kind, &str); 6] = [
 /// Those of the cleanup after a signal; see [`crate::second_signal`].
 pub const INTERRUPT_POINTS: [&str; 2] = ["interrupt.begun", "interrupt.ended"];
 
-/// Runs `work` for each of `all`, with a thread and a trial for each kind of prefix.
-fn for_each<T: Sync>(all: &[(Kind, T)], work: impl Fn(&Trial, Kind, &T) + Sync) {
+/// Runs `work` for each of `all`, with a thread and a crash for each kind of prefix.
+fn for_each<T: Sync>(all: &[(Kind, T)], work: impl Fn(&CrashFixture, Kind, &T) + Sync) {
     std::thread::scope(|scope| {
         for kind in KINDS {
             let mut own = all.iter().filter(move |(of, _)| *of == kind).peekable();
@@ -83,10 +83,10 @@ fn for_each<T: Sync>(all: &[(Kind, T)], work: impl Fn(&Trial, Kind, &T) + Sync) 
                 if own.peek().is_none() {
                     return;
                 }
-                let trial = Trial::new(kind);
+                let crash = CrashFixture::new(kind);
                 for (_, one) in own {
-                    trial.reset();
-                    work(&trial, kind, one);
+                    crash.reset();
+                    work(&crash, kind, one);
                 }
             });
         }
@@ -111,14 +111,14 @@ fn a_build_that_is_killed_at_any_failpoint_is_completed_by_the_next_run() {
     // Nothing of the usual release comes from a copied file.
     all.retain(|(_, point)| *point != "store.copied");
     assert_eq!(all.len(), 9 + 3 + 2 * (9 + 17));
-    for_each(&all, |trial, kind, point| {
+    for_each(&all, |crash, kind, point| {
         let what = format!("{kind:?} {point}");
-        let outcome = trial.build(NEW_PIP, Some(point));
+        let outcome = crash.build(NEW_PIP, Some(point));
         assert_eq!(outcome.code, None, "{what} was not passed: {outcome}");
         // The same request, and with it the new state.
-        let outcome = trial.build(NEW_PIP, None).success();
-        assert_eq!(trial.whole(&what).as_deref(), Some(NEW_PIP), "{outcome}");
-        trial.no_leftovers(&what);
+        let outcome = crash.build(NEW_PIP, None).success();
+        assert_eq!(crash.whole(&what).as_deref(), Some(NEW_PIP), "{outcome}");
+        crash.no_leftovers(&what);
         let changing = [
             "transaction.journal",
             "transaction.placed",
@@ -133,32 +133,32 @@ fn a_build_that_is_killed_at_any_failpoint_is_completed_by_the_next_run() {
 #[test]
 fn a_commit_that_is_killed_leaves_the_old_state_or_the_new_one() {
     let all = JOURNAL_POINTS.map(|point| (Kind::Shared, point));
-    for_each(&all, |trial, _, point| {
-        assert_eq!(trial.build(NEW_PIP, Some(point)).code, None, "{point}");
+    for_each(&all, |crash, _, point| {
+        assert_eq!(crash.build(NEW_PIP, Some(point)).code, None, "{point}");
         // A dry run changes nothing, and reports the pending change.
-        let arguments = trial.arguments(OLD_PIP);
-        let before = trial.scene.context.snapshot("prefix");
+        let arguments = crash.arguments(OLD_PIP);
+        let before = crash.fixture.context.snapshot("prefix");
         let look = [arguments.as_slice(), &["--dry-run".into()]].concat();
-        let looked = trial.scene.context.run(look).success();
-        assert_eq!(trial.scene.context.snapshot("prefix"), before, "{point}");
-        let pending = trial.prefix().join(".pybuild-transaction").exists();
+        let looked = crash.fixture.context.run(look).success();
+        assert_eq!(crash.fixture.context.snapshot("prefix"), before, "{point}");
+        let pending = crash.prefix().join(".pybuild-transaction").exists();
         assert_eq!(
             looked.stderr.contains("the next command recovers it"),
             pending,
             "{looked}"
         );
         // Any other command about the prefix recovers it.
-        let prefix = trial.prefix().into_os_string();
+        let prefix = crash.prefix().into_os_string();
         let other = ["uninstall".into(), "3.0".into(), "--prefix".into(), prefix];
-        trial.scene.context.run(other).exits(3);
-        let pip = trial.whole(point);
+        crash.fixture.context.run(other).exits(3);
+        let pip = crash.whole(point);
         let new_from = JOURNAL_POINTS
             .iter()
             .position(|it| *it == "transaction.committed");
         let at = JOURNAL_POINTS.iter().position(|it| it == point);
         let expected = if at < new_from { OLD_PIP } else { NEW_PIP };
         assert_eq!(pip.as_deref(), Some(expected), "{point}");
-        assert!(!trial.prefix().join(".pybuild-transaction").exists());
+        assert!(!crash.prefix().join(".pybuild-transaction").exists());
     });
 }
 
@@ -173,10 +173,10 @@ fn a_command_about_something_else_recovers_every_prefix() {
     ];
     for_each(
         &points.map(|point| (Kind::Shared, point)),
-        |trial, _, point| {
-            let context = &trial.scene.context;
+        |crash, _, point| {
+            let context = &crash.fixture.context;
             let elsewhere = ["uninstall", "3.0", "--prefix", "nowhere"];
-            assert_eq!(trial.build(NEW_PIP, Some(point)).code, None, "{point}");
+            assert_eq!(crash.build(NEW_PIP, Some(point)).code, None, "{point}");
             // The cache is shared with another host, which has a prefix of that name too.
             let notes = context.snapshot("cache/changes").into_keys();
             let name = notes.last().unwrap();
@@ -199,8 +199,8 @@ fn a_command_about_something_else_recovers_every_prefix() {
             } else {
                 OLD_PIP
             };
-            assert_eq!(trial.whole(point).as_deref(), Some(pip), "{outcome}");
-            trial.no_leftovers_at_prefix(point);
+            assert_eq!(crash.whole(point).as_deref(), Some(pip), "{outcome}");
+            crash.no_leftovers_at_prefix(point);
             assert!(!ours.exists());
         },
     );
@@ -208,49 +208,49 @@ fn a_command_about_something_else_recovers_every_prefix() {
 
 #[test]
 fn a_prefix_that_cannot_be_recovered_is_reported_and_other_work_goes_on() {
-    let trial = Trial::new(Kind::Shared);
-    let context = &trial.scene.context;
+    let crash = CrashFixture::new(Kind::Shared);
+    let context = &crash.fixture.context;
     assert_eq!(
-        trial.build(NEW_PIP, Some("transaction.placed:9")).code,
+        crash.build(NEW_PIP, Some("transaction.placed:9")).code,
         None
     );
-    let journal = trial.prefix().join(".pybuild-transaction/journal.json");
+    let journal = crash.prefix().join(".pybuild-transaction/journal.json");
     let aside = context.path("journal");
     fs_err::rename(&journal, &aside).unwrap();
     fs_err::create_dir(&journal).unwrap();
     for _ in 0..2 {
-        let outcome = trial
-            .scene
+        let outcome = crash
+            .fixture
             .build(&["--prefix", "other", "--force"])
             .success();
         outcome.says(["cannot recover", "journal.json"]);
     }
     fs_err::remove_dir(&journal).unwrap();
     fs_err::rename(&aside, &journal).unwrap();
-    let outcome = trial
-        .scene
+    let outcome = crash
+        .fixture
         .build(&["--prefix", "other", "--force"])
         .success();
     outcome.says(["an interrupted pybuild run was rolled back"]);
-    assert_eq!(trial.whole("").as_deref(), Some(OLD_PIP));
+    assert_eq!(crash.whole("").as_deref(), Some(OLD_PIP));
 }
 
 #[test]
 fn hotpatch_recovers_an_interrupted_build_first() {
     for_each(
         &[(Kind::Shared, "transaction.applied")],
-        |trial, _, point| {
+        |crash, _, point| {
             // By then half of the interpreter is in the transaction's folder.
-            assert_eq!(trial.build(NEW_PIP, Some(point)).code, None);
-            let python = trial.prefix().join("bin/python3.99").into_os_string();
+            assert_eq!(crash.build(NEW_PIP, Some(point)).code, None);
+            let python = crash.prefix().join("bin/python3.99").into_os_string();
             let arguments = ["hotpatch".into(), python, "--pip".into(), NEW_PIP.into()];
-            let outcome = trial.scene.context.run(arguments).success();
+            let outcome = crash.fixture.context.run(arguments).success();
             outcome.says([
                 "an interrupted pybuild run was rolled back",
                 "pip 23.3.2 → 24.0",
             ]);
-            assert_eq!(trial.scene.pip(&trial.prefix()), OLD_PIP);
-            assert_eq!(trial.scene.venv_pip(&trial.prefix()), NEW_PIP);
+            assert_eq!(crash.fixture.pip(&crash.prefix()), OLD_PIP);
+            assert_eq!(crash.fixture.venv_pip(&crash.prefix()), NEW_PIP);
         },
     );
 }
@@ -259,11 +259,11 @@ fn hotpatch_recovers_an_interrupted_build_first() {
 fn a_roll_back_that_is_killed_is_completed_by_the_next_run() {
     for_each(
         &ROLLBACK_POINTS.map(|point| (Kind::Shared, point)),
-        |trial, _, point| {
-            assert_eq!(trial.build(NEW_PIP, Some("transaction.applied")).code, None);
-            assert_eq!(trial.build(OLD_PIP, Some(point)).code, None, "{point}");
-            trial.build(OLD_PIP, None).success().says(["nothing to do"]);
-            assert_eq!(trial.whole(point).as_deref(), Some(OLD_PIP));
+        |crash, _, point| {
+            assert_eq!(crash.build(NEW_PIP, Some("transaction.applied")).code, None);
+            assert_eq!(crash.build(OLD_PIP, Some(point)).code, None, "{point}");
+            crash.build(OLD_PIP, None).success().says(["nothing to do"]);
+            assert_eq!(crash.whole(point).as_deref(), Some(OLD_PIP));
         },
     );
 }
@@ -283,11 +283,11 @@ fn an_uninstallation_that_is_killed_is_completed_by_the_next_run() {
         !(*kind == Kind::Own && ["tidy.old:2", "tidy.discarded"].contains(point))
     });
     all.extend(LAST_POINTS.map(|point| (Kind::Own, point)));
-    for_each(&all, |trial, kind, point| {
+    for_each(&all, |crash, kind, point| {
         let what = format!("{kind:?} {point}");
-        let outcome = trial.uninstall(Some(point));
+        let outcome = crash.uninstall(Some(point));
         assert_eq!(outcome.code, None, "{what} was not passed: {outcome}");
-        let outcome = trial.uninstall(None);
+        let outcome = crash.uninstall(None);
         // The prefix was renamed already, so there is nothing to uninstall.
         let code = if *point == "tidy.gone" || *point == "tidy.discarded" {
             3
@@ -295,9 +295,9 @@ fn an_uninstallation_that_is_killed_is_completed_by_the_next_run() {
             0
         };
         assert_eq!(outcome.code, Some(code), "{what}: {outcome}");
-        assert_eq!(trial.whole(&what), None);
-        assert_eq!(trial.prefix().exists(), kind == Kind::Shared, "{what}");
-        trial.no_leftovers(&what);
+        assert_eq!(crash.whole(&what), None);
+        assert_eq!(crash.prefix().exists(), kind == Kind::Shared, "{what}");
+        crash.no_leftovers(&what);
     });
 }
 
@@ -347,17 +347,17 @@ fn every_failpoint_in_the_sources_has_a_kill() {
 #[test]
 fn a_copy_into_the_store_that_is_killed_is_completed_by_the_next_run() {
     let all = COPIED_POINTS.map(|point| (Kind::Absent, point));
-    for_each(&all, |trial, _, point| {
-        let prefix = trial.prefix().display().to_string();
-        let arguments = trial.scene.arguments(&["--prefix", &prefix]);
-        let outcome = trial
-            .scene
+    for_each(&all, |crash, _, point| {
+        let prefix = crash.prefix().display().to_string();
+        let arguments = crash.fixture.arguments(&["--prefix", &prefix]);
+        let outcome = crash
+            .fixture
             .context
-            .outcome(&mut trial.command(&arguments, Some(point)));
+            .outcome(&mut crash.command(&arguments, Some(point)));
         assert_eq!(outcome.code, None, "{point} was not passed: {outcome}");
-        trial.scene.context.run(&arguments).success();
-        assert!(trial.whole(point).is_some());
-        trial.no_leftovers(point);
+        crash.fixture.context.run(&arguments).success();
+        assert!(crash.whole(point).is_some());
+        crash.no_leftovers(point);
     });
 }
 
@@ -380,21 +380,21 @@ fn folder_elsewhere(than: &Path) -> Option<tempfile::TempDir> {
 
 #[test]
 fn a_commit_from_another_file_system_that_is_killed_is_completed_by_the_next_run() {
-    let world = Scene::new();
+    let world = Fixture::new();
     if folder_elsewhere(&world.context.path("")).is_none() {
         eprintln!("left out: there is no other file system here on which programs can be run");
         return;
     }
     for (kind, point) in ELSEWHERE_POINTS {
-        let mut trial = Trial::new(kind);
-        let elsewhere = folder_elsewhere(&trial.scene.context.path("")).unwrap();
-        let context = &mut trial.scene.context;
+        let mut crash = CrashFixture::new(kind);
+        let elsewhere = folder_elsewhere(&crash.fixture.context.path("")).unwrap();
+        let context = &mut crash.fixture.context;
         context.set("PYBUILD_BUILD_DIR", elsewhere.path());
-        let outcome = trial.build(NEW_PIP, Some(point));
+        let outcome = crash.build(NEW_PIP, Some(point));
         assert_eq!(outcome.code, None, "{point} was not passed: {outcome}");
-        trial.build(NEW_PIP, None).success();
-        assert_eq!(trial.whole(point).as_deref(), Some(NEW_PIP));
-        trial.no_leftovers(point);
+        crash.build(NEW_PIP, None).success();
+        assert_eq!(crash.whole(point).as_deref(), Some(NEW_PIP));
+        crash.no_leftovers(point);
         let left = fs_err::read_dir(elsewhere.path()).unwrap().count();
         assert_eq!(left, 0, "{point}");
     }
@@ -404,10 +404,10 @@ fn a_commit_from_another_file_system_that_is_killed_is_completed_by_the_next_run
 fn after_a_hundred_kills_at_random_moments_the_prefix_is_old_or_new() {
     let kills = AtomicU32::new(0);
     let all: Vec<(Kind, u64)> = (0..102).map(|n| (KINDS[n % 3], n as u64)).collect();
-    for_each(&all, |trial, kind, number| {
+    for_each(&all, |crash, kind, number| {
         // Spread over a whole run (which takes longer where others run too), the same each time.
         let share = (number * 2_654_435_761 % 1000) * 1_300;
-        let mut command = trial.command(&trial.arguments(NEW_PIP), None);
+        let mut command = crash.command(&crash.arguments(NEW_PIP), None);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         std::thread::sleep(Duration::from_micros(share));
@@ -417,9 +417,9 @@ fn after_a_hundred_kills_at_random_moments_the_prefix_is_old_or_new() {
         }
         child.wait().unwrap();
         let what = format!("{kind:?} after {share} µs");
-        trial.build(NEW_PIP, None).success();
-        assert_eq!(trial.whole(&what).as_deref(), Some(NEW_PIP));
-        trial.no_leftovers(&what);
+        crash.build(NEW_PIP, None).success();
+        assert_eq!(crash.whole(&what).as_deref(), Some(NEW_PIP));
+        crash.no_leftovers(&what);
     });
     let kills = kills.into_inner();
     assert!(kills > 30, "only {kills} of {} runs were killed", all.len());

@@ -9,9 +9,9 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::context::snapshot;
+use crate::fixture::{Fixture, LATEST_PIP};
 use crate::mini_cpython::VERSION;
 use crate::outcome::Outcome;
-use crate::scene::{LATEST_PIP, Scene};
 use crate::small_disk::{self, Ran, Trouble};
 
 /// A page of memory; a tmpfs gives room by those.
@@ -39,7 +39,7 @@ fn says_full(outcome: &Outcome) {
 /// Runs the command with ever more room in `at`, in steps of so many KiB, until it succeeds: a row for
 /// each. Gives what standard error said of each that failed.
 fn with_ever_more_room(
-    scene: &Scene,
+    fixture: &Fixture,
     at: &Path,
     step: u32,
     arguments: &[OsString],
@@ -50,7 +50,7 @@ fn with_ever_more_room(
     let first = u32::from(snapshot(at).len() <= 1) * PAGE;
     let (mut leaves, mut step) = (first, step);
     while leaves < MOST {
-        let ran = small_disk::run(&scene.context, at, Trouble::Full(leaves), arguments);
+        let ran = small_disk::run(&fixture.context, at, Trouble::Full(leaves), arguments);
         let row = format!("{leaves} KiB in {}", at.display());
         if ran.first.code == Some(0) {
             assert!(!said.is_empty(), "{row}: {}", ran.first);
@@ -110,18 +110,18 @@ fn unchanged(before: &BTreeMap<String, String>, folder: &Path, row: &str) {
 }
 
 /// Builds into `prefix`, a name in the test's folder; `more` begins with the pip.
-fn build(scene: &Scene, prefix: &str, more: &[&str]) -> Vec<OsString> {
-    let digest = scene.release.sha256().to_string();
-    let prefix = scene.context.path(prefix).display().to_string();
-    let build = scene.context.path("build").display().to_string();
+fn build(fixture: &Fixture, prefix: &str, more: &[&str]) -> Vec<OsString> {
+    let digest = fixture.release.sha256().to_string();
+    let prefix = fixture.context.path(prefix).display().to_string();
+    let build = fixture.context.path("build").display().to_string();
     let mut arguments: Vec<&str> = vec![VERSION, "--sha256", &digest, "--prefix", &prefix];
     arguments.extend(["--build-dir", &build, "--pip"]);
     arguments.extend(more);
     arguments.into_iter().map(OsString::from).collect()
 }
 
-fn no_prefix_yet(scene: &Scene) {
-    drop(fs_err::remove_dir_all(scene.context.path("prefix")));
+fn no_prefix_yet(fixture: &Fixture) {
+    drop(fs_err::remove_dir_all(fixture.context.path("prefix")));
 }
 
 #[test]
@@ -129,16 +129,16 @@ fn a_full_build_folder_is_told_at_every_step_and_nothing_is_left_there() {
     if !small_disk::can_be_mounted() {
         return;
     }
-    let scene = Scene::online();
-    let at = scene.context.path("build");
-    let arguments = build(&scene, "prefix", &[LATEST_PIP]);
-    let said = with_ever_more_room(&scene, &at, 2 * PAGE, &arguments, |ran, row| {
+    let fixture = Fixture::online();
+    let at = fixture.context.path("build");
+    let arguments = build(&fixture, "prefix", &[LATEST_PIP]);
+    let said = with_ever_more_room(&fixture, &at, 2 * PAGE, &arguments, |ran, row| {
         let first = ran.first.clone().exits(1);
         assert!(first.stderr.contains("--build-dir"), "{row}: {first}");
         nothing_but(&ran.disk(), &[], row);
         nothing_but(&ran.disk_again(), &[], row);
-        assert!(scene.context.path("prefix/bin/python3").exists(), "{row}");
-        no_prefix_yet(&scene);
+        assert!(fixture.context.path("prefix/bin/python3").exists(), "{row}");
+        no_prefix_yet(&fixture);
     });
     stopped_at(
         &said,
@@ -184,18 +184,18 @@ fn a_full_cache_is_told_and_what_is_in_it_is_whole() {
     if !small_disk::can_be_mounted() {
         return;
     }
-    let scene = Scene::online();
-    let at = scene.context.path("cache");
-    let folder = scene.context.path("releases").display().to_string();
+    let fixture = Fixture::online();
+    let at = fixture.context.path("cache");
+    let folder = fixture.context.path("releases").display().to_string();
     for (more, stages) in [
         (vec![LATEST_PIP], ["part`", "logs/"]),
         (vec![LATEST_PIP, "--mirror", &folder], ["copy-", "logs/"]),
     ] {
         let said = with_ever_more_room(
-            &scene,
+            &fixture,
             &at,
             PAGE,
-            &build(&scene, "prefix", &more),
+            &build(&fixture, "prefix", &more),
             |ran, row| {
                 let code = if ran.first.stderr.contains("the cache folder") {
                     4
@@ -206,13 +206,13 @@ fn a_full_cache_is_told_and_what_is_in_it_is_whole() {
                 let named = first.stderr.contains("PYBUILD_CACHE_DIR");
                 assert!(named, "{row}: {first}");
                 cache_is_sound(&ran.disk(), row);
-                nothing_but(&scene.context.path("build"), &[], row);
-                assert!(scene.context.path("prefix/bin/python3").exists(), "{row}");
-                no_prefix_yet(&scene);
+                nothing_but(&fixture.context.path("build"), &[], row);
+                assert!(fixture.context.path("prefix/bin/python3").exists(), "{row}");
+                no_prefix_yet(&fixture);
             },
         );
         stopped_at(&said, &stages);
-        no_prefix_yet(&scene);
+        no_prefix_yet(&fixture);
     }
 }
 
@@ -222,26 +222,26 @@ fn a_prefix_on_a_full_disk_is_what_it_was() {
         return;
     }
     for kind in ["absent", "own", "shared"] {
-        let scene = Scene::online();
-        let at = scene.context.path("disk");
-        let arguments = build(&scene, "disk/prefix", &[LATEST_PIP]);
+        let fixture = Fixture::online();
+        let at = fixture.context.path("disk");
+        let arguments = build(&fixture, "disk/prefix", &[LATEST_PIP]);
         if kind == "shared" {
-            scene.context.write("disk/prefix/bin/other", "theirs");
-            scene
+            fixture.context.write("disk/prefix/bin/other", "theirs");
+            fixture
                 .context
                 .write("disk/prefix/lib/python3.99/site-packages/own.pth", "theirs");
         }
         if kind != "absent" {
-            let older = build(&scene, "disk/prefix", &[OLD_PIP]);
-            scene.context.run(older).success();
+            let older = build(&fixture, "disk/prefix", &[OLD_PIP]);
+            fixture.context.run(older).success();
         }
         fs_err::create_dir_all(&at).unwrap();
         let before = snapshot(&at);
-        let said = with_ever_more_room(&scene, &at, 3 * PAGE, &arguments, |ran, row| {
+        let said = with_ever_more_room(&fixture, &at, 3 * PAGE, &arguments, |ran, row| {
             let first = ran.first.clone().exits(1);
             let first = first.says(["the prefix ", "--prefix"]);
             unchanged(&before, &ran.disk(), &format!("{kind}, {row}: {first}"));
-            nothing_but(&scene.context.path("build"), &[], row);
+            nothing_but(&fixture.context.path("build"), &[], row);
             let after = snapshot(&ran.disk_again());
             for (path, content) in before
                 .iter()
@@ -273,15 +273,15 @@ fn an_installation_on_a_full_disk_is_uninstalled_or_left_alone() {
     if !small_disk::can_be_mounted() {
         return;
     }
-    let scene = Scene::online();
-    let arguments = build(&scene, "disk/prefix", &[LATEST_PIP]);
-    let prefix = scene.context.path("disk/prefix");
-    scene.context.write("disk/prefix/bin/other", "theirs");
-    scene.context.run(arguments).success();
-    let at = scene.context.path("disk");
+    let fixture = Fixture::online();
+    let arguments = build(&fixture, "disk/prefix", &[LATEST_PIP]);
+    let prefix = fixture.context.path("disk/prefix");
+    fixture.context.write("disk/prefix/bin/other", "theirs");
+    fixture.context.run(arguments).success();
+    let at = fixture.context.path("disk");
     let before = snapshot(&at);
     let arguments = ["uninstall".into(), prefix.into_os_string()];
-    let said = with_ever_more_room(&scene, &at, PAGE, &arguments, |ran, row| {
+    let said = with_ever_more_room(&fixture, &at, PAGE, &arguments, |ran, row| {
         ran.first.clone().exits(1).says(["the prefix ", "journal"]);
         unchanged(&before, &ran.disk(), row);
         let left: Vec<String> = snapshot(&ran.disk_again()).into_keys().collect();
@@ -299,11 +299,11 @@ fn an_interpreter_on_a_full_disk_is_hotpatched_or_left_alone() {
     if !small_disk::can_be_mounted() {
         return;
     }
-    let scene = Scene::online();
-    let arguments = build(&scene, "disk/prefix", &[OLD_PIP]);
-    let prefix = scene.context.path("disk/prefix");
-    scene.context.run(arguments).success();
-    let at = scene.context.path("disk");
+    let fixture = Fixture::online();
+    let arguments = build(&fixture, "disk/prefix", &[OLD_PIP]);
+    let prefix = fixture.context.path("disk/prefix");
+    fixture.context.run(arguments).success();
+    let at = fixture.context.path("disk");
     let before = snapshot(&at);
     let arguments: Vec<OsString> = vec![
         "hotpatch".into(),
@@ -311,7 +311,7 @@ fn an_interpreter_on_a_full_disk_is_hotpatched_or_left_alone() {
         "--pip".into(),
         LATEST_PIP.into(),
     ];
-    let said = with_ever_more_room(&scene, &at, PAGE, &arguments, |ran, row| {
+    let said = with_ever_more_room(&fixture, &at, PAGE, &arguments, |ran, row| {
         ran.first.clone().exits(1);
         unchanged(&before, &ran.disk(), &format!("{row}: {}", ran.first));
         let wheel = format!("pip-{LATEST_PIP}-py3-none-any.whl");
@@ -326,20 +326,20 @@ fn a_patch_is_handed_out_whole_or_not_at_all() {
     if !small_disk::can_be_mounted() {
         return;
     }
-    let scene = Scene::online();
-    let digest = scene.release.sha256().to_string();
+    let fixture = Fixture::online();
+    let digest = fixture.release.sha256().to_string();
     for output in ["disk/pin.patch", "disk/pin/"] {
-        let at = scene.context.path("disk");
+        let at = fixture.context.path("disk");
         // So that the disk is not empty, and may have no room at all.
-        scene.context.write("disk/other", "theirs");
+        fixture.context.write("disk/other", "theirs");
         let before = snapshot(&at);
-        let path = scene.context.path(output).into_os_string();
+        let path = fixture.context.path(output).into_os_string();
         let mut arguments: Vec<OsString> =
             ["patch", VERSION, "--sha256", &digest, "--pip", LATEST_PIP]
                 .map(OsString::from)
                 .to_vec();
         arguments.extend(["-o".into(), path]);
-        let said = with_ever_more_room(&scene, &at, PAGE, &arguments, |ran, row| {
+        let said = with_ever_more_room(&fixture, &at, PAGE, &arguments, |ran, row| {
             ran.first
                 .clone()
                 .exits(1)
@@ -355,24 +355,24 @@ fn papers_that_find_no_room_are_told() {
     if !small_disk::can_be_mounted() {
         return;
     }
-    let scene = Scene::online();
+    let fixture = Fixture::online();
     let patch = format!(
         "--- /dev/null\n+++ b/Misc/long\n@@ -0,0 +1,30000 @@\n{}",
         "+line\n".repeat(30_000)
     );
-    let patch = scene.context.write("long.patch", patch);
+    let patch = fixture.context.write("long.patch", patch);
     let patch = patch.display().to_string();
-    let at = scene.context.path("build");
-    let arguments = build(&scene, "prefix", &[LATEST_PIP, "--patch", &patch]);
-    let said = with_ever_more_room(&scene, &at, 15 * PAGE, &arguments, |ran, row| {
+    let at = fixture.context.path("build");
+    let arguments = build(&fixture, "prefix", &[LATEST_PIP, "--patch", &patch]);
+    let said = with_ever_more_room(&fixture, &at, 15 * PAGE, &arguments, |ran, row| {
         ran.first.clone().exits(1);
         nothing_but(&ran.disk(), &[], row);
-        no_prefix_yet(&scene);
+        no_prefix_yet(&fixture);
     });
     stopped_at(
         &said,
         &[
-            "the staged installation cannot be worked on",
+            "the staged installation cannot be read or written",
             "/share/pybuild/",
         ],
     );
@@ -383,15 +383,15 @@ fn a_disk_that_is_mounted_read_only_is_told() {
     if !small_disk::can_be_mounted() {
         return;
     }
-    let scene = Scene::online();
-    scene.context.write("disk/other", "theirs");
+    let fixture = Fixture::online();
+    fixture.context.write("disk/other", "theirs");
     for (folder, prefix, named) in [
         ("build", "prefix", "--build-dir"),
         ("disk", "disk/prefix", "--prefix"),
     ] {
-        let arguments = build(&scene, prefix, &[LATEST_PIP]);
-        let at = scene.context.path(folder);
-        let ran = small_disk::run(&scene.context, &at, Trouble::ReadOnly, &arguments);
+        let arguments = build(&fixture, prefix, &[LATEST_PIP]);
+        let at = fixture.context.path(folder);
+        let ran = small_disk::run(&fixture.context, &at, Trouble::ReadOnly, &arguments);
         let first = ran.first.exits(1).has_one_error_with_a_hint();
         let folder = at.display().to_string();
         first.says([
@@ -401,6 +401,6 @@ fn a_disk_that_is_mounted_read_only_is_told() {
             &folder,
         ]);
         ran.again.success();
-        no_prefix_yet(&scene);
+        no_prefix_yet(&fixture);
     }
 }

@@ -1,9 +1,9 @@
 //! What can go wrong between this host and another, a row each, for a release's source, for the index
 //! and for a wheel: what it comes to, what is said, and that the next origin is tried.
 
+use crate::fixture::{Fixture, LATEST_PIP};
 use crate::mini_cpython::{MiniCpython, VERSION};
 use crate::outcome::Outcome;
-use crate::scene::{LATEST_PIP, Scene};
 use crate::server::{Answer, REFUSING, Server};
 
 /// One row: what it is called, what the server makes of a good answer, what is said, and how often
@@ -63,19 +63,19 @@ fn faults() -> Vec<Fault> {
     ]
 }
 
-fn scene() -> Scene {
-    let mut scene = Scene::new();
-    scene.context.set("PIP_DEFAULT_TIMEOUT", "10");
-    scene
+fn fixture() -> Fixture {
+    let mut fixture = Fixture::new();
+    fixture.context.set("PIP_DEFAULT_TIMEOUT", "10");
+    fixture
 }
 
 /// The same for one fault; only silence is worth being impatient with.
-fn scene_of(fault: &Fault) -> Scene {
-    let mut scene = scene();
+fn fixture_of(fault: &Fault) -> Fixture {
+    let mut fixture = fixture();
     if fault.name == SILENCE {
-        scene.context.set("PIP_DEFAULT_TIMEOUT", "1");
+        fixture.context.set("PIP_DEFAULT_TIMEOUT", "1");
     }
-    scene
+    fixture
 }
 
 /// An index's answer (PEP 691).
@@ -94,23 +94,23 @@ fn for_each_fault(check: impl Fn(&Fault) + Sync) {
 const SILENCE: &str = "a host that falls silent";
 
 /// Builds from mirrors alone.
-fn from_mirrors(scene: &Scene, mirrors: &[&str]) -> Outcome {
-    let digest = scene.release.sha256().to_string();
+fn from_mirrors(fixture: &Fixture, mirrors: &[&str]) -> Outcome {
+    let digest = fixture.release.sha256().to_string();
     let mut arguments = vec![VERSION, "--sha256", &digest, "-v"];
     for mirror in mirrors {
         arguments.extend(["--mirror", mirror]);
     }
-    scene.context.run(arguments)
+    fixture.context.run(arguments)
 }
 
 #[test]
 fn a_source_that_cannot_be_had_is_told_and_comes_from_the_next_origin() {
     for_each_fault(|fault| {
-        let scene = scene_of(fault);
+        let fixture = fixture_of(fault);
         let bad = Server::start();
-        let path = format!("/{}", scene.release.tgz_name());
-        bad.put(&path, (fault.answer)(&path, scene.release.tgz()));
-        let outcome = from_mirrors(&scene, &[&bad.url("/")]).exits(4);
+        let path = format!("/{}", fixture.release.tgz_name());
+        bad.put(&path, (fault.answer)(&path, fixture.release.tgz()));
+        let outcome = from_mirrors(&fixture, &[&bad.url("/")]).exits(4);
         let outcome = outcome.has_one_error_with_a_hint();
         assert!(
             outcome.stderr.contains(fault.said),
@@ -124,13 +124,13 @@ fn a_source_that_cannot_be_had_is_told_and_comes_from_the_next_origin() {
             "{}: {asked} times",
             fault.name
         );
-        assert!(!scene.prefix().exists(), "{}", fault.name);
+        assert!(!fixture.prefix().exists(), "{}", fault.name);
 
         let good = Server::start();
-        good.put(&path, Answer::bytes(scene.release.tgz()));
-        from_mirrors(&scene, &[&bad.url("/"), &good.url("/")]).success();
+        good.put(&path, Answer::bytes(fixture.release.tgz()));
+        from_mirrors(&fixture, &[&bad.url("/"), &good.url("/")]).success();
         assert_eq!(good.requests_for(&path).len(), 1, "{}", fault.name);
-        scene.assert_nothing_is_left_behind();
+        fixture.assert_nothing_is_left_behind();
     });
 }
 
@@ -146,16 +146,16 @@ fn what_is_not_the_release_is_never_asked_for_twice() {
             Answer::bytes(release.tgz()).claiming(500),
         ),
     ] {
-        let scene = scene();
+        let fixture = fixture();
         let (bad, good) = (Server::start(), Server::start());
-        let path = format!("/{}", scene.release.tgz_name());
+        let path = format!("/{}", fixture.release.tgz_name());
         bad.put(&path, answer);
-        good.put(&path, Answer::bytes(scene.release.tgz()));
-        let outcome = from_mirrors(&scene, &[&bad.url("/")]).exits(4);
+        good.put(&path, Answer::bytes(fixture.release.tgz()));
+        let outcome = from_mirrors(&fixture, &[&bad.url("/")]).exits(4);
         outcome.has_one_error_with_a_hint();
         assert_eq!(bad.requests_for(&path).len(), 1, "{name}");
-        from_mirrors(&scene, &[&bad.url("/"), &good.url("/")]).success();
-        scene.assert_nothing_is_left_behind();
+        from_mirrors(&fixture, &[&bad.url("/"), &good.url("/")]).success();
+        fixture.assert_nothing_is_left_behind();
     }
 }
 
@@ -165,34 +165,34 @@ fn hosts_that_cannot_be_reached_are_passed_over() {
         ("refused", format!("{REFUSING}/")),
         ("unresolvable", "http://no-such-host.invalid/".to_owned()),
     ] {
-        let scene = scene();
-        let outcome = from_mirrors(&scene, &[&mirror]).exits(4);
+        let fixture = fixture();
+        let outcome = from_mirrors(&fixture, &[&mirror]).exits(4);
         outcome
             .has_one_error_with_a_hint()
             .says(["cannot be reached"]);
         let good = Server::start();
-        let path = format!("/{}", scene.release.tgz_name());
-        good.put(&path, Answer::bytes(scene.release.tgz()));
-        from_mirrors(&scene, &[&mirror, &good.url("/")]).success();
+        let path = format!("/{}", fixture.release.tgz_name());
+        good.put(&path, Answer::bytes(fixture.release.tgz()));
+        from_mirrors(&fixture, &[&mirror, &good.url("/")]).success();
         assert_eq!(good.requests_for(&path).len(), 1, "{name}");
     }
 }
 
 #[test]
 fn an_index_that_does_not_answer_as_one_is_told() {
-    let page = |scene: &Scene| {
+    let page = |fixture: &Fixture| {
         let answer = crate::wheels::Wheel::pip(LATEST_PIP);
-        scene
+        fixture
             .server
             .put_index(crate::wheels::IndexForm::Json, &[answer]);
         br#"{"meta": {"api-version": "1.0"}, "name": "pip", "files": []}"#.to_vec()
     };
     for_each_fault(|fault| {
-        let scene = scene_of(fault);
-        let body = page(&scene);
+        let fixture = fixture_of(fault);
+        let body = page(&fixture);
         let answer = (fault.answer)("/simple/pip/", body).of_type(JSON);
-        scene.server.put("/simple/pip/", answer);
-        let outcome = scene.build(&["--pip", "latest"]);
+        fixture.server.put("/simple/pip/", answer);
+        let outcome = fixture.build(&["--pip", "latest"]);
         assert_ne!(outcome.code, Some(0), "{}: {outcome}", fault.name);
         let outcome = outcome.has_one_error_with_a_hint();
         // An index says with 404 that it has no such project.
@@ -202,11 +202,11 @@ fn an_index_that_does_not_answer_as_one_is_told() {
             fault.said
         };
         assert!(outcome.stderr.contains(said), "{}: {outcome}", fault.name);
-        assert!(!scene.prefix().exists(), "{}", fault.name);
+        assert!(!fixture.prefix().exists(), "{}", fault.name);
     });
-    let scene = scene();
-    scene.server.put("/simple/pip/", portal());
-    let outcome = scene.build(&["--pip", "latest"]);
+    let fixture = fixture();
+    fixture.server.put("/simple/pip/", portal());
+    let outcome = fixture.build(&["--pip", "latest"]);
     assert_ne!(outcome.code, Some(0), "{outcome}");
     outcome.has_one_error_with_a_hint();
 }
@@ -214,13 +214,13 @@ fn an_index_that_does_not_answer_as_one_is_told() {
 #[test]
 fn a_wheel_that_cannot_be_had_is_told() {
     for_each_fault(|fault| {
-        let scene = scene_of(fault);
+        let fixture = fixture_of(fault);
         let wheel = crate::wheels::Wheel::pip(LATEST_PIP);
         let path = format!("/files/{}", wheel.file_name());
-        scene
+        fixture
             .server
             .put(&path, (fault.answer)(&path, wheel.bytes()));
-        let outcome = scene.build(&["--pip", "latest"]).exits(4);
+        let outcome = fixture.build(&["--pip", "latest"]).exits(4);
         let outcome = outcome.has_one_error_with_a_hint();
         assert!(
             outcome.stderr.contains(fault.said),
@@ -228,9 +228,9 @@ fn a_wheel_that_cannot_be_had_is_told() {
             fault.name
         );
         // The same again, once the server is well.
-        scene.server.put(&path, Answer::bytes(wheel.bytes()));
-        scene.build(&["--pip", "latest"]).success();
-        scene.assert_nothing_is_left_behind();
+        fixture.server.put(&path, Answer::bytes(wheel.bytes()));
+        fixture.build(&["--pip", "latest"]).success();
+        fixture.assert_nothing_is_left_behind();
     });
 }
 
@@ -240,11 +240,11 @@ fn a_proxy_that_refuses_is_told() {
         (REFUSING.to_owned(), "cannot be reached"),
         (Server::start().url(""), "404"),
     ] {
-        let mut scene = scene();
-        scene.context.set("HTTP_PROXY", proxy);
-        let outcome = scene.build(&["--pip", "latest"]);
+        let mut fixture = fixture();
+        fixture.context.set("HTTP_PROXY", proxy);
+        let outcome = fixture.build(&["--pip", "latest"]);
         assert_ne!(outcome.code, Some(0), "{outcome}");
         outcome.has_one_error_with_a_hint().says([said]);
-        assert!(scene.server.requests().is_empty());
+        assert!(fixture.server.requests().is_empty());
     }
 }

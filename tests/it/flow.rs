@@ -1,43 +1,46 @@
-//! The whole way, from the command line to an interpreter in its prefix.
+//! Whole builds, from the command line to an interpreter in its prefix.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::time::{Duration, Instant};
 
 use crate::context::snapshot;
+use crate::fixture::{Fixture, LATEST_PIP};
 use crate::mini_cpython::{BUNDLED_PIP, Fault, MiniCpython, VERSION};
-use crate::scene::{LATEST_PIP, Scene};
 
 #[test]
 fn the_interpreter_and_its_venvs_have_the_newest_pip_that_fits() {
-    let scene = Scene::new();
-    let outcome = scene.build(&["--pip", "latest"]).success();
-    let prefix = scene.prefix();
+    let fixture = Fixture::new();
+    let outcome = fixture.build(&["--pip", "latest"]).success();
+    let prefix = fixture.prefix();
     outcome.says([LATEST_PIP, "26.3"]);
-    assert_eq!(scene.python(&prefix, &["-V"]), format!("Python {VERSION}"));
-    assert_eq!(scene.pip(&prefix), LATEST_PIP);
-    assert_eq!(scene.venv_pip(&prefix), LATEST_PIP);
-    scene.assert_nothing_is_left_behind();
-    assert_eq!(scene.context.snapshot("work").len(), 1);
+    assert_eq!(
+        fixture.python(&prefix, &["-V"]),
+        format!("Python {VERSION}")
+    );
+    assert_eq!(fixture.pip(&prefix), LATEST_PIP);
+    assert_eq!(fixture.venv_pip(&prefix), LATEST_PIP);
+    fixture.assert_nothing_is_left_behind();
+    assert_eq!(fixture.context.snapshot("work").len(), 1);
 }
 
 #[test]
 fn without_a_pin_the_interpreter_is_as_released_and_no_index_is_asked() {
-    let scene = Scene::new();
-    scene.build(&[]).success();
-    assert_eq!(scene.venv_pip(&scene.prefix()), BUNDLED_PIP);
-    assert!(scene.server.requests().is_empty());
+    let fixture = Fixture::new();
+    fixture.build(&[]).success();
+    assert_eq!(fixture.venv_pip(&fixture.prefix()), BUNDLED_PIP);
+    assert!(fixture.server.requests().is_empty());
 }
 
 #[test]
 fn setuptools_is_pinned_or_left_out_where_cpython_bundles_it() {
-    let scene = Scene::of(MiniCpython::new("3.11.99").with_setuptools());
-    let prefix = scene.prefix();
+    let fixture = Fixture::of(MiniCpython::new("3.11.99").with_setuptools());
+    let prefix = fixture.prefix();
     let ensurepip = prefix.join("lib/python3.11/ensurepip");
-    scene
+    fixture
         .build(&["--pip", "23.3.2", "--setuptools", "latest"])
         .success();
-    assert_eq!(scene.venv_pip(&prefix), "23.3.2");
+    assert_eq!(fixture.venv_pip(&prefix), "23.3.2");
     let site = prefix.join("lib/python3.11/site-packages");
     assert!(site.join("setuptools-68.0.0.dist-info").is_dir());
     assert!(
@@ -45,10 +48,10 @@ fn setuptools_is_pinned_or_left_out_where_cpython_bundles_it() {
             .join("_bundled/setuptools-65.5.0-py3-none-any.whl")
             .exists()
     );
-    scene
+    fixture
         .build(&["--pip", "latest", "--setuptools", "none", "--force"])
         .success();
-    assert_eq!(scene.venv_pip(&prefix), LATEST_PIP);
+    assert_eq!(fixture.venv_pip(&prefix), LATEST_PIP);
     assert!(!site.join("setuptools").exists());
     let wheels = snapshot(&ensurepip.join("_bundled"));
     assert!(
@@ -58,76 +61,76 @@ fn setuptools_is_pinned_or_left_out_where_cpython_bundles_it() {
 }
 
 #[test]
-fn a_second_run_does_nothing_and_says_so() {
-    let scene = Scene::new();
-    scene.build(&["--pip", "latest"]).success();
-    let before = snapshot(&scene.prefix());
-    // The best of a few: other tests run beside this one.
+fn a_second_run_does_nothing_and_reports_it() {
+    let fixture = Fixture::new();
+    fixture.build(&["--pip", "latest"]).success();
+    let before = snapshot(&fixture.prefix());
+    // One fast run of three is enough: other tests run at the same time.
     let runs = [(); 3].map(|()| {
         let started = Instant::now();
-        let outcome = scene.build(&["--pip", "latest"]).success();
+        let outcome = fixture.build(&["--pip", "latest"]).success();
         (started.elapsed(), outcome)
     });
     assert!(runs.iter().any(|(took, _)| *took < Duration::from_secs(1)));
     let (_, outcome) = &runs[0];
-    let python = scene.prefix().join("bin/python3.99");
+    let python = fixture.prefix().join("bin/python3.99");
     assert_eq!(outcome.stdout.trim(), python.display().to_string());
     outcome
         .clone()
         .says(["pip 24.0 is installed", "nothing to do"]);
-    assert_eq!(snapshot(&scene.prefix()), before);
+    assert_eq!(snapshot(&fixture.prefix()), before);
 }
 
 #[test]
 fn another_pin_is_another_request_and_is_built() {
-    let scene = Scene::new();
-    scene.build(&["--pip", "23.3.2"]).success();
-    scene.build(&["--pip", "24.0"]).success();
-    assert_eq!(scene.venv_pip(&scene.prefix()), "24.0");
-    let site = snapshot(&scene.prefix().join("lib/python3.99/site-packages"));
+    let fixture = Fixture::new();
+    fixture.build(&["--pip", "23.3.2"]).success();
+    fixture.build(&["--pip", "24.0"]).success();
+    assert_eq!(fixture.venv_pip(&fixture.prefix()), "24.0");
+    let site = snapshot(&fixture.prefix().join("lib/python3.99/site-packages"));
     assert!(!site.contains_key("pip-23.3.2.dist-info"), "{site:?}");
 }
 
 #[test]
-fn force_builds_again() {
-    let scene = Scene::new();
-    scene.build(&["--pip", "latest"]).success();
-    let lost = scene.prefix().join("lib/python3.99/os.py");
+fn force_builds_an_installed_interpreter_again() {
+    let fixture = Fixture::new();
+    fixture.build(&["--pip", "latest"]).success();
+    let lost = fixture.prefix().join("lib/python3.99/os.py");
     fs_err::remove_file(&lost).unwrap();
-    scene.build(&["--pip", "latest"]).success();
+    fixture.build(&["--pip", "latest"]).success();
     assert!(!lost.exists());
-    scene.build(&["--pip", "latest", "--force"]).success();
+    fixture.build(&["--pip", "latest", "--force"]).success();
     assert!(lost.exists());
 }
 
 #[test]
-fn a_dry_run_prints_the_plan_and_touches_nothing() {
-    let scene = Scene::new();
-    let outcome = scene.build(&["--pip", "latest", "--dry-run"]).success();
-    for part in [VERSION, LATEST_PIP, &scene.release.sha256().to_string()] {
+fn a_dry_run_prints_the_plan_and_changes_nothing() {
+    let fixture = Fixture::new();
+    let outcome = fixture.build(&["--pip", "latest", "--dry-run"]).success();
+    for part in [VERSION, LATEST_PIP, &fixture.release.sha256().to_string()] {
         assert!(outcome.stdout.contains(part), "{part} in {outcome}");
     }
     for folder in ["home", "work", "tmp", "cache/sha256"] {
-        assert!(scene.context.snapshot(folder).len() <= 1, "{folder}");
+        assert!(fixture.context.snapshot(folder).len() <= 1, "{folder}");
     }
 }
 
 #[test]
-fn the_build_is_kept_from_the_network_and_the_record_says_so() {
-    let scene = Scene::new();
+fn the_build_has_no_network_and_the_record_says_whether() {
+    let fixture = Fixture::new();
     let own = fs_err::read_link("/proc/self/ns/net").unwrap();
     let seen = |more: &[&str]| {
-        drop(fs_err::remove_dir_all(scene.context.path("cache/build")));
+        drop(fs_err::remove_dir_all(fixture.context.path("cache/build")));
         let arguments: Vec<&str> = ["--keep-build", "--force"]
             .iter()
             .chain(more)
             .copied()
             .collect();
-        scene.build(&arguments).success();
-        let folder = scene.prefix().join("share/pybuild").join(VERSION);
+        fixture.build(&arguments).success();
+        let folder = fixture.prefix().join("share/pybuild").join(VERSION);
         let text = fs_err::read(folder.join("record.json")).unwrap();
         let record: serde_json::Value = serde_json::from_slice(&text).unwrap();
-        let shared = !scene
+        let shared = !fixture
             .context
             .files_with(&format!("network: {}\n", own.display()))
             .is_empty();
@@ -146,44 +149,44 @@ fn the_build_is_kept_from_the_network_and_the_record_says_so() {
 }
 
 #[test]
-fn the_one_series_that_forgets_its_own_libmpdec_is_reminded() {
-    let told = |version: &str, more: &[&str]| {
-        let scene = Scene::of(MiniCpython::new(version));
-        scene.build(&[&["--keep-build"], more].concat()).success();
-        let log = &scene
+fn only_3_15_gets_the_option_for_its_bundled_libmpdec() {
+    let configure_log = |version: &str, more: &[&str]| {
+        let fixture = Fixture::of(MiniCpython::new(version));
+        fixture.build(&[&["--keep-build"], more].concat()).success();
+        let log = &fixture
             .context
             .files_with("argument: --with-ensurepip=upgrade\n")[0];
         fs_err::read_to_string(log).unwrap()
     };
-    let reminder = "argument: --with-system-libmpdec=no\n";
-    assert!(told("3.15.99", &[]).contains(reminder));
-    assert!(!told("3.14.99", &[]).contains(reminder));
-    let own = told("3.15.99", &["--configure-arg", "--with-system-libmpdec"]);
-    assert!(!own.contains(reminder), "{own}");
+    let option = "argument: --with-system-libmpdec=no\n";
+    assert!(configure_log("3.15.99", &[]).contains(option));
+    assert!(!configure_log("3.14.99", &[]).contains(option));
+    let own = configure_log("3.15.99", &["--configure-arg", "--with-system-libmpdec"]);
+    assert!(!own.contains(option), "{own}");
 }
 
 #[test]
-fn root_can_have_the_build_run_as_somebody_else() {
-    let scene = Scene::new();
+fn root_can_run_the_build_as_another_user() {
+    let fixture = Fixture::new();
     if !rustix::process::geteuid().is_root() {
-        let outcome = scene.build(&["--build-user", "nobody"]).exits(2);
+        let outcome = fixture.build(&["--build-user", "nobody"]).exits(2);
         outcome.has_one_error_with_a_hint().says(["only root"]);
         return;
     }
     let may = |mode| {
-        let folder = scene.context.path("");
+        let folder = fixture.context.path("");
         fs_err::set_permissions(folder, Permissions::from_mode(mode)).unwrap();
     };
-    // As root's home is, which the cache is in by default.
+    // Root's home, which holds the cache by default, has this mode.
     may(0o700);
-    let outcome = scene.build(&["--build-user", "nobody"]).exits(5);
+    let outcome = fixture.build(&["--build-user", "nobody"]).exits(5);
     outcome
         .has_one_error_with_a_hint()
         .says(["`nobody` cannot work in", "--build-dir"]);
-    assert!(!scene.prefix().exists());
+    assert!(!fixture.prefix().exists());
 
     may(0o711);
-    let folder = scene.context.path("builds").display().to_string();
+    let folder = fixture.context.path("builds").display().to_string();
     let arguments = [
         "--build-user",
         "nobody",
@@ -191,14 +194,14 @@ fn root_can_have_the_build_run_as_somebody_else() {
         &folder,
         "--keep-build",
     ];
-    scene.build(&arguments).success();
-    let logs = scene.context.files_with("user: nobody\n");
+    fixture.build(&arguments).success();
+    let logs = fixture.context.files_with("user: nobody\n");
     assert!(
         logs.iter().any(|path| path.ends_with("configure.log")),
         "{logs:?}"
     );
-    assert_eq!(scene.venv_pip(&scene.prefix()), BUNDLED_PIP);
-    for entry in walkdir::WalkDir::new(scene.prefix()) {
+    assert_eq!(fixture.venv_pip(&fixture.prefix()), BUNDLED_PIP);
+    for entry in walkdir::WalkDir::new(fixture.prefix()) {
         let entry = entry.unwrap();
         assert_eq!(
             entry.metadata().unwrap().uid(),
@@ -207,40 +210,42 @@ fn root_can_have_the_build_run_as_somebody_else() {
             entry.path().display()
         );
     }
-    let record = scene
+    let record = fixture
         .prefix()
         .join("share/pybuild")
         .join(VERSION)
         .join("record.json");
     let record = fs_err::read_to_string(record).unwrap();
     assert!(record.contains("\"build_user\": \"nobody\""), "{record}");
-    let outcome = scene.build(&["--build-user", "no-such-user-here"]).exits(2);
+    let outcome = fixture
+        .build(&["--build-user", "no-such-user-here"])
+        .exits(2);
     outcome
         .has_one_error_with_a_hint()
         .says(["no-such-user-here"]);
 }
 
 #[test]
-fn the_tree_is_kept_when_asked_for() {
-    let scene = Scene::new();
-    let folder = scene.context.path("builds");
-    scene
+fn keep_build_keeps_the_build_folder() {
+    let fixture = Fixture::new();
+    let folder = fixture.context.path("builds");
+    fixture
         .build(&["--keep-build", "--build-dir", &folder.display().to_string()])
         .success()
         .says([folder.display().to_string().as_str()]);
-    let kept = scene.context.files_with("config.status");
+    let kept = fixture.context.files_with("config.status");
     let in_it = kept.iter().any(|path| path.starts_with(&folder));
-    assert!(in_it && scene.prefix().exists(), "{kept:?}");
-    // Another build does not take it for litter.
+    assert!(in_it && fixture.prefix().exists(), "{kept:?}");
+    // Another build does not remove it as a leftover folder.
     let before = snapshot(&folder);
-    scene
+    fixture
         .build(&["--force", "--build-dir", &folder.display().to_string()])
         .success();
     assert_eq!(snapshot(&folder), before);
 }
 
 #[test]
-fn whatever_fails_the_prefix_stays_as_it_was() {
+fn every_failed_step_leaves_the_prefix_unchanged() {
     for (fault, code, text) in [
         (Fault::Configure, 1, "the mini compiler lacks stdmini.h"),
         (
@@ -262,25 +267,25 @@ fn whatever_fails_the_prefix_stays_as_it_was() {
             "bin/python9 does not exist",
         ),
     ] {
-        let scene = Scene::of(MiniCpython::new(VERSION).with_fault(fault.clone()));
-        let used = scene.context.path("used");
-        scene.context.write("used/bin/other", "theirs");
+        let fixture = Fixture::of(MiniCpython::new(VERSION).with_fault(fault.clone()));
+        let used = fixture.context.path("used");
+        fixture.context.write("used/bin/other", "theirs");
         let before = snapshot(&used);
         for more in [&[][..], &["--prefix", &used.display().to_string()]] {
             let arguments = [&["--pip", "latest"], more].concat();
-            let outcome = scene.build(&arguments).exits(code);
+            let outcome = fixture.build(&arguments).exits(code);
             outcome.says([text]).has_one_error_with_a_hint();
         }
-        assert!(!scene.prefix().exists(), "{fault:?}");
+        assert!(!fixture.prefix().exists(), "{fault:?}");
         assert_eq!(snapshot(&used), before, "{fault:?}");
-        scene.assert_nothing_is_left_behind();
+        fixture.assert_nothing_is_left_behind();
     }
 }
 
 #[test]
-fn a_failed_command_is_shown_with_its_first_error_and_its_log() {
-    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::Make));
-    let outcome = scene.build(&[]).exits(1).says(["make", "exit status"]);
+fn a_failed_command_is_reported_with_its_first_error_and_its_log() {
+    let fixture = Fixture::of(MiniCpython::new(VERSION).with_fault(Fault::Make));
+    let outcome = fixture.build(&[]).exits(1).says(["make", "exit status"]);
     let words = outcome.stderr.split_whitespace();
     let mut paths = words.map(std::path::Path::new);
     let log = paths.find(|path| path.extension().is_some_and(|ending| ending == "log"));
@@ -293,19 +298,19 @@ fn a_failed_command_is_shown_with_its_first_error_and_its_log() {
 }
 
 #[test]
-fn configure_gets_what_was_asked_and_nothing_of_the_callers_environment() {
-    let mut scene = Scene::new();
-    scene.context.set("SOME_SECRET", "do-not-pass-on");
-    scene.context.set("PYTHONPATH", "do-not-pass-on");
-    scene.context.set("MAKEFLAGS", "do-not-pass-on");
-    scene
+fn configure_gets_the_requested_options_and_none_of_the_callers_secrets() {
+    let mut fixture = Fixture::new();
+    fixture.context.set("SOME_SECRET", "do-not-pass-on");
+    fixture.context.set("PYTHONPATH", "do-not-pass-on");
+    fixture.context.set("MAKEFLAGS", "do-not-pass-on");
+    fixture
         .build(&[
             "--enable-shared",
             "--optimize",
             "--configure-arg=--with-mini",
         ])
         .success();
-    let prefix = scene.prefix();
+    let prefix = fixture.prefix();
     let config = prefix.join("lib/python3.99/config");
     let log = fs_err::read_to_string(config.join("configure.log")).unwrap();
     for argument in [
@@ -322,16 +327,16 @@ fn configure_gets_what_was_asked_and_nothing_of_the_callers_environment() {
     }
     assert!(log.contains(&prefix.display().to_string()), "{log}");
     assert_eq!(
-        scene.context.files_with("do-not-pass-on"),
+        fixture.context.files_with("do-not-pass-on"),
         Vec::<std::path::PathBuf>::new()
     );
 }
 
 #[test]
-fn only_a_shared_interpreter_itself_is_linked_with_the_path_of_its_library() {
-    let scene = Scene::new();
-    scene.build(&["--enable-shared"]).success();
-    let prefix = scene.prefix();
+fn only_a_shared_interpreter_itself_is_linked_with_its_library_path() {
+    let fixture = Fixture::new();
+    fixture.build(&["--enable-shared"]).success();
+    let prefix = fixture.prefix();
     let config = prefix.join("lib/python3.99/config");
     let read = |name: &str| fs_err::read_to_string(config.join(name)).unwrap();
     let path = format!("-rpath,{}/lib", prefix.display());
@@ -340,52 +345,54 @@ fn only_a_shared_interpreter_itself_is_linked_with_the_path_of_its_library() {
         assert_eq!(line.ends_with(&path), has_path, "{linked}");
     }
     assert!(linked.starts_with("interpreter: -Xlinker -export-dynamic -Wl,--enable-new-dtags"));
-    // The installed Makefile is where sysconfig has its values from.
+    // sysconfig takes its values from the installed Makefile.
     for file in ["configure.log", "Makefile"] {
         assert!(!read(file).contains("-rpath"), "{file}");
     }
 }
 
 #[test]
-fn a_library_path_that_hides_the_interpreters_own_library_is_warned_of() {
-    let mut scene = Scene::new();
-    let other = scene.context.write("other/libpython3.99.so.1.0", "another");
-    scene
+fn a_library_path_that_shadows_the_interpreters_library_causes_a_warning() {
+    let mut fixture = Fixture::new();
+    let other = fixture
+        .context
+        .write("other/libpython3.99.so.1.0", "another");
+    fixture
         .context
         .set("LD_LIBRARY_PATH", other.parent().unwrap());
-    scene
+    fixture
         .build(&["--enable-shared"])
         .success()
         .says(["LD_LIBRARY_PATH", &other.display().to_string()]);
-    scene
+    fixture
         .build(&["--force"])
         .success()
         .never_says("instead of its own");
-    let own = scene.prefix().join("lib");
-    scene.context.set("LD_LIBRARY_PATH", own);
-    scene
+    let own = fixture.prefix().join("lib");
+    fixture.context.set("LD_LIBRARY_PATH", own);
+    fixture
         .build(&["--enable-shared", "--force"])
         .success()
         .never_says("instead of its own");
 }
 
 #[test]
-fn a_module_that_cpythons_own_build_leaves_out_is_reported_and_recorded() {
-    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::NotBuilt("syslog")));
-    scene
+fn a_module_that_cpythons_build_leaves_out_is_reported_and_recorded() {
+    let fixture = Fixture::of(MiniCpython::new(VERSION).with_fault(Fault::NotBuilt("syslog")));
+    fixture
         .build(&["-q"])
         .success()
         .says(["warning: these modules were not built: syslog (CPython's build did not find"]);
-    let record = scene.prefix().join("share/pybuild").join(VERSION);
+    let record = fixture.prefix().join("share/pybuild").join(VERSION);
     let record = fs_err::read(record.join("record.json")).unwrap();
     let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
     let why = record["checks"]["missing_modules"]["syslog"].as_str();
     assert!(why.unwrap().contains("did not find"), "{record}");
-    scene
+    fixture
         .build(&["-q", "--force", "--allow-missing", "syslog"])
         .success()
         .never_says("warning");
-    scene
+    fixture
         .build(&["--force", "--require", "syslog"])
         .exits(6)
         .has_one_error_with_a_hint()
@@ -394,23 +401,23 @@ fn a_module_that_cpythons_own_build_leaves_out_is_reported_and_recorded() {
 
 #[test]
 fn tar_xz_files_and_unpacked_trees_are_built_too() {
-    let scene = Scene::new();
-    let file = scene
+    let fixture = Fixture::new();
+    let file = fixture
         .context
-        .write(&scene.release.txz_name(), scene.release.txz());
+        .write(&fixture.release.txz_name(), fixture.release.txz());
     let digest = pybuild::digest::Sha256::of_file(&file).unwrap().to_string();
     let file = file.display().to_string();
-    let prefix = scene.context.path("from-txz");
+    let prefix = fixture.context.path("from-txz");
     let asked = prefix.display().to_string();
     let arguments = [
         VERSION, "--source", &file, "--sha256", &digest, "--prefix", &asked,
     ];
-    scene.context.run(arguments).success();
-    assert_eq!(scene.venv_pip(&prefix), BUNDLED_PIP);
+    fixture.context.run(arguments).success();
+    assert_eq!(fixture.venv_pip(&prefix), BUNDLED_PIP);
 
-    let tree = scene.release.write_tree(&scene.context.path("trees"));
+    let tree = fixture.release.write_tree(&fixture.context.path("trees"));
     let before = snapshot(&tree);
-    let prefix = scene.context.path("from-tree");
+    let prefix = fixture.context.path("from-tree");
     let asked = prefix.display().to_string();
     let tree_asked = tree.display().to_string();
     let arguments = [
@@ -422,52 +429,52 @@ fn tar_xz_files_and_unpacked_trees_are_built_too() {
         "--prefix",
         &asked,
     ];
-    scene.context.run(arguments).success();
-    assert_eq!(scene.venv_pip(&prefix), LATEST_PIP);
+    fixture.context.run(arguments).success();
+    assert_eq!(fixture.venv_pip(&prefix), LATEST_PIP);
     assert_eq!(
         snapshot(&tree),
         before,
-        "the person's own tree is not built in"
+        "the build leaves the user's tree unchanged"
     );
 }
 
 #[test]
-fn a_patch_of_the_persons_own_is_applied() {
-    let scene = Scene::new();
-    let patch = scene.context.write(
+fn a_patch_of_the_user_is_applied() {
+    let fixture = Fixture::new();
+    let patch = fixture.context.write(
         "separator.patch",
         "--- a/Lib/os.py\n+++ b/Lib/os.py\n@@ -1 +1 @@\n-sep = '/'\n+sep = ':'\n",
     );
-    scene
+    fixture
         .build(&["--pip", "latest", "--patch", &patch.display().to_string()])
         .success();
-    let text = fs_err::read_to_string(scene.prefix().join("lib/python3.99/os.py")).unwrap();
+    let text = fs_err::read_to_string(fixture.prefix().join("lib/python3.99/os.py")).unwrap();
     assert_eq!(text, "sep = ':'\n");
-    assert_eq!(scene.venv_pip(&scene.prefix()), LATEST_PIP);
+    assert_eq!(fixture.venv_pip(&fixture.prefix()), LATEST_PIP);
 }
 
 #[test]
 fn a_wheel_on_disk_is_pinned_without_an_index() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let wheel = crate::wheels::Wheel::pip("23.9.9+own");
-    let path = scene
+    let path = fixture
         .context
         .write(&format!("work/{}", wheel.file_name()), wheel.bytes());
     let relative = path.file_name().unwrap().to_str().unwrap();
-    scene.build(&["--pip", relative, "--offline"]).success();
-    assert_eq!(scene.venv_pip(&scene.prefix()), "23.9.9+own");
-    assert!(scene.server.requests().is_empty());
+    fixture.build(&["--pip", relative, "--offline"]).success();
+    assert_eq!(fixture.venv_pip(&fixture.prefix()), "23.9.9+own");
+    assert!(fixture.server.requests().is_empty());
 }
 
 #[test]
-fn offline_a_second_build_takes_everything_from_the_store() {
-    let scene = Scene::new();
-    scene.build(&["--pip", "latest"]).success();
-    let asked = scene.server.requests().len();
-    let prefix = scene.context.path("again");
+fn a_second_build_with_offline_takes_everything_from_the_store() {
+    let fixture = Fixture::new();
+    fixture.build(&["--pip", "latest"]).success();
+    let asked = fixture.server.requests().len();
+    let prefix = fixture.context.path("again");
     let asked_prefix = prefix.display().to_string();
-    let digest = scene.release.sha256().to_string();
-    fs_err::remove_dir_all(scene.context.path("releases")).unwrap();
+    let digest = fixture.release.sha256().to_string();
+    fs_err::remove_dir_all(fixture.context.path("releases")).unwrap();
     let arguments = [
         VERSION,
         "--sha256",
@@ -478,7 +485,7 @@ fn offline_a_second_build_takes_everything_from_the_store() {
         "--prefix",
         &asked_prefix,
     ];
-    scene.context.run(arguments).success();
-    assert_eq!(scene.venv_pip(&prefix), LATEST_PIP);
-    assert_eq!(scene.server.requests().len(), asked);
+    fixture.context.run(arguments).success();
+    assert_eq!(fixture.venv_pip(&prefix), LATEST_PIP);
+    assert_eq!(fixture.server.requests().len(), asked);
 }

@@ -1,9 +1,9 @@
-//! A host without root certificates: a mount namespace in which `/etc/ssl` is empty, and a package manager
-//! that brings one authority.
+//! A host without root certificates: a mount namespace in which `/etc/ssl` is empty, and package managers
+//! that install one certificate.
 
 use crate::certificates::{Authority, Shown};
+use crate::fixture::{Fixture, LATEST_PIP};
 use crate::outcome::Outcome;
-use crate::scene::{LATEST_PIP, Scene};
 use crate::server::Server;
 use crate::small_disk::{can_be_mounted, unshare, which};
 use crate::wheels::{IndexForm, Wheel};
@@ -11,61 +11,61 @@ use crate::wheels::{IndexForm, Wheel};
 const MANAGERS: [&str; 6] = ["apt-get", "dnf", "yum", "apk", "zypper", "pacman"];
 
 struct FreshHost {
-    scene: Scene,
+    fixture: Fixture,
     index: Server,
 }
 
 impl FreshHost {
-    /// With an index behind TLS. `brought` is what the package writes into the bundle; `None` for the
-    /// certificate of the authority of that index.
-    fn new(brought: Option<&str>) -> Self {
-        let mut scene = Scene::new();
+    /// A host with an index behind TLS. The package `ca-certificates` installs the bundle `installed`,
+    /// or the certificate of the index's authority.
+    fn new(installed: Option<&str>) -> Self {
+        let mut fixture = Fixture::new();
         let authority = Authority::new();
         let index = Server::start_tls(authority.issue(Shown::Good));
         index.put_index(IndexForm::Json, &[Wheel::pip(LATEST_PIP)]);
-        scene.context.set("PIP_INDEX_URL", index.url("/simple/"));
-        // No configuration of this host's pip, which may name a bundle.
-        scene.context.set("PIP_CONFIG_FILE", "/dev/null");
-        let bundle = brought.unwrap_or(authority.pem());
-        let bundle = scene.context.write("brought.pem", bundle);
+        fixture.context.set("PIP_INDEX_URL", index.url("/simple/"));
+        // The configuration of this host's pip may name a bundle.
+        fixture.context.set("PIP_CONFIG_FILE", "/dev/null");
+        let bundle = installed.unwrap_or(authority.pem());
+        let bundle = fixture.context.write("bundle.pem", bundle);
         for manager in MANAGERS {
             let script = format!(
                 "#!/bin/sh\necho \"$*\" >>{}\ncase \" $* \" in *' ca-certificates'*)\n\
                  mkdir -p /etc/ssl/certs && cp {} /etc/ssl/certs/ca-certificates.crt ;;\nesac\n",
-                scene.context.path("installed").display(),
+                fixture.context.path("installed").display(),
                 bundle.display(),
             );
-            scene.context.put_program(manager, &script);
+            fixture.context.put_program(manager, &script);
         }
-        Self { scene, index }
+        Self { fixture, index }
     }
 
     fn run(&self, arguments: &[impl AsRef<std::ffi::OsStr>]) -> Outcome {
         let mut command = std::process::Command::new(which("unshare"));
         let words = unshare();
         command.args(words.get_args());
-        self.scene.context.isolate(&mut command).args([
+        self.fixture.context.isolate(&mut command).args([
             "/bin/sh",
             "-c",
             "PATH=/usr/sbin:/usr/bin:/sbin:/bin mount -t tmpfs tmpfs /etc/ssl && exec \"$@\"",
             "sh",
             env!("CARGO_BIN_EXE_pybuild"),
         ]);
-        self.scene.context.outcome(command.args(arguments))
+        self.fixture.context.outcome(command.args(arguments))
     }
 
     fn build(&self, more: &[&str]) -> Outcome {
-        self.run(&self.scene.arguments(more))
+        self.run(&self.fixture.arguments(more))
     }
 
-    /// Whether the package manager was called.
-    fn installed(&self) -> bool {
-        self.scene.context.path("installed").exists()
+    /// Whether a package manager was called.
+    fn has_installed(&self) -> bool {
+        self.fixture.context.path("installed").exists()
     }
 }
 
 #[test]
-fn certificates_are_installed_before_the_first_https_request_where_that_is_asked() {
+fn install_deps_installs_certificates_before_the_first_https_request() {
     if !can_be_mounted() {
         return;
     }
@@ -83,18 +83,18 @@ fn certificates_are_installed_before_the_first_https_request_where_that_is_asked
         .exits(5)
         .says(["ca-certificates"])
         .never_says("--install-deps");
-    assert!(!host.installed());
+    assert!(!host.has_installed());
     host.build(&["--pip", "latest", "--install-deps"])
         .success()
         .says(["installing root certificates", LATEST_PIP]);
-    assert_eq!(host.scene.venv_pip(&host.scene.prefix()), LATEST_PIP);
-    // Everything is in the store now, and nothing needs a certificate.
+    assert_eq!(host.fixture.venv_pip(&host.fixture.prefix()), LATEST_PIP);
+    // Everything is in the store now, so nothing needs a certificate.
     host.build(&["--pip", "latest", "--offline", "--force"])
         .success();
 }
 
 #[test]
-fn nothing_is_installed_where_no_certificate_is_needed_or_a_variable_names_some() {
+fn nothing_is_installed_if_no_certificate_is_needed_or_a_variable_names_a_bundle() {
     if !can_be_mounted() {
         return;
     }
@@ -104,37 +104,37 @@ fn nothing_is_installed_where_no_certificate_is_needed_or_a_variable_names_some(
         .success();
     host.build(&["--pip", "latest", "--install-deps", "--offline"])
         .exits(4);
-    let plain = host.scene.server.url("/simple/");
+    let plain = host.fixture.server.url("/simple/");
     host.build(&["--pip", "latest", "--install-deps", "--index-url", &plain])
         .success();
-    let empty = host.scene.context.write("empty.pem", "no certificate\n");
-    for named in [empty, host.scene.context.path("missing.pem")] {
-        host.scene.context.set("SSL_CERT_FILE", &named);
+    let empty = host.fixture.context.write("empty.pem", "no certificate\n");
+    for named in [empty, host.fixture.context.path("missing.pem")] {
+        host.fixture.context.set("SSL_CERT_FILE", &named);
         host.build(&arguments)
             .exits(4)
             .has_one_error_with_a_hint()
             .says(["SSL_CERT_FILE", &named.display().to_string()]);
     }
-    let good = host.scene.context.path("brought.pem");
-    host.scene.context.set("SSL_CERT_FILE", &good);
+    let good = host.fixture.context.path("bundle.pem");
+    host.fixture.context.set("SSL_CERT_FILE", &good);
     host.build(&arguments).success();
-    host.scene.context.unset("SSL_CERT_FILE");
-    host.scene.context.set("PIP_CERT", &good);
+    host.fixture.context.unset("SSL_CERT_FILE");
+    host.fixture.context.set("PIP_CERT", &good);
     host.build(&["--pip", LATEST_PIP, "--install-deps", "--force"])
         .success();
-    assert!(!host.installed());
+    assert!(!host.has_installed());
 }
 
 #[test]
-fn a_plain_address_that_leads_to_https_needs_certificates_after_all() {
+fn a_redirect_to_https_needs_certificates() {
     if !can_be_mounted() {
         return;
     }
     let host = FreshHost::new(None);
     let target = host.index.url("/simple/pip/");
     let redirect = crate::server::Answer::redirect(&target);
-    host.scene.server.put("/elsewhere/pip/", redirect);
-    let plain = host.scene.server.url("/elsewhere/");
+    host.fixture.server.put("/elsewhere/pip/", redirect);
+    let plain = host.fixture.server.url("/elsewhere/");
     host.build(&["--pip", "latest", "--index-url", &plain])
         .exits(5)
         .has_one_error_with_a_hint()
@@ -142,16 +142,16 @@ fn a_plain_address_that_leads_to_https_needs_certificates_after_all() {
 }
 
 #[test]
-fn a_package_that_brings_no_certificate_is_reported() {
+fn a_package_without_a_certificate_is_reported() {
     if !can_be_mounted() {
         return;
     }
-    for brought in ["", "no certificate\n"] {
-        let host = FreshHost::new(Some(brought));
+    for installed in ["", "no certificate\n"] {
+        let host = FreshHost::new(Some(installed));
         host.build(&["--pip", "latest", "--install-deps"])
             .exits(5)
             .has_one_error_with_a_hint()
             .says(["no root certificate", "update-ca-certificates"]);
-        assert!(host.installed());
+        assert!(host.has_installed());
     }
 }

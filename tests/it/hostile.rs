@@ -6,9 +6,9 @@ use std::io::{Read as _, Write as _};
 
 use pybuild::digest::Sha256;
 
+use crate::fixture::{Fixture, LATEST_PIP};
 use crate::mini_cpython::{MiniCpython, VERSION};
 use crate::outcome::Outcome;
-use crate::scene::{LATEST_PIP, Scene};
 use crate::server::Answer;
 use crate::wheels::Wheel;
 
@@ -50,15 +50,15 @@ fn release_with(entries: &[Vec<u8>], end: &[u8]) -> Vec<u8> {
 }
 
 /// Everything that is not the cache's or the program's own.
-fn world(scene: &Scene) -> BTreeMap<String, String> {
-    let mut world = scene.context.snapshot(".");
+fn world(fixture: &Fixture) -> BTreeMap<String, String> {
+    let mut world = fixture.context.snapshot(".");
     world.retain(|name, _| !name.starts_with("cache") && !name.starts_with("releases"));
     world
 }
 
 #[track_caller]
 fn assert_refused(
-    scene: &Scene,
+    fixture: &Fixture,
     before: &BTreeMap<String, String>,
     outcome: Outcome,
     says: &[&str],
@@ -67,10 +67,10 @@ fn assert_refused(
         .exits(4)
         .has_one_error_with_a_hint()
         .says(says.iter().copied());
-    assert_eq!(&world(scene), before, "{says:?}");
-    assert!(!scene.prefix().exists());
+    assert_eq!(&world(fixture), before, "{says:?}");
+    assert!(!fixture.prefix().exists());
     assert!(!std::path::Path::new("/pybuild-test-evil").exists());
-    scene.assert_nothing_is_left_behind();
+    fixture.assert_nothing_is_left_behind();
 }
 
 #[test]
@@ -144,19 +144,19 @@ fn a_release_that_holds_what_none_holds_is_refused_with_the_entrys_name() {
         ),
     ];
     for (entries, end, says) in cases {
-        let scene = Scene::new();
+        let fixture = Fixture::new();
         let content = release_with(&entries, end);
-        let path = scene.context.write("releases/hostile.tgz", &content);
+        let path = fixture.context.write("releases/hostile.tgz", &content);
         let path = path.display().to_string();
         let digest = Sha256::of(&content).to_string();
-        let before = world(&scene);
+        let before = world(&fixture);
         for command in [&[][..], &["patch"]] {
             let mut arguments = command.to_vec();
             arguments.extend([
                 VERSION, "--source", &path, "--sha256", &digest, "--pip", "24.0",
             ]);
-            let outcome = scene.context.run(&arguments);
-            assert_refused(&scene, &before, outcome, &[says]);
+            let outcome = fixture.context.run(&arguments);
+            assert_refused(&fixture, &before, outcome, &[says]);
         }
     }
 }
@@ -170,16 +170,16 @@ fn a_release_with_something_behind_its_end_is_refused() {
         [whole.txz(), whole.txz()].concat(),
         [whole.txz(), vec![0; 4]].concat(),
     ] {
-        let scene = Scene::new();
-        let path = scene.context.write("releases/hostile", &content);
+        let fixture = Fixture::new();
+        let path = fixture.context.write("releases/hostile", &content);
         let digest = Sha256::of(&content).to_string();
-        let before = world(&scene);
+        let before = world(&fixture);
         let path = path.display().to_string();
         let arguments = [
             VERSION, "--source", &path, "--sha256", &digest, "--pip", "24.0",
         ];
-        let outcome = scene.context.run(arguments);
-        assert_refused(&scene, &before, outcome, &["data follows the end"]);
+        let outcome = fixture.context.run(arguments);
+        assert_refused(&fixture, &before, outcome, &["data follows the end"]);
     }
 }
 
@@ -269,14 +269,14 @@ fn hostile_wheels() -> Vec<(Vec<u8>, &'static str)> {
 #[test]
 fn a_wheel_that_is_not_what_it_seems_is_refused_from_a_file_and_from_the_index() {
     for (content, says) in hostile_wheels() {
-        let scene = Scene::new();
+        let fixture = Fixture::new();
         let wheel = Wheel::pip(LATEST_PIP);
-        let path = scene
+        let path = fixture
             .context
             .write(&format!("work/{}", wheel.file_name()), &content);
-        let before = world(&scene);
-        let outcome = scene.build(&["--pip", &path.display().to_string()]);
-        assert_refused(&scene, &before, outcome, &[says, &wheel.file_name()]);
+        let before = world(&fixture);
+        let outcome = fixture.build(&["--pip", &path.display().to_string()]);
+        assert_refused(&fixture, &before, outcome, &[says, &wheel.file_name()]);
 
         // An index that serves it lists its digest.
         let served = format!("/files/{}", wheel.file_name());
@@ -289,9 +289,9 @@ fn a_wheel_that_is_not_what_it_seems_is_refused_from_a_file_and_from_the_index()
             }],
         });
         let page = Answer::text("application/vnd.pypi.simple.v1+json", page.to_string());
-        scene.server.put("/simple/pip/", page);
-        scene.server.put(&served, Answer::bytes(content));
-        let outcome = scene.build(&["--pip", LATEST_PIP]);
-        assert_refused(&scene, &before, outcome, &[says]);
+        fixture.server.put("/simple/pip/", page);
+        fixture.server.put(&served, Answer::bytes(content));
+        let outcome = fixture.build(&["--pip", LATEST_PIP]);
+        assert_refused(&fixture, &before, outcome, &[says]);
     }
 }

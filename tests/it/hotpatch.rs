@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use crate::fixture::{Fixture, LATEST_PIP};
 use crate::mini_cpython::{BUNDLED_PIP, BUNDLED_SETUPTOOLS, MiniCpython, VERSION};
 use crate::outcome::Outcome;
-use crate::scene::{LATEST_PIP, Scene};
 
 /// Content, mode, owner and time of every file; only content and mode of folders.
 pub fn state(prefix: &Path) -> BTreeMap<PathBuf, String> {
@@ -55,10 +55,10 @@ pub fn assert_unchanged(
 }
 
 /// An interpreter that pybuild knows nothing of, with compiled files, and modes of its own.
-pub fn foreign(scene: &Scene, name: &str) -> PathBuf {
-    let prefix = scene.context.path(name);
+pub fn foreign(fixture: &Fixture, name: &str) -> PathBuf {
+    let prefix = fixture.context.path(name);
     let shown = prefix.display().to_string();
-    scene.build(&["--prefix", &shown]).success();
+    fixture.build(&["--prefix", &shown]).success();
     fs_err::remove_dir_all(prefix.join("share/pybuild")).unwrap();
     let ensurepip = stdlib(&prefix).join("ensurepip");
     let compiled = ensurepip.join("__pycache__");
@@ -85,17 +85,23 @@ fn wheel(prefix: &Path, project: &str, version: &str) -> PathBuf {
     stdlib(prefix).join("ensurepip/_bundled").join(name)
 }
 
-pub fn hotpatch(scene: &Scene, prefix: &Path, more: &[&str]) -> Outcome {
+pub fn hotpatch(fixture: &Fixture, prefix: &Path, more: &[&str]) -> Outcome {
     let shown = prefix.display().to_string();
     let arguments = ["hotpatch", &shown].into_iter();
-    scene.context.run(arguments.chain(more.iter().copied()))
+    fixture.context.run(arguments.chain(more.iter().copied()))
 }
 
 /// Must be refused with this code, one error and a hint, and change nothing.
 #[track_caller]
-pub fn refused(scene: &Scene, prefix: &Path, code: i32, target: &Path, more: &[&str]) -> Outcome {
+pub fn refused(
+    fixture: &Fixture,
+    prefix: &Path,
+    code: i32,
+    target: &Path,
+    more: &[&str],
+) -> Outcome {
     let before = state(prefix);
-    let outcome = hotpatch(scene, target, more)
+    let outcome = hotpatch(fixture, target, more)
         .exits(code)
         .has_one_error_with_a_hint();
     assert_unchanged(prefix, &before, &outcome);
@@ -104,15 +110,15 @@ pub fn refused(scene: &Scene, prefix: &Path, code: i32, target: &Path, more: &[&
 
 #[test]
 fn the_pin_holds_in_new_venvs_and_undo_restores_every_byte() {
-    let scene = Scene::of(MiniCpython::new("3.11.99").with_setuptools());
-    let prefix = foreign(&scene, "installed");
+    let fixture = Fixture::of(MiniCpython::new("3.11.99").with_setuptools());
+    let prefix = foreign(&fixture, "installed");
     let before = state(&prefix);
     let arguments = ["--pip", "latest", "--setuptools", "68.0.0"];
-    let outcome = hotpatch(&scene, &prefix, &arguments).success();
+    let outcome = hotpatch(&fixture, &prefix, &arguments).success();
     let outcome = outcome.says(["pip 23.0 → 24.0", "setuptools 65.5.0 → 68.0.0"]);
     assert!(outcome.stdout.ends_with("/bin/python3.11\n"), "{outcome}");
-    assert_eq!(scene.venv_pip(&prefix), LATEST_PIP);
-    assert_eq!(scene.pip(&prefix), BUNDLED_PIP);
+    assert_eq!(fixture.venv_pip(&prefix), LATEST_PIP);
+    assert_eq!(fixture.pip(&prefix), BUNDLED_PIP);
     assert!(!wheel(&prefix, "pip", BUNDLED_PIP).exists());
     assert!(!wheel(&prefix, "setuptools", BUNDLED_SETUPTOOLS).exists());
     let compiled = stdlib(&prefix).join("ensurepip/__pycache__");
@@ -124,27 +130,27 @@ fn the_pin_holds_in_new_venvs_and_undo_restores_every_byte() {
     // The second time keeps what was there before the first.
     fs_err::create_dir(&compiled).unwrap();
     fs_err::write(compiled.join("__init__.mini.pyc"), "compiled anew").unwrap();
-    hotpatch(&scene, &prefix, &["--pip", "23.3.2"]).success();
-    assert_eq!(scene.venv_pip(&prefix), "23.3.2");
-    hotpatch(&scene, &prefix, &["--pip", "23.3.2"])
+    hotpatch(&fixture, &prefix, &["--pip", "23.3.2"]).success();
+    assert_eq!(fixture.venv_pip(&prefix), "23.3.2");
+    hotpatch(&fixture, &prefix, &["--pip", "23.3.2"])
         .success()
         .says(["already up to date"]);
 
-    hotpatch(&scene, &prefix, &["--undo"]).success();
+    hotpatch(&fixture, &prefix, &["--undo"]).success();
     assert_unchanged(&prefix, &before, &"undo");
-    hotpatch(&scene, &prefix, &["--undo"])
+    hotpatch(&fixture, &prefix, &["--undo"])
         .success()
         .says(["nothing to undo"]);
     assert_unchanged(&prefix, &before, &"undo");
-    scene.assert_nothing_is_left_behind();
+    fixture.assert_nothing_is_left_behind();
 }
 
 #[test]
 fn a_dry_run_shows_the_diff_and_changes_nothing() {
-    let scene = Scene::new();
-    let prefix = foreign(&scene, "installed");
+    let fixture = Fixture::new();
+    let prefix = foreign(&fixture, "installed");
     let before = state(&prefix);
-    let outcome = hotpatch(&scene, &prefix, &["--pip", "24.0", "--dry-run"]).success();
+    let outcome = hotpatch(&fixture, &prefix, &["--pip", "24.0", "--dry-run"]).success();
     for line in [
         "# + ensurepip/_bundled/pip-24.0-py3-none-any.whl",
         "# - ensurepip/_bundled/pip-23.0-py3-none-any.whl",
@@ -161,45 +167,45 @@ fn a_dry_run_shows_the_diff_and_changes_nothing() {
 
 #[test]
 fn setuptools_can_be_removed_and_restored() {
-    let scene = Scene::of(MiniCpython::new("3.11.99").with_setuptools());
-    let prefix = foreign(&scene, "installed");
+    let fixture = Fixture::of(MiniCpython::new("3.11.99").with_setuptools());
+    let prefix = foreign(&fixture, "installed");
     let before = state(&prefix);
-    hotpatch(&scene, &prefix, &["--setuptools", "none"])
+    hotpatch(&fixture, &prefix, &["--setuptools", "none"])
         .success()
         .says(["setuptools 65.5.0 → none"]);
-    scene.venv_pip(&prefix);
-    let venv = scene.context.path("venv/lib/python3.11/site-packages");
+    fixture.venv_pip(&prefix);
+    let venv = fixture.context.path("venv/lib/python3.11/site-packages");
     assert!(venv.join("pip").exists() && !venv.join("setuptools").exists());
-    hotpatch(&scene, &prefix, &["--undo"]).success();
+    hotpatch(&fixture, &prefix, &["--undo"]).success();
     assert_unchanged(&prefix, &before, &"undo");
 }
 
 #[test]
 fn the_interpreters_own_pip_is_upgraded_on_request() {
-    let scene = Scene::new();
-    let prefix = foreign(&scene, "installed");
+    let fixture = Fixture::new();
+    let prefix = foreign(&fixture, "installed");
     let before = state(&prefix);
-    hotpatch(&scene, &prefix, &["--pip", "24.0", "--upgrade-installed"]).success();
-    assert_eq!(scene.pip(&prefix), "24.0");
+    hotpatch(&fixture, &prefix, &["--pip", "24.0", "--upgrade-installed"]).success();
+    assert_eq!(fixture.pip(&prefix), "24.0");
     let site_packages = stdlib(&prefix).join("site-packages");
     assert!(site_packages.join("pip-24.0.dist-info").exists());
     assert!(!site_packages.join("pip-23.0.dist-info").exists());
     // What Python or somebody else puts into the new pip's folders goes with them.
     fs_err::write(site_packages.join("pip-24.0.dist-info/more"), "").unwrap();
-    hotpatch(&scene, &prefix, &["--undo"]).success();
-    assert_eq!(scene.pip(&prefix), BUNDLED_PIP);
+    hotpatch(&fixture, &prefix, &["--undo"]).success();
+    assert_eq!(fixture.pip(&prefix), BUNDLED_PIP);
     assert_unchanged(&prefix, &before, &"undo");
 
     fs_err::write(stdlib(&prefix).join("EXTERNALLY-MANAGED"), "").unwrap();
     let arguments = ["--pip", "24.0", "--upgrade-installed"];
-    refused(&scene, &prefix, 2, &prefix, &arguments).says(["EXTERNALLY-MANAGED"]);
-    hotpatch(&scene, &prefix, &["--pip", "24.0"]).success();
+    refused(&fixture, &prefix, 2, &prefix, &arguments).says(["EXTERNALLY-MANAGED"]);
+    hotpatch(&fixture, &prefix, &["--pip", "24.0"]).success();
 }
 
 #[test]
 fn a_failed_check_rolls_everything_back() {
-    let scene = Scene::new();
-    let prefix = foreign(&scene, "installed");
+    let fixture = Fixture::new();
+    let prefix = foreign(&fixture, "installed");
     let interpreter = prefix.join("bin/python3.99");
     let sound = fs_err::read_to_string(&interpreter).unwrap();
     let broken = "echo '__version__ = \"9\"' >\"$dir/lib/python$short/site-packages/pip/__init__.py\"\n    fi\n}\n\n# Why";
@@ -207,136 +213,142 @@ fn a_failed_check_rolls_everything_back() {
     assert_ne!(sound, broken);
     fs_err::write(&interpreter, &broken).unwrap();
     let arguments = ["--pip", "24.0", "--upgrade-installed"];
-    let outcome = refused(&scene, &prefix, 6, &prefix, &arguments);
+    let outcome = refused(&fixture, &prefix, 6, &prefix, &arguments);
     outcome.says(["the pip of a new venv", "is 9, not 24.0"]);
 
     // After an earlier hotpatch that is what it left.
     fs_err::write(&interpreter, &sound).unwrap();
-    hotpatch(&scene, &prefix, &["--pip", "23.3.2"]).success();
+    hotpatch(&fixture, &prefix, &["--pip", "23.3.2"]).success();
     fs_err::write(&interpreter, &broken).unwrap();
-    refused(&scene, &prefix, 6, &prefix, &["--pip", "24.0"]);
-    hotpatch(&scene, &prefix, &["--pip", "24.0", "--no-check"]).success();
-    scene.assert_nothing_is_left_behind();
+    refused(&fixture, &prefix, 6, &prefix, &["--pip", "24.0"]);
+    hotpatch(&fixture, &prefix, &["--pip", "24.0", "--no-check"]).success();
+    fixture.assert_nothing_is_left_behind();
 }
 
 #[test]
 fn a_script_without_its_interpreter_is_refused_and_nothing_changes() {
-    let scene = Scene::new();
-    let prefix = foreign(&scene, "installed");
+    let fixture = Fixture::new();
+    let prefix = foreign(&fixture, "installed");
     let interpreter = prefix.join("bin/python3.99");
     let sound = fs_err::read_to_string(&interpreter).unwrap();
     let broken = sound.replace("first='#!/bin/sh'", "first=\"#!${5%/*}/python9\"");
     assert_ne!(sound, broken);
     fs_err::write(&interpreter, &broken).unwrap();
     let arguments = ["--pip", "24.0", "--upgrade-installed"];
-    let outcome = refused(&scene, &prefix, 6, &prefix, &arguments);
+    let outcome = refused(&fixture, &prefix, 6, &prefix, &arguments);
     outcome.says(["bin/pip3", "will not run", "bin/python9 does not exist"]);
     // Without --upgrade-installed no script in the prefix is written.
-    hotpatch(&scene, &prefix, &["--pip", "24.0"]).success();
+    hotpatch(&fixture, &prefix, &["--pip", "24.0"]).success();
 }
 
 #[test]
 fn every_target_is_examined_before_the_first_is_changed() {
-    let scene = Scene::new();
-    let one = foreign(&scene, "one");
-    let two = foreign(&scene, "two");
+    let fixture = Fixture::new();
+    let one = foreign(&fixture, "one");
+    let two = foreign(&fixture, "two");
     let [first, second] = [&one, &two].map(|prefix| prefix.display().to_string());
     let before = state(&one);
     let bad = ["hotpatch", &first, "/nowhere", "--pip", "24.0"];
-    scene.context.run(bad).exits(2).has_one_error_with_a_hint();
+    fixture
+        .context
+        .run(bad)
+        .exits(2)
+        .has_one_error_with_a_hint();
     assert_unchanged(&one, &before, &"undo");
     let both = ["hotpatch", &first, &second, &first, "--pip", "24.0"];
-    let outcome = scene.context.run(both).success();
+    let outcome = fixture.context.run(both).success();
     assert_eq!(outcome.stdout.lines().count(), 2, "{outcome}");
     for prefix in [one, two] {
-        assert_eq!(scene.venv_pip(&prefix), "24.0");
+        assert_eq!(fixture.venv_pip(&prefix), "24.0");
     }
 }
 
 #[test]
 fn other_programs_and_interpreters_are_refused_and_stay_unchanged() {
-    let scene = Scene::new();
-    let prefix = foreign(&scene, "installed");
+    let fixture = Fixture::new();
+    let prefix = foreign(&fixture, "installed");
     let pin = ["--pip", "24.0"];
-    let venv = scene.context.path("venv");
-    scene.venv_pip(&prefix);
+    let venv = fixture.context.path("venv");
+    fixture.venv_pip(&prefix);
     let python = prefix.join("bin/python3.99").display().to_string();
     for target in [
         venv.clone(),
         venv.join("bin/python3"),
         venv.join("bin/python3.99"),
     ] {
-        let outcome = refused(&scene, &prefix, 2, &target, &pin);
+        let outcome = refused(&fixture, &prefix, 2, &target, &pin);
         outcome.says(["virtual environment", python.as_str()]);
     }
     let script = |name: &str, text: &str| {
-        let path = scene.context.write(name, format!("#!/bin/sh\n{text}\n"));
+        let path = fixture.context.write(name, format!("#!/bin/sh\n{text}\n"));
         fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         path
     };
-    let empty = scene.context.path("tmp");
+    let empty = fixture.context.path("tmp");
     let other = script("other", "echo something else; exit 1");
     let shim = script("shim", &format!("exec '{python}' \"$@\""));
     for (target, text) in [
-        (scene.context.path("nowhere"), "there is no interpreter"),
+        (fixture.context.path("nowhere"), "there is no interpreter"),
         (empty, "has no interpreter"),
         (other, "`something else`"),
         (shim, python.as_str()),
-        (scene.context.write("plain", "no program"), "plain"),
+        (fixture.context.write("plain", "no program"), "plain"),
     ] {
-        let outcome = hotpatch(&scene, &target, &pin).has_one_error_with_a_hint();
+        let outcome = hotpatch(&fixture, &target, &pin).has_one_error_with_a_hint();
         assert!(
             outcome.code == Some(2) || outcome.code == Some(1),
             "{outcome}"
         );
         outcome.says([text]);
     }
-    refused(&scene, &prefix, 2, &prefix, &[]).says(["--pip"]);
-    refused(&scene, &prefix, 2, &prefix, &["--setuptools", "68.0.0"]).says(["setuptools"]);
-    refused(&scene, &prefix, 3, &prefix, &["--pip", "99.0"]).says(["99.0"]);
+    refused(&fixture, &prefix, 2, &prefix, &[]).says(["--pip"]);
+    refused(&fixture, &prefix, 2, &prefix, &["--setuptools", "68.0.0"]).says(["setuptools"]);
+    refused(&fixture, &prefix, 3, &prefix, &["--pip", "99.0"]).says(["99.0"]);
     let both = ["--undo", "--pip", "24.0"];
-    hotpatch(&scene, &prefix, &both).exits(2);
+    hotpatch(&fixture, &prefix, &both).exits(2);
     fs_err::copy(prefix.join("bin/python3.99"), prefix.join("bin/python3.98")).unwrap();
-    let outcome = refused(&scene, &prefix, 2, &prefix, &pin);
+    let outcome = refused(&fixture, &prefix, 2, &prefix, &pin);
     outcome.says(["several interpreters", "bin/python3.98", "bin/python3.99"]);
     fs_err::remove_file(prefix.join("bin/python3.98")).unwrap();
 
     // As Debian has it: the wheels are packages of their own.
     let bundled = stdlib(&prefix).join("ensurepip/_bundled");
-    let away = scene.context.path("away");
+    let away = fixture.context.path("away");
     fs_err::rename(&bundled, &away).unwrap();
-    refused(&scene, &prefix, 2, &prefix, &pin).says(["bundles no wheels", "pybuild VERSION"]);
+    refused(&fixture, &prefix, 2, &prefix, &pin).says(["bundles no wheels", "pybuild VERSION"]);
     fs_err::rename(&away, &bundled).unwrap();
     let wheel_folder = fs_err::read_to_string(&python)
         .unwrap()
         .replace("\"wheel_folder\": null", "\"wheel_folder\": \"/wheels\"");
     fs_err::write(&python, wheel_folder).unwrap();
-    refused(&scene, &prefix, 2, &prefix, &pin).says(["/wheels"]);
+    refused(&fixture, &prefix, 2, &prefix, &pin).says(["/wheels"]);
 }
 
 #[test]
 fn a_library_path_that_hides_the_interpreters_own_library_causes_a_warning() {
-    let mut scene = Scene::new();
-    scene.build(&["--enable-shared"]).success();
-    let other = scene.context.write("other/libpython3.99.so.1.0", "another");
+    let mut fixture = Fixture::new();
+    fixture.build(&["--enable-shared"]).success();
+    let other = fixture
+        .context
+        .write("other/libpython3.99.so.1.0", "another");
     let other = other.parent().unwrap().display().to_string();
-    scene.context.set("LD_LIBRARY_PATH", &other);
-    let prefix = scene.prefix();
+    fixture.context.set("LD_LIBRARY_PATH", &other);
+    let prefix = fixture.prefix();
     // The interpreter answers with its own library all the same.
     let python = prefix.join("bin/python3.99");
     let text = fs_err::read_to_string(&python).unwrap();
     let own = format!("{}/lib:{other}", prefix.display());
     let proof = format!("[ -n \"$MINI_VENV\" ] || [ \"$LD_LIBRARY_PATH\" = '{own}' ] || exit 9\n");
     fs_err::write(&python, text.replacen('\n', &format!("\n{proof}"), 1)).unwrap();
-    hotpatch(&scene, &prefix, &["--pip", "24.0"])
+    hotpatch(&fixture, &prefix, &["--pip", "24.0"])
         .success()
         .says(["LD_LIBRARY_PATH", &other, "instead of its own"]);
 }
 
 #[test]
 fn a_prefix_that_may_not_be_written_is_refused() {
-    let scene = Scene::new();
-    let prefix = foreign(&scene, "installed");
+    let fixture = Fixture::new();
+    let prefix = foreign(&fixture, "installed");
     let bundled = stdlib(&prefix).join("ensurepip/_bundled");
     let mode = |mode| {
         fs_err::set_permissions(&bundled, std::fs::Permissions::from_mode(mode)).unwrap();
@@ -344,30 +356,30 @@ fn a_prefix_that_may_not_be_written_is_refused() {
     mode(0o555);
     // For root, everything may be written.
     if fs_err::write(bundled.join("probe"), "").is_err() {
-        refused(&scene, &prefix, 1, &prefix, &["--pip", "24.0"]).says(["may not be written"]);
+        refused(&fixture, &prefix, 1, &prefix, &["--pip", "24.0"]).says(["may not be written"]);
     }
     mode(0o755);
 }
 
 #[test]
 fn a_change_by_another_program_is_not_undone() {
-    let scene = Scene::new();
-    let prefix = foreign(&scene, "installed");
-    hotpatch(&scene, &prefix, &["--pip", "24.0"]).success();
+    let fixture = Fixture::new();
+    let prefix = foreign(&fixture, "installed");
+    hotpatch(&fixture, &prefix, &["--pip", "24.0"]).success();
     let text = stdlib(&prefix).join("ensurepip/__init__.py");
     let content = fs_err::read_to_string(&text).unwrap();
     fs_err::write(&text, content + "# mine\n").unwrap();
-    refused(&scene, &prefix, 1, &prefix, &["--undo"]).says(["changed by another program"]);
+    refused(&fixture, &prefix, 1, &prefix, &["--undo"]).says(["changed by another program"]);
 }
 
 #[test]
 fn the_file_list_of_a_pybuild_installation_is_updated() {
-    let scene = Scene::new();
-    scene.build(&["--pip", "23.3.2"]).success();
-    let prefix = scene.prefix();
+    let fixture = Fixture::new();
+    fixture.build(&["--pip", "23.3.2"]).success();
+    let prefix = fixture.prefix();
     let before = state(&prefix);
     let list = prefix.join(format!("share/pybuild/{VERSION}/files.json"));
-    hotpatch(&scene, &prefix, &["--pip", "24.0", "--upgrade-installed"]).success();
+    hotpatch(&fixture, &prefix, &["--pip", "24.0", "--upgrade-installed"]).success();
     let files = fs_err::read_to_string(&list).unwrap();
     for (name, there) in [
         ("_bundled/pip-24.0-py3-none-any.whl", true),
@@ -380,34 +392,36 @@ fn the_file_list_of_a_pybuild_installation_is_updated() {
     let text = stdlib(&prefix).join("ensurepip/__init__.py");
     let digest = pybuild::digest::Sha256::of(&fs_err::read(text).unwrap());
     assert!(files.contains(&digest.to_string()));
-    hotpatch(&scene, &prefix, &["--undo"]).success();
+    hotpatch(&fixture, &prefix, &["--undo"]).success();
     assert_unchanged(&prefix, &before, &"undo");
 
     // What was asked for at first is no longer there, so it is built again, and nothing is left.
-    hotpatch(&scene, &prefix, &["--pip", "24.0"]).success();
-    scene
+    hotpatch(&fixture, &prefix, &["--pip", "24.0"]).success();
+    fixture
         .build(&["--pip", "23.3.2"])
         .success()
         .says(["was hotpatched", "built again"]);
-    assert_eq!(scene.venv_pip(&prefix), "23.3.2");
+    assert_eq!(fixture.venv_pip(&prefix), "23.3.2");
     assert!(!prefix.join("share/pybuild/hotpatch").exists());
     assert!(!wheel(&prefix, "pip", "24.0").exists());
 }
 
 #[test]
 fn recovery_never_runs_the_interpreter() {
-    let scene = Scene::new();
-    let prefix = foreign(&scene, "installed");
+    let fixture = Fixture::new();
+    let prefix = foreign(&fixture, "installed");
     let shown = prefix.display().to_string();
     // An interpreter that leaves a trace when it runs, and of another user where that can be.
     let python = prefix.join("bin/python3.99");
     let real = prefix.join("bin/real");
-    let ran = scene.context.path("ran");
+    let ran = fixture.context.path("ran");
     for command in [["uninstall", "nowhere"], ["uninstall", shown.as_str()]] {
         let before = state(&prefix);
-        let mut killed = scene.context.command(["hotpatch", &shown, "--pip", "24.0"]);
+        let mut killed = fixture
+            .context
+            .command(["hotpatch", &shown, "--pip", "24.0"]);
         killed.env("PYBUILD_CRASH_AT", "transaction.applied");
-        assert_eq!(scene.context.outcome(&mut killed).code, None);
+        assert_eq!(fixture.context.outcome(&mut killed).code, None);
         fs_err::rename(&python, &real).unwrap();
         let script = format!(
             "#!/bin/sh\n: >{}\nexec {} \"$@\"\n",
@@ -419,20 +433,20 @@ fn recovery_never_runs_the_interpreter() {
         if rustix::process::geteuid().is_root() {
             std::os::unix::fs::chown(&python, Some(65534), None).unwrap();
         }
-        let outcome = scene.context.run(command).exits(3);
+        let outcome = fixture.context.run(command).exits(3);
         outcome.says(["recovered", "was rolled back"]);
         assert!(!ran.exists());
         fs_err::rename(&real, &python).unwrap();
         assert_unchanged(&prefix, &before, &"recovery");
     }
-    hotpatch(&scene, &prefix, &["--pip", "24.0"]).success();
+    hotpatch(&fixture, &prefix, &["--pip", "24.0"]).success();
 }
 
 #[test]
 fn a_venv_can_be_made_after_a_kill_at_any_time() {
     const KILLS: u32 = 100;
-    let scene = Scene::of(MiniCpython::new("3.11.99").with_setuptools());
-    let prefix = foreign(&scene, "installed");
+    let fixture = Fixture::of(MiniCpython::new("3.11.99").with_setuptools());
+    let prefix = foreign(&fixture, "installed");
     let before = state(&prefix);
     let shown = prefix.display().to_string();
     let tasks: [&[&str]; 3] = [
@@ -442,11 +456,13 @@ fn a_venv_can_be_made_after_a_kill_at_any_time() {
     ];
     let command = |task: &[&str]| {
         let arguments = ["hotpatch", &shown].into_iter();
-        scene.context.command(arguments.chain(task.iter().copied()))
+        fixture
+            .context
+            .command(arguments.chain(task.iter().copied()))
     };
     let took = tasks.map(|task| {
         let started = Instant::now();
-        scene.context.outcome(&mut command(task)).success();
+        fixture.context.outcome(&mut command(task)).success();
         started.elapsed()
     });
     let mut killed = 0;
@@ -464,14 +480,14 @@ fn a_venv_can_be_made_after_a_kill_at_any_time() {
         killed += u32::from(!child.wait().unwrap().success());
         seen.insert(named_wheels(&prefix));
         if number % 10 == 0 {
-            scene.venv_pip(&prefix);
+            fixture.venv_pip(&prefix);
         }
     }
     println!("{killed} of {KILLS} ended by the signal, {took:?}, {seen:?}");
     assert!(killed > 0);
-    let finished = hotpatch(&scene, &prefix, &["--pip", "24.0"]).success();
-    assert_eq!(scene.venv_pip(&prefix), "24.0", "{finished}");
-    hotpatch(&scene, &prefix, &["--undo"]).success();
+    let finished = hotpatch(&fixture, &prefix, &["--pip", "24.0"]).success();
+    assert_eq!(fixture.venv_pip(&prefix), "24.0", "{finished}");
+    hotpatch(&fixture, &prefix, &["--undo"]).success();
     assert_unchanged(&prefix, &before, &"kills");
 }
 
@@ -505,11 +521,11 @@ pub fn named_wheels(prefix: &Path) -> Vec<String> {
 
 #[test]
 fn ctrl_c_during_the_check_leaves_an_interpreter_that_works() {
-    let scene = Scene::new();
-    let prefix = foreign(&scene, "installed");
+    let fixture = Fixture::new();
+    let prefix = foreign(&fixture, "installed");
     let before = state(&prefix);
     let shown = prefix.display().to_string();
-    let mut child = scene
+    let mut child = fixture
         .context
         .command(["hotpatch", &shown, "--pip", "24.0"])
         .stdout(Stdio::null())
@@ -523,7 +539,7 @@ fn ctrl_c_during_the_check_leaves_an_interpreter_that_works() {
     let process = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
     child.wait().unwrap();
-    scene.venv_pip(&prefix);
-    hotpatch(&scene, &prefix, &["--undo"]).success();
+    fixture.venv_pip(&prefix);
+    hotpatch(&fixture, &prefix, &["--undo"]).success();
     assert_unchanged(&prefix, &before, &"undo");
 }

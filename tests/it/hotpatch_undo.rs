@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 
+use crate::fixture::Fixture;
 use crate::hotpatch::{assert_unchanged, foreign, hotpatch, refused, state, stdlib};
 use crate::mini_cpython::{BUNDLED_PIP, MiniCpython};
-use crate::scene::Scene;
 
 const UPGRADE: [&str; 3] = ["--pip", "24.0", "--upgrade-installed"];
 
@@ -56,7 +56,7 @@ fn install_pip_25(prefix: &Path) {
 }
 
 /// What a user does between a hotpatch and its undo.
-type Act = fn(&Scene, &Path);
+type Act = fn(&Fixture, &Path);
 
 const ACTS: [(&str, Act); 11] = [
     ("pip install pip==25.0", |_, prefix| install_pip_25(prefix)),
@@ -73,15 +73,15 @@ const ACTS: [(&str, Act); 11] = [
         fs_err::remove_file(prefix.join("bin/pip3")).unwrap();
         symlink("elsewhere", prefix.join("bin/pip3")).unwrap();
     }),
-    ("two hotpatches more", |scene, prefix| {
+    ("two hotpatches more", |fixture, prefix| {
         install_pip_25(prefix);
-        hotpatch(scene, prefix, &["--pip", "23.3.2", "--upgrade-installed"]).success();
+        hotpatch(fixture, prefix, &["--pip", "23.3.2", "--upgrade-installed"]).success();
         install_pip_25(prefix);
-        hotpatch(scene, prefix, &["--pip", "24.0", "--upgrade-installed"]).success();
+        hotpatch(fixture, prefix, &["--pip", "24.0", "--upgrade-installed"]).success();
     }),
-    ("an uninstalled pip hotpatched", |scene, prefix| {
+    ("an uninstalled pip hotpatched", |fixture, prefix| {
         uninstall_pip(prefix);
-        hotpatch(scene, prefix, &["--pip", "23.3.2", "--upgrade-installed"]).success();
+        hotpatch(fixture, prefix, &["--pip", "23.3.2", "--upgrade-installed"]).success();
     }),
     ("the text of ensurepip removed", |_, prefix| {
         fs_err::remove_file(stdlib(prefix).join("ensurepip/__init__.py")).unwrap();
@@ -105,8 +105,8 @@ const ACTS: [(&str, Act); 11] = [
 ];
 
 /// With a script `pip` that no `RECORD` names: python-build makes a link, others a file.
-fn with_a_script(scene: &Scene, name: &str, is_link: bool) -> PathBuf {
-    let prefix = foreign(scene, name);
+fn with_a_script(fixture: &Fixture, name: &str, is_link: bool) -> PathBuf {
+    let prefix = foreign(fixture, name);
     let script = prefix.join("bin/pip");
     if is_link {
         symlink("pip3", script).unwrap();
@@ -118,63 +118,63 @@ fn with_a_script(scene: &Scene, name: &str, is_link: bool) -> PathBuf {
 
 #[test]
 fn undo_puts_every_original_back_whatever_the_user_did_in_between() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     for is_link in [true, false] {
         let name = if is_link { "link" } else { "file" };
-        let prefix = with_a_script(&scene, name, is_link);
+        let prefix = with_a_script(&fixture, name, is_link);
         let before = state(&prefix);
         for (act, change) in ACTS {
             if is_link && act == "a script edited in place" {
                 // It would be written through the link.
                 continue;
             }
-            hotpatch(&scene, &prefix, &UPGRADE).success();
-            change(&scene, &prefix);
-            hotpatch(&scene, &prefix, &["--undo"]).success();
+            hotpatch(&fixture, &prefix, &UPGRADE).success();
+            change(&fixture, &prefix);
+            hotpatch(&fixture, &prefix, &["--undo"]).success();
             assert_unchanged(&prefix, &before, &act);
         }
     }
-    scene.assert_nothing_is_left_behind();
+    fixture.assert_nothing_is_left_behind();
 }
 
 #[test]
 fn undo_in_a_prefix_that_was_moved_puts_every_original_back() {
-    let scene = Scene::new();
-    let prefix = with_a_script(&scene, "installed", true);
+    let fixture = Fixture::new();
+    let prefix = with_a_script(&fixture, "installed", true);
     let before = state(&prefix);
-    hotpatch(&scene, &prefix, &UPGRADE).success();
-    let moved = scene.context.path("moved");
+    hotpatch(&fixture, &prefix, &UPGRADE).success();
+    let moved = fixture.context.path("moved");
     fs_err::rename(&prefix, &moved).unwrap();
     install_pip_25(&moved);
-    hotpatch(&scene, &moved, &["--undo"]).success();
+    hotpatch(&fixture, &moved, &["--undo"]).success();
     assert_unchanged(&moved, &before, &"undo");
 }
 
 #[test]
 fn files_of_the_user_stay_when_a_hotpatch_is_undone() {
-    let scene = Scene::new();
-    let prefix = foreign(&scene, "installed");
-    hotpatch(&scene, &prefix, &UPGRADE).success();
+    let fixture = Fixture::new();
+    let prefix = foreign(&fixture, "installed");
+    hotpatch(&fixture, &prefix, &UPGRADE).success();
     install_pip_25(&prefix);
     let script = prefix.join("bin/pip");
     fs_err::write(&script, "a wrapper of mine").unwrap();
     let package = site_packages(&prefix).join("mine/__init__.py");
     fs_err::create_dir(package.parent().unwrap()).unwrap();
     fs_err::write(&package, "").unwrap();
-    let outcome = hotpatch(&scene, &prefix, &["--undo"]).success();
+    let outcome = hotpatch(&fixture, &prefix, &["--undo"]).success();
     outcome.says(["bin/pip stays: it is not as pip wrote it"]);
     assert_eq!(fs_err::read_to_string(script).unwrap(), "a wrapper of mine");
     assert!(package.exists());
-    assert_eq!(scene.pip(&prefix), BUNDLED_PIP);
+    assert_eq!(fixture.pip(&prefix), BUNDLED_PIP);
 }
 
 #[test]
 fn an_undo_that_would_go_through_a_link_or_over_a_folder_of_the_user_is_refused() {
-    let scene = Scene::new();
-    let prefix = foreign(&scene, "installed");
+    let fixture = Fixture::new();
+    let prefix = foreign(&fixture, "installed");
     let before = state(&prefix);
-    hotpatch(&scene, &prefix, &UPGRADE).success();
-    let checkout = scene.context.write("checkout/__init__.py", "mine");
+    hotpatch(&fixture, &prefix, &UPGRADE).success();
+    let checkout = fixture.context.write("checkout/__init__.py", "mine");
     let checkout = checkout.parent().unwrap();
     let pip = site_packages(&prefix).join("pip");
     let wheel = stdlib(&prefix).join(format!(
@@ -185,18 +185,18 @@ fn an_undo_that_would_go_through_a_link_or_over_a_folder_of_the_user_is_refused(
         (&prefix.join("bin/pip3"), false),
         (&wheel, false),
     ] {
-        let aside = scene.context.path("aside");
+        let aside = fixture.context.path("aside");
         let was_there = fs_err::rename(path, &aside).is_ok();
         if is_link {
             symlink(checkout, path).unwrap();
         } else {
             fs_err::create_dir(path).unwrap();
         }
-        let outcome = refused(&scene, &prefix, 1, &prefix, &["--undo"]);
+        let outcome = refused(&fixture, &prefix, 1, &prefix, &["--undo"]);
         outcome.says(["is in the way", &path.display().to_string()]);
         if is_link {
             refused(
-                &scene,
+                &fixture,
                 &prefix,
                 1,
                 &prefix,
@@ -212,22 +212,22 @@ fn an_undo_that_would_go_through_a_link_or_over_a_folder_of_the_user_is_refused(
         }
     }
     assert_eq!(fs_err::read_dir(checkout).unwrap().count(), 1);
-    hotpatch(&scene, &prefix, &["--undo"]).success();
+    hotpatch(&fixture, &prefix, &["--undo"]).success();
     assert_unchanged(&prefix, &before, &"undo");
 }
 
 #[test]
 fn a_script_that_was_only_kept_does_not_become_a_file_of_the_installation() {
-    let scene = Scene::of(MiniCpython::new("3.99.1"));
+    let fixture = Fixture::of(MiniCpython::new("3.99.1"));
     // A prefix that is not the default one has no `bin/pip` of pybuild's own.
-    let prefix = scene.context.path("shared");
+    let prefix = fixture.context.path("shared");
     let named = prefix.display().to_string();
-    scene
+    fixture
         .build(&["--pip", "23.3.2", "--prefix", &named])
         .success();
     symlink("pip3", prefix.join("bin/pip")).unwrap();
     let before = state(&prefix);
-    hotpatch(&scene, &prefix, &UPGRADE).success();
+    hotpatch(&fixture, &prefix, &UPGRADE).success();
     let list = prefix.join("share/pybuild/3.99.1/files.json");
     assert!(
         !fs_err::read_to_string(list)
@@ -235,6 +235,6 @@ fn a_script_that_was_only_kept_does_not_become_a_file_of_the_installation() {
             .contains("\"bin/pip\"")
     );
     install_pip_25(&prefix);
-    hotpatch(&scene, &prefix, &["--undo"]).success();
+    hotpatch(&fixture, &prefix, &["--undo"]).success();
     assert_unchanged(&prefix, &before, &"undo");
 }

@@ -7,14 +7,14 @@ use rustix::process::{
     Pid, Signal, kill_process, kill_process_group, test_kill_process, test_kill_process_group,
 };
 
+use crate::fixture::Fixture;
 use crate::mini_cpython::{BUNDLED_PIP, Fault, MiniCpython, VERSION};
 use crate::outcome::Outcome;
-use crate::scene::Scene;
 use crate::server::Answer;
 
 /// Starts the program in a process group of its own, as a shell does.
-pub fn start(scene: &Scene, arguments: &[std::ffi::OsString]) -> Child {
-    let mut command = scene.context.command(arguments);
+pub fn start(fixture: &Fixture, arguments: &[std::ffi::OsString]) -> Child {
+    let mut command = fixture.context.command(arguments);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command.spawn().unwrap()
@@ -30,13 +30,13 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Sends the signal to the program and all that it started, and waits for their end.
-fn end(scene: &Scene, child: Child, signal: Signal) -> Outcome {
+fn end(fixture: &Fixture, child: Child, signal: Signal) -> Outcome {
     kill_process_group(Pid::from_child(&child), signal).unwrap();
-    ended(scene, child)
+    ended(fixture, child)
 }
 
 /// Waits for the end of the program and all that it started.
-pub fn ended(scene: &Scene, child: Child) -> Outcome {
+pub fn ended(fixture: &Fixture, child: Child) -> Outcome {
     let group = Pid::from_child(&child);
     let sent = Instant::now();
     let output = child.wait_with_output().unwrap();
@@ -44,43 +44,43 @@ pub fn ended(scene: &Scene, child: Child) -> Outcome {
     wait_until("the end of all that was started", || {
         test_kill_process_group(group).is_err()
     });
-    Outcome::new(&output, &scene.context.path(""))
+    Outcome::new(&output, &fixture.context.path(""))
 }
 
-fn make_is_reached(scene: &Scene) -> bool {
-    let files = scene.context.snapshot("");
+fn make_is_reached(fixture: &Fixture) -> bool {
+    let files = fixture.context.snapshot("");
     files.keys().any(|name| name.ends_with("Python/six.o"))
 }
 
 #[test]
 fn ctrl_c_ends_the_build_and_what_it_started() {
-    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::MakeHangs));
-    let child = start(&scene, &scene.arguments(&[]));
-    wait_until("make", || make_is_reached(&scene));
-    end(&scene, child, Signal::INT).exits(130);
-    assert!(!scene.prefix().exists());
-    scene.assert_nothing_is_left_behind();
+    let fixture = Fixture::of(MiniCpython::new(VERSION).with_fault(Fault::MakeHangs));
+    let child = start(&fixture, &fixture.arguments(&[]));
+    wait_until("make", || make_is_reached(&fixture));
+    end(&fixture, child, Signal::INT).exits(130);
+    assert!(!fixture.prefix().exists());
+    fixture.assert_nothing_is_left_behind();
 }
 
 #[test]
 fn a_program_that_is_told_to_end_takes_what_it_started_along() {
-    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::MakeHangs));
-    let child = start(&scene, &scene.arguments(&[]));
-    wait_until("make", || make_is_reached(&scene));
+    let fixture = Fixture::of(MiniCpython::new(VERSION).with_fault(Fault::MakeHangs));
+    let child = start(&fixture, &fixture.arguments(&[]));
+    wait_until("make", || make_is_reached(&fixture));
     // As a service manager does it: the program alone is told.
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    ended(&scene, child).exits(128 + 15);
-    assert!(!scene.prefix().exists());
-    scene.assert_nothing_is_left_behind();
+    ended(&fixture, child).exits(128 + 15);
+    assert!(!fixture.prefix().exists());
+    fixture.assert_nothing_is_left_behind();
 }
 
-/// A scene whose make starts jobs that do not end when they are told to; and their folder.
-fn stubborn() -> (Scene, std::path::PathBuf) {
+/// A fixture whose make starts jobs that do not end when they are told to; and their folder.
+fn stubborn() -> (Fixture, std::path::PathBuf) {
     let folder = tempfile::Builder::new().prefix("jobs-").tempdir().unwrap();
     let folder = folder.keep();
     let fault = Fault::MakeLeavesOthers(folder.clone());
     (
-        Scene::of(MiniCpython::new(VERSION).with_fault(fault)),
+        Fixture::of(MiniCpython::new(VERSION).with_fault(fault)),
         folder,
     )
 }
@@ -107,24 +107,24 @@ pub fn is_running(job: Pid) -> bool {
 #[test]
 fn jobs_that_do_not_end_when_told_are_ended_with_the_whole_group() {
     for signal in [Signal::INT, Signal::TERM] {
-        let (scene, folder) = stubborn();
-        let child = start(&scene, &scene.arguments(&[]));
+        let (fixture, folder) = stubborn();
+        let child = start(&fixture, &fixture.arguments(&[]));
         let jobs = jobs(&folder);
         // The program alone is told; the jobs are in a group of their own.
         kill_process(Pid::from_child(&child), signal).unwrap();
-        ended(&scene, child).exits(128 + signal.as_raw());
+        ended(&fixture, child).exits(128 + signal.as_raw());
         let left: Vec<_> = jobs.iter().filter(|job| is_running(**job)).collect();
         assert!(left.is_empty(), "{left:?}");
-        assert!(!scene.prefix().exists());
-        scene.assert_nothing_is_left_behind();
+        assert!(!fixture.prefix().exists());
+        fixture.assert_nothing_is_left_behind();
         fs_err::remove_dir_all(folder).unwrap();
     }
 }
 
 #[test]
 fn a_second_ctrl_c_ends_at_once_and_takes_the_jobs_along() {
-    let (scene, folder) = stubborn();
-    let child = start(&scene, &scene.arguments(&[]));
+    let (fixture, folder) = stubborn();
+    let child = start(&fixture, &fixture.arguments(&[]));
     let jobs = jobs(&folder);
     let program = Pid::from_child(&child);
     let sent = Instant::now();
@@ -132,15 +132,15 @@ fn a_second_ctrl_c_ends_at_once_and_takes_the_jobs_along() {
     // Two signals that are pending at once would be one.
     std::thread::sleep(Duration::from_millis(100));
     kill_process(program, Signal::INT).unwrap();
-    ended(&scene, child).exits(130);
+    ended(&fixture, child).exits(130);
     assert!(
         sent.elapsed() < Duration::from_secs(1),
         "{:?}",
         sent.elapsed()
     );
     wait_until("the jobs' end", || !jobs.iter().any(|job| is_running(*job)));
-    assert!(!scene.prefix().exists());
-    scene.builds_without_its_fault();
+    assert!(!fixture.prefix().exists());
+    fixture.builds_without_its_fault();
     fs_err::remove_dir_all(folder).unwrap();
 }
 
@@ -170,24 +170,24 @@ fn kill_guards(program: &Child) {
 
 #[test]
 fn all_that_a_program_started_ends_when_it_is_killed() {
-    let (scene, folder) = stubborn();
-    let mut child = start(&scene, &scene.arguments(&[]));
+    let (fixture, folder) = stubborn();
+    let mut child = start(&fixture, &fixture.arguments(&[]));
     let jobs = jobs(&folder);
     child.kill().unwrap();
     child.wait().unwrap();
     // Nobody runs a command after it.
     wait_until("the jobs' end", || !jobs.iter().any(|job| is_running(*job)));
     wait_until("the end of make", || {
-        hanging_below(&scene.context.path("cache/build")) == 0
+        hanging_below(&fixture.context.path("cache/build")) == 0
     });
-    scene.builds_without_its_fault();
+    fixture.builds_without_its_fault();
     fs_err::remove_dir_all(folder).unwrap();
 }
 
 #[test]
 fn what_a_command_leaves_running_on_purpose_goes_on() {
-    let scene = Scene::of(MiniCpython::new(VERSION));
-    let id = scene.context.path("id");
+    let fixture = Fixture::of(MiniCpython::new(VERSION));
+    let id = fixture.context.path("id");
     // As a compiler's cache server does it.
     let script = format!(
         "#!/bin/sh\nif [ ! -f {0} ]; then sleep 600 >/dev/null 2>&1 & echo $! >{0}; fi\nexec {1} \"$@\"\n",
@@ -198,8 +198,8 @@ fn what_a_command_leaves_running_on_purpose_goes_on() {
             .unwrap()
             .display()
     );
-    scene.context.put_program("make", &script);
-    scene.build(&[]).success();
+    fixture.context.put_program("make", &script);
+    fixture.build(&[]).success();
     let text = fs_err::read_to_string(&id).unwrap();
     let server = Pid::from_raw(text.trim().parse().unwrap()).unwrap();
     assert!(is_running(server));
@@ -208,18 +208,18 @@ fn what_a_command_leaves_running_on_purpose_goes_on() {
 
 #[test]
 fn a_build_that_was_killed_is_no_obstacle_to_the_next() {
-    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::MakeHangs));
-    let child = start(&scene, &scene.arguments(&[]));
-    wait_until("make", || make_is_reached(&scene));
+    let fixture = Fixture::of(MiniCpython::new(VERSION).with_fault(Fault::MakeHangs));
+    let child = start(&fixture, &fixture.arguments(&[]));
+    wait_until("make", || make_is_reached(&fixture));
     kill_guards(&child);
-    assert_eq!(end(&scene, child, Signal::KILL).code, None);
-    assert!(!scene.prefix().exists());
+    assert_eq!(end(&fixture, child, Signal::KILL).code, None);
+    assert!(!fixture.prefix().exists());
     // Without its guard, a leftover process is ended by the run that sweeps its folder.
-    let left = hanging_below(&scene.context.path("cache/build"));
+    let left = hanging_below(&fixture.context.path("cache/build"));
     assert!(left > 0 || !std::path::Path::new("/proc/self/environ").exists());
-    let sound = Scene {
+    let sound = Fixture {
         release: MiniCpython::new(VERSION),
-        ..scene
+        ..fixture
     };
     sound.release.write_tgz(&sound.context.path("releases"));
     sound.build(&[]).success();
@@ -230,47 +230,49 @@ fn a_build_that_was_killed_is_no_obstacle_to_the_next() {
 
 #[test]
 fn an_interrupted_download_goes_on_where_it_was() {
-    let scene = Scene::online();
-    let path = scene.archive_path();
-    let whole = Answer::bytes(scene.release.tgz());
-    scene.server.put(&path, whole.clone().stalling_after(1000));
-    let digest = scene.release.sha256().to_string();
+    let fixture = Fixture::online();
+    let path = fixture.archive_path();
+    let whole = Answer::bytes(fixture.release.tgz());
+    fixture
+        .server
+        .put(&path, whole.clone().stalling_after(1000));
+    let digest = fixture.release.sha256().to_string();
     let arguments = [VERSION, "--sha256", &digest].map(std::ffi::OsString::from);
-    let child = start(&scene, &arguments);
+    let child = start(&fixture, &arguments);
     wait_until("the first part", || {
-        let partial = scene.context.path("cache/partial");
+        let partial = fixture.context.path("cache/partial");
         let files = walkdir::WalkDir::new(partial).into_iter().flatten();
         files
             .filter_map(|entry| entry.metadata().ok())
             .any(|meta| meta.is_file() && meta.len() == 1000)
     });
-    end(&scene, child, Signal::INT).exits(130);
-    scene.server.put(&path, whole);
-    scene.context.run(&arguments).success();
-    let requests = scene.server.requests_for(&path);
+    end(&fixture, child, Signal::INT).exits(130);
+    fixture.server.put(&path, whole);
+    fixture.context.run(&arguments).success();
+    let requests = fixture.server.requests_for(&path);
     assert_eq!(requests.len(), 2);
     assert_eq!(requests[1].header("range"), Some("bytes=1000-"));
-    assert_eq!(scene.venv_pip(&scene.prefix()), BUNDLED_PIP);
+    assert_eq!(fixture.venv_pip(&fixture.prefix()), BUNDLED_PIP);
 }
 
 #[test]
 fn a_commit_that_was_killed_is_undone_by_the_next_run() {
-    let scene = Scene::of(MiniCpython::new(VERSION).with_modules(200));
-    let prefix = scene.context.path("shared");
-    scene.context.write("shared/bin/other", "theirs");
-    scene
+    let fixture = Fixture::of(MiniCpython::new(VERSION).with_modules(200));
+    let prefix = fixture.context.path("shared");
+    fixture.context.write("shared/bin/other", "theirs");
+    fixture
         .context
         .write("shared/lib/python3.99/site-packages/own.pth", "theirs");
     let asked = prefix.display().to_string();
-    let build = |more: &[&str]| scene.build(&[&["--prefix", &asked, "--pip"], more].concat());
+    let build = |more: &[&str]| fixture.build(&[&["--prefix", &asked, "--pip"], more].concat());
     build(&["23.3.2"]).success();
     let folder = prefix.join(".pybuild-transaction");
     let mut undone = 0;
     for attempt in 0..20 {
         // An attempt that came too late has built another one.
-        let before = scene.context.snapshot("shared");
-        let arguments = scene.arguments(&["--prefix", &asked, "--pip", "latest"]);
-        let mut child = start(&scene, &arguments);
+        let before = fixture.context.snapshot("shared");
+        let arguments = fixture.arguments(&["--prefix", &asked, "--pip", "latest"]);
+        let mut child = start(&fixture, &arguments);
         // Once the journal is there, files are being renamed.
         while !folder.join("journal.json").exists() && child.try_wait().unwrap().is_none() {
             std::thread::yield_now();
@@ -284,9 +286,9 @@ fn a_commit_that_was_killed_is_undone_by_the_next_run() {
         if was_open {
             undone += 1;
             outcome.says(["nothing to do"]);
-            assert_eq!(scene.context.snapshot("shared"), before);
+            assert_eq!(fixture.context.snapshot("shared"), before);
         }
-        assert_eq!(scene.venv_pip(&prefix), "23.3.2");
+        assert_eq!(fixture.venv_pip(&prefix), "23.3.2");
         assert!(!folder.exists());
         if undone == 2 {
             break;
@@ -298,12 +300,12 @@ fn a_commit_that_was_killed_is_undone_by_the_next_run() {
     );
     // A run that finds all in order does not look for litter; one that builds does.
     build(&["latest"]).success();
-    scene.assert_nothing_is_left_behind();
+    fixture.assert_nothing_is_left_behind();
 }
 
 /// The files in the store's folder of logs.
-fn logs(scene: &Scene) -> Vec<std::path::PathBuf> {
-    let entries = fs_err::read_dir(scene.context.path("cache/logs"));
+fn logs(fixture: &Fixture) -> Vec<std::path::PathBuf> {
+    let entries = fs_err::read_dir(fixture.context.path("cache/logs"));
     let entries = entries.into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).collect()
 }
@@ -311,30 +313,36 @@ fn logs(scene: &Scene) -> Vec<std::path::PathBuf> {
 #[test]
 fn starts_that_are_ended_leave_no_empty_logs() {
     for signal in [Signal::TERM, Signal::INT, Signal::KILL] {
-        let scene = Scene::online();
-        let path = scene.archive_path();
-        let whole = Answer::bytes(scene.release.tgz());
-        scene.server.put(&path, whole.clone().stalling_after(1000));
-        let digest = scene.release.sha256().to_string();
+        let fixture = Fixture::online();
+        let path = fixture.archive_path();
+        let whole = Answer::bytes(fixture.release.tgz());
+        fixture
+            .server
+            .put(&path, whole.clone().stalling_after(1000));
+        let digest = fixture.release.sha256().to_string();
         let arguments = [VERSION, "--sha256", &digest].map(std::ffi::OsString::from);
         for count in 1..4 {
-            let child = start(&scene, &arguments);
+            let child = start(&fixture, &arguments);
             wait_until("a request", || {
-                scene.server.requests_for(&path).len() == count
+                fixture.server.requests_for(&path).len() == count
             });
-            end(&scene, child, signal);
-            assert_eq!(logs(&scene), Vec::<std::path::PathBuf>::new(), "{signal:?}");
+            end(&fixture, child, signal);
+            assert_eq!(
+                logs(&fixture),
+                Vec::<std::path::PathBuf>::new(),
+                "{signal:?}"
+            );
         }
     }
 }
 
 #[test]
 fn the_log_of_a_build_that_is_ended_is_named() {
-    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::MakeHangs));
-    let child = start(&scene, &scene.arguments(&[]));
-    wait_until("make", || make_is_reached(&scene));
-    let outcome = end(&scene, child, Signal::TERM).exits(128 + 15);
-    let [log] = logs(&scene).try_into().unwrap();
+    let fixture = Fixture::of(MiniCpython::new(VERSION).with_fault(Fault::MakeHangs));
+    let child = start(&fixture, &fixture.arguments(&[]));
+    wait_until("make", || make_is_reached(&fixture));
+    let outcome = end(&fixture, child, Signal::TERM).exits(128 + 15);
+    let [log] = logs(&fixture).try_into().unwrap();
     outcome.says(["the log of what had run is", &log.display().to_string()]);
     let text = fs_err::read_to_string(log).unwrap();
     assert!(text.contains("checking for zlib.h... yes"), "{text}");
@@ -342,11 +350,11 @@ fn the_log_of_a_build_that_is_ended_is_named() {
 
 #[test]
 fn a_log_without_text_is_removed_by_the_next_run() {
-    let mut scene = Scene::new();
-    scene.context.set("PYBUILD_CRASH_AT", "log.created");
-    assert_eq!(scene.build(&[]).code, None);
-    assert_eq!(logs(&scene).len(), 1);
-    scene.context.unset("PYBUILD_CRASH_AT");
-    scene.build(&[]).success();
-    assert_eq!(logs(&scene), Vec::<std::path::PathBuf>::new());
+    let mut fixture = Fixture::new();
+    fixture.context.set("PYBUILD_CRASH_AT", "log.created");
+    assert_eq!(fixture.build(&[]).code, None);
+    assert_eq!(logs(&fixture).len(), 1);
+    fixture.context.unset("PYBUILD_CRASH_AT");
+    fixture.build(&[]).success();
+    assert_eq!(logs(&fixture), Vec::<std::path::PathBuf>::new());
 }

@@ -7,9 +7,9 @@ use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::crash_fixture::{CrashFixture, Kind, NEW_PIP, OLD_PIP};
 use crate::hotpatch::{named_wheels, stdlib};
 use crate::outcome::Outcome;
-use crate::trial::{Kind, NEW_PIP, OLD_PIP, Trial};
 
 /// The failpoints that the tests below reach, at every passing.
 pub const POINTS: [&str; 17] = [
@@ -85,7 +85,7 @@ fn state(prefix: &Path) -> BTreeMap<PathBuf, Entry> {
 /// One kind of change, and the prefix that it starts from.
 struct Change {
     name: &'static str,
-    trial: Trial,
+    crash: CrashFixture,
     arguments: Vec<OsString>,
     /// Whether the interpreter has to work at every moment.
     works: bool,
@@ -93,27 +93,27 @@ struct Change {
 }
 
 impl Change {
-    fn new(name: &'static str, trial: Trial, arguments: &[&str]) -> Self {
-        let prefix = trial.prefix().display().to_string();
+    fn new(name: &'static str, crash: CrashFixture, arguments: &[&str]) -> Self {
+        let prefix = crash.prefix().display().to_string();
         let arguments = arguments.iter().map(|word| word.replace("PREFIX", &prefix));
         Self {
             name,
             arguments: arguments.map(OsString::from).collect(),
-            trial,
+            crash,
             works: false,
             kills: 0,
         }
     }
 
     fn run(&self, arguments: &[OsString], variable: &str, value: &str) -> Outcome {
-        let mut command = self.trial.scene.context.command(arguments);
+        let mut command = self.crash.fixture.context.command(arguments);
         command.env(variable, value);
-        self.trial.scene.context.outcome(&mut command)
+        self.crash.fixture.context.outcome(&mut command)
     }
 
     /// The passings of the transaction's points in a run of this command.
     fn points(&self, arguments: &[OsString]) -> Vec<String> {
-        let list = self.trial.scene.context.path("points");
+        let list = self.crash.fixture.context.path("points");
         drop(fs_err::remove_file(&list));
         self.run(arguments, "PYBUILD_POINTS", &list.display().to_string());
         let text = fs_err::read_to_string(list).unwrap();
@@ -132,7 +132,7 @@ impl Change {
         // A command about something else recovers the prefix.
         let elsewhere = ["uninstall", "3.0", "--prefix", "nowhere"].map(OsString::from);
         let arguments = self.arguments.clone();
-        let prefix = self.trial.prefix();
+        let prefix = self.crash.prefix();
         let old = state(&prefix);
         let points = self.points(&arguments);
         let new = state(&prefix);
@@ -141,34 +141,34 @@ impl Change {
             .iter()
             .position(|point| point == "transaction.committed:1");
         for (number, point) in points.iter().enumerate() {
-            self.trial.reset();
+            self.crash.reset();
             self.kill(&arguments, point);
             self.assert_complete(&old, &new, point);
-            self.trial.scene.context.run(&elsewhere).exits(3);
+            self.crash.fixture.context.run(&elsewhere).exits(3);
             self.assert_settled(&old, &new, Some(number) >= committed, point);
         }
         for (last, is_new) in [
             ("transaction.applied", false),
             ("transaction.committed", true),
         ] {
-            self.trial.reset();
+            self.crash.reset();
             self.kill(&arguments, last);
-            let killed = self.trial.scene.context.path("killed");
+            let killed = self.crash.fixture.context.path("killed");
             fs_err::create_dir(&killed).unwrap();
             for folder in ["prefix", "cache"] {
-                self.trial.copy(folder, &format!("killed/{folder}"));
+                self.crash.copy(folder, &format!("killed/{folder}"));
             }
             for point in self.points(&elsewhere) {
                 for folder in ["prefix", "cache"] {
                     drop(fs_err::remove_dir_all(
-                        self.trial.scene.context.path(folder),
+                        self.crash.fixture.context.path(folder),
                     ));
-                    self.trial.copy(&format!("killed/{folder}"), folder);
+                    self.crash.copy(&format!("killed/{folder}"), folder);
                 }
                 self.kill(&elsewhere, &point);
                 let what = format!("{last}, then {point}");
                 self.assert_complete(&old, &new, &what);
-                self.trial.scene.context.run(&elsewhere).exits(3);
+                self.crash.fixture.context.run(&elsewhere).exits(3);
                 self.assert_settled(&old, &new, is_new, &what);
             }
             fs_err::remove_dir_all(killed).unwrap();
@@ -194,7 +194,7 @@ impl Change {
         new: &BTreeMap<PathBuf, Entry>,
         what: &str,
     ) {
-        let prefix = self.trial.prefix();
+        let prefix = self.crash.prefix();
         let what = format!("{}, {what}", self.name);
         let found = state(&prefix);
         for path in old.keys().filter(|path| new.contains_key(*path)) {
@@ -213,7 +213,7 @@ impl Change {
             named_wheels(&prefix);
         }
         if self.works {
-            let pip = self.trial.scene.venv_pip(&prefix);
+            let pip = self.crash.fixture.venv_pip(&prefix);
             assert!([OLD_PIP, NEW_PIP].contains(&pip.as_str()), "{what}: {pip}");
         }
     }
@@ -227,7 +227,7 @@ impl Change {
         what: &str,
     ) {
         let what = format!("{}, {what}", self.name);
-        let found = state(&self.trial.prefix());
+        let found = state(&self.crash.prefix());
         let differ = |wanted: &BTreeMap<PathBuf, Entry>, same: &dyn Fn(&Entry, &Entry) -> bool| {
             let paths: std::collections::BTreeSet<_> = wanted.keys().chain(found.keys()).collect();
             let differs = |path: &&&PathBuf| match (wanted.get(**path), found.get(**path)) {
@@ -242,62 +242,62 @@ impl Change {
         } else {
             differ(old, &|wanted, found| wanted == found);
         }
-        self.trial.no_leftovers_at_prefix(&what);
-        let notes = self.trial.scene.context.snapshot("cache/changes");
+        self.crash.no_leftovers_at_prefix(&what);
+        let notes = self.crash.fixture.context.snapshot("cache/changes");
         assert!(notes.len() <= 1, "{what}: {notes:?}");
     }
 }
 
-fn build_arguments(trial: &Trial) -> Vec<String> {
-    let arguments = trial.arguments(NEW_PIP).into_iter();
+fn build_arguments(crash: &CrashFixture) -> Vec<String> {
+    let arguments = crash.arguments(NEW_PIP).into_iter();
     arguments.map(|word| word.into_string().unwrap()).collect()
 }
 
 #[test]
 fn a_commit_into_a_prefix_that_holds_foreign_files() {
-    let trial = Trial::new(Kind::Shared);
+    let crash = CrashFixture::new(Kind::Shared);
     // Without the installation of before.
-    let prefix = trial.prefix().display().to_string();
-    let context = &trial.scene.context;
+    let prefix = crash.prefix().display().to_string();
+    let context = &crash.fixture.context;
     context.run(["uninstall", &prefix]).success();
     fs_err::remove_dir_all(context.path("before")).unwrap();
-    trial.copy("prefix", "before");
-    let arguments = build_arguments(&trial);
+    crash.copy("prefix", "before");
+    let arguments = build_arguments(&crash);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    Change::new("commit", trial, &arguments).kill_everywhere();
+    Change::new("commit", crash, &arguments).kill_everywhere();
 }
 
 #[test]
 fn an_upgrade_over_an_interpreter_that_pybuild_does_not_know() {
-    let trial = Trial::new(Kind::Shared);
-    let context = &trial.scene.context;
+    let crash = CrashFixture::new(Kind::Shared);
+    let context = &crash.fixture.context;
     fs_err::remove_dir_all(context.path("before/share/pybuild/3.99.1")).unwrap();
-    trial.reset();
-    let mut arguments = build_arguments(&trial);
+    crash.reset();
+    let mut arguments = build_arguments(&crash);
     arguments.push("--overwrite".to_owned());
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    Change::new("upgrade", trial, &arguments).kill_everywhere();
+    Change::new("upgrade", crash, &arguments).kill_everywhere();
 }
 
 #[test]
 fn an_uninstallation() {
     for kind in [Kind::Shared, Kind::Own] {
-        let trial = Trial::new(kind);
-        Change::new("uninstall", trial, &["uninstall", "PREFIX"]).kill_everywhere();
+        let crash = CrashFixture::new(kind);
+        Change::new("uninstall", crash, &["uninstall", "PREFIX"]).kill_everywhere();
     }
 }
 
 const HOTPATCH: [&str; 5] = ["hotpatch", "PREFIX", "--pip", NEW_PIP, "--no-check"];
 
-/// A trial whose prefix has compiled files of `ensurepip`.
-fn with_compiled_files() -> Trial {
-    let trial = Trial::new(Kind::Shared);
-    let ensurepip = stdlib(&trial.prefix()).join("ensurepip/__pycache__");
+/// A fixture whose prefix has compiled files of `ensurepip`.
+fn with_compiled_files() -> CrashFixture {
+    let crash = CrashFixture::new(Kind::Shared);
+    let ensurepip = stdlib(&crash.prefix()).join("ensurepip/__pycache__");
     fs_err::create_dir(&ensurepip).unwrap();
     fs_err::write(ensurepip.join("__init__.mini.pyc"), "compiled").unwrap();
-    fs_err::remove_dir_all(trial.scene.context.path("before")).unwrap();
-    trial.copy("prefix", "before");
-    trial
+    fs_err::remove_dir_all(crash.fixture.context.path("before")).unwrap();
+    crash.copy("prefix", "before");
+    crash
 }
 
 #[test]
@@ -321,14 +321,14 @@ fn a_hotpatch_of_the_installed_packages_too() {
 
 #[test]
 fn an_undo() {
-    let trial = with_compiled_files();
-    let prefix = trial.prefix().display().to_string();
+    let crash = with_compiled_files();
+    let prefix = crash.prefix().display().to_string();
     let words = [&HOTPATCH[..], &["--upgrade-installed"]].concat();
     let words = words.iter().map(|word| word.replace("PREFIX", &prefix));
-    trial.scene.context.run(words).success();
-    fs_err::remove_dir_all(trial.scene.context.path("before")).unwrap();
-    trial.copy("prefix", "before");
-    let mut change = Change::new("undo", trial, &["hotpatch", "PREFIX", "--undo"]);
+    crash.fixture.context.run(words).success();
+    fs_err::remove_dir_all(crash.fixture.context.path("before")).unwrap();
+    crash.copy("prefix", "before");
+    let mut change = Change::new("undo", crash, &["hotpatch", "PREFIX", "--undo"]);
     change.works = true;
     change.kill_everywhere();
 }

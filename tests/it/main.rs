@@ -3,15 +3,15 @@
 // The kit.
 mod certificates;
 mod context;
+mod crash_fixture;
+mod fixture;
 mod mini_cpython;
 mod outcome;
 mod proxy;
 mod python_org;
-mod scene;
 mod server;
 mod signer;
 mod small_disk;
-mod trial;
 mod wheels;
 
 // The tests.

@@ -1,4 +1,4 @@
-//! What is printed, where, and how much of it.
+//! Standard output and standard error of each command, by verbosity.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use pybuild::output::{Output, Verbosity};
 use pybuild::progress::{Reporter as _, TerminalReporter, Unit};
 
 use crate::context::Context;
+use crate::fixture::Fixture;
 use crate::mini_cpython::{Fault, MiniCpython, VERSION};
-use crate::scene::Scene;
 
 #[test]
 fn help_is_grouped_and_has_examples() {
@@ -40,50 +40,50 @@ fn help_is_grouped_and_has_examples() {
 }
 
 #[test]
-fn quiet_says_nothing_but_the_result() {
-    let scene = Scene::new();
-    let outcome = scene.build(&["-q", "--pip", "latest"]).success();
+fn quiet_prints_only_the_result() {
+    let fixture = Fixture::new();
+    let outcome = fixture.build(&["-q", "--pip", "latest"]).success();
     assert_eq!(outcome.stderr, "");
     assert!(outcome.stdout.lines().count() <= 1, "{outcome}");
 }
 
 #[test]
 fn quiet_still_shows_errors() {
-    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::Configure));
-    scene.build(&["-q"]).exits(1).says(["stdmini.h"]);
+    let fixture = Fixture::of(MiniCpython::new(VERSION).with_fault(Fault::Configure));
+    fixture.build(&["-q"]).exits(1).says(["stdmini.h"]);
 }
 
 #[test]
-fn verbose_says_what_ran() {
-    let scene = Scene::new();
-    let outcome = scene.build(&["-v", "--pip", "latest"]).success();
-    outcome.says(["configure", "make", &scene.server.url("/simple/")]);
+fn verbose_prints_the_commands_and_the_index() {
+    let fixture = Fixture::new();
+    let outcome = fixture.build(&["-v", "--pip", "latest"]).success();
+    outcome.says(["configure", "make", &fixture.server.url("/simple/")]);
 }
 
 #[test]
-fn colour_is_for_terminals_or_those_who_ask() {
-    let scene = Scene::new();
+fn colour_is_for_terminals_and_color_always() {
+    let fixture = Fixture::new();
     assert!(
-        !scene
+        !fixture
             .build(&["--dry-run"])
             .success()
             .stderr
             .contains('\u{1b}')
     );
     let unknown = ["3.11.999"];
-    let plain = scene.context.run(unknown);
+    let plain = fixture.context.run(unknown);
     assert!(!plain.stderr.contains('\u{1b}'), "{plain}");
-    let coloured = scene.context.run(["3.11.999", "--color", "always"]);
+    let coloured = fixture.context.run(["3.11.999", "--color", "always"]);
     assert!(coloured.stderr.contains('\u{1b}'), "{coloured}");
-    let never = scene.context.run(["3.11.999", "--color", "never"]);
+    let never = fixture.context.run(["3.11.999", "--color", "never"]);
     assert!(!never.stderr.contains('\u{1b}'), "{never}");
 }
 
 #[test]
 fn the_interpreters_path_is_the_result() {
-    let scene = Scene::new();
-    let outcome = scene.build(&["--pip", "latest"]).success();
-    let python = scene.prefix().join("bin/python3");
+    let fixture = Fixture::new();
+    let outcome = fixture.build(&["--pip", "latest"]).success();
+    let python = fixture.prefix().join("bin/python3");
     assert!(
         outcome.stdout.contains(&python.display().to_string()),
         "{outcome}"
@@ -91,9 +91,9 @@ fn the_interpreters_path_is_the_result() {
 }
 
 #[test]
-fn a_build_reads_well() {
-    let scene = Scene::new();
-    let outcome = scene.build(&["--pip", "latest", "-j", "2"]).success();
+fn the_output_of_a_build() {
+    let fixture = Fixture::new();
+    let outcome = fixture.build(&["--pip", "latest", "-j", "2"]).success();
     insta::assert_snapshot!(outcome.filtered_stderr(), @r###"
     fetch     pip-24.0-py3-none-any.whl from 127.0.0.1 ([TIME])
     pip 24.0 (latest for CPython 3.99.1; 26.3 needs Python 3.100 or later)
@@ -110,9 +110,9 @@ fn a_build_reads_well() {
     insta::assert_snapshot!(outcome.filtered_stdout(), @"[TEMP]/home/.local/share/pybuild/versions/3.99.1/bin/python3.99");
 }
 
-/// Not a test by itself: what the one below runs in a process of its own, to see what it prints.
+/// The process that the test below starts to read its output.
 #[test]
-#[ignore = "run by `a_long_step_prints_a_line_now_and_then`"]
+#[ignore = "run by `a_long_step_prints_a_line_at_intervals`"]
 fn long_steps() {
     let verbosity = match std::env::var("LONG_STEPS").as_deref() {
         Ok("quiet") => Verbosity::Quiet,
@@ -138,7 +138,7 @@ fn long_steps() {
 }
 
 #[test]
-fn a_long_step_prints_a_line_now_and_then() {
+fn a_long_step_prints_a_line_at_intervals() {
     let printed = |verbosity: &str| {
         let mut command = std::process::Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "output::long_steps", "--ignored", "--nocapture"]);
@@ -154,18 +154,18 @@ fn a_long_step_prints_a_line_now_and_then() {
     ] {
         assert!(text.matches(line).count() >= 2, "{line} in {text}");
     }
-    // Lines of another kind are enough.
+    // Notes reset the interval.
     let last = text.rsplit("fetch ").next().unwrap();
     assert!(!last.contains("still running"), "{text}");
     assert_eq!(printed("quiet"), "");
 }
 
 #[test]
-fn a_failure_reads_well() {
-    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(Fault::Make));
-    let outcome = scene.build(&["-q", "-j", "2"]).exits(1);
+fn the_output_of_a_failed_build() {
+    let fixture = Fixture::of(MiniCpython::new(VERSION).with_fault(Fault::Make));
+    let outcome = fixture.build(&["-q", "-j", "2"]).exits(1);
     insta::assert_snapshot!(outcome.filtered_stderr(), @r###"
-    warning: the build did not succeed; its log is [TEMP]/cache/logs/[LOG]
+    warning: the build failed; its log is [TEMP]/cache/logs/[LOG]
     error: `[TEMP]/bin/make -j2` failed: exit status: 2
         Objects/broken.c:7:3: error: 'Py_Broken' undeclared
         note 1: noise
@@ -175,14 +175,14 @@ fn a_failure_reads_well() {
         note 5: noise
         note 6: noise
         note 7: noise
-    hint: the log has the whole output; --keep-build keeps the tree to look around in
+    hint: see the log for the full output; --keep-build keeps the build folder for inspection
     "###);
 }
 
 #[test]
-fn a_plan_reads_well() {
-    let scene = Scene::new();
-    let outcome = scene.build(&["--pip", "<24", "--dry-run"]).success();
+fn the_output_of_a_dry_run() {
+    let fixture = Fixture::new();
+    let outcome = fixture.build(&["--pip", "<24", "--dry-run"]).success();
     insta::assert_snapshot!(outcome.filtered_stdout(), @r###"
     format = 1
     python = "3.99.1"

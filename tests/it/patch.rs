@@ -5,38 +5,38 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::context::snapshot;
+use crate::fixture::{Fixture, LATEST_PIP};
 use crate::mini_cpython::{MiniCpython, VERSION};
 use crate::outcome::Outcome;
-use crate::scene::{LATEST_PIP, Scene};
 
-/// A scene whose release bundles setuptools too.
-fn with_setuptools() -> Scene {
-    Scene::of(MiniCpython::new("3.11.99").with_setuptools())
+/// A fixture whose release bundles setuptools too.
+fn with_setuptools() -> Fixture {
+    Fixture::of(MiniCpython::new("3.11.99").with_setuptools())
 }
 
-/// `pybuild patch VERSION` for the scene's release file.
-fn patch(scene: &Scene, more: &[&str]) -> Outcome {
-    let release = scene.arguments(more);
+/// `pybuild patch VERSION` for the fixture's release file.
+fn patch(fixture: &Fixture, more: &[&str]) -> Outcome {
+    let release = fixture.arguments(more);
     let arguments = std::iter::once("patch".into()).chain(release);
-    scene.context.run(arguments)
+    fixture.context.run(arguments)
 }
 
 /// `pybuild patch --tree TREE`.
-fn patch_tree(scene: &Scene, tree: &Path, more: &[&str]) -> Outcome {
+fn patch_tree(fixture: &Fixture, tree: &Path, more: &[&str]) -> Outcome {
     let tree = tree.display().to_string();
     let arguments = ["patch", "--tree", &tree].into_iter();
-    scene.context.run(arguments.chain(more.iter().copied()))
+    fixture.context.run(arguments.chain(more.iter().copied()))
 }
 
-/// A new unpacked tree of the scene's release.
-fn tree(scene: &Scene, name: &str) -> PathBuf {
-    scene.release.write_tree(&scene.context.path(name))
+/// A new unpacked tree of the fixture's release.
+fn tree(fixture: &Fixture, name: &str) -> PathBuf {
+    fixture.release.write_tree(&fixture.context.path(name))
 }
 
 /// What a tree is after `pybuild patch --tree --apply` with these pins.
-fn applied(scene: &Scene, pins: &[&str]) -> BTreeMap<String, String> {
-    let tree = tree(scene, "applied");
-    patch_tree(scene, &tree, &[pins, &["--apply"]].concat()).success();
+fn applied(fixture: &Fixture, pins: &[&str]) -> BTreeMap<String, String> {
+    let tree = tree(fixture, "applied");
+    patch_tree(fixture, &tree, &[pins, &["--apply"]].concat()).success();
     let result = snapshot(&tree);
     fs_err::remove_dir_all(&tree).unwrap();
     result
@@ -65,8 +65,8 @@ fn run_in(tree: &Path, program: &str, arguments: &[&str], input: Option<&Path>) 
 
 #[test]
 fn the_text_goes_to_standard_output_and_what_it_lacks_is_said() {
-    let scene = Scene::new();
-    let outcome = patch(&scene, &["--pip", "latest"]).success();
+    let fixture = Fixture::new();
+    let outcome = patch(&fixture, &["--pip", "latest"]).success();
     insta::assert_snapshot!(outcome.filtered_stdout(), @r#"
     diff --git a/Lib/ensurepip/__init__.py b/Lib/ensurepip/__init__.py
     --- a/Lib/ensurepip/__init__.py
@@ -89,10 +89,10 @@ fn the_text_goes_to_standard_output_and_what_it_lacks_is_said() {
     patch     pip 24.0 ([TIME])
     the wheels are not in this diff (Lib/ensurepip/_bundled/pip-24.0-py3-none-any.whl): `-o FILE` writes a patch that has them
     ");
-    scene.assert_nothing_is_left_behind();
-    assert!(!scene.prefix().exists());
-    assert_eq!(snapshot(&scene.context.path("work")).len(), 1);
-    let quiet = patch(&scene, &["-q", "--color", "always", "--pip", "latest"]);
+    fixture.assert_nothing_is_left_behind();
+    assert!(!fixture.prefix().exists());
+    assert_eq!(snapshot(&fixture.context.path("work")).len(), 1);
+    let quiet = patch(&fixture, &["-q", "--color", "always", "--pip", "latest"]);
     assert_eq!(
         (quiet.stdout, quiet.stderr),
         (outcome.stdout, String::new())
@@ -101,8 +101,8 @@ fn the_text_goes_to_standard_output_and_what_it_lacks_is_said() {
 
 #[test]
 fn git_needs_one_file_and_can_take_it_back() {
-    for (scene, pins) in [
-        (Scene::new(), vec!["--pip", "latest"]),
+    for (fixture, pins) in [
+        (Fixture::new(), vec!["--pip", "latest"]),
         (
             with_setuptools(),
             vec!["--pip", "latest", "--setuptools", "68.0.0"],
@@ -113,11 +113,11 @@ fn git_needs_one_file_and_can_take_it_back() {
         ),
         (with_setuptools(), vec!["--setuptools", "latest"]),
     ] {
-        let file = scene.context.path("work/pin.patch");
+        let file = fixture.context.path("work/pin.patch");
         let shown = file.display().to_string();
-        patch(&scene, &[&pins[..], &["-o", "pin.patch"]].concat()).success();
-        let expected = applied(&scene, &pins);
-        let tree = tree(&scene, "tree");
+        patch(&fixture, &[&pins[..], &["-o", "pin.patch"]].concat()).success();
+        let expected = applied(&fixture, &pins);
+        let tree = tree(&fixture, "tree");
         let released = snapshot(&tree);
         assert_ne!(released, expected);
         let git = |arguments: &[&str]| run_in(&tree, "git", arguments, None).success();
@@ -138,9 +138,9 @@ fn git_needs_one_file_and_can_take_it_back() {
 
 #[test]
 fn what_git_is_given_is_what_git_would_write() {
-    let scene = with_setuptools();
+    let fixture = with_setuptools();
     let pins = ["--pip", "latest", "--setuptools", "none"];
-    let tree = tree(&scene, "tree");
+    let tree = tree(&fixture, "tree");
     let git = |arguments: &[&str]| run_in(&tree, "git", arguments, None).success().stdout;
     git(&["init", "-q"]);
     git(&["add", "-A"]);
@@ -154,7 +154,7 @@ fn what_git_is_given_is_what_git_would_write() {
         "release",
     ]);
     let ours = patch_tree(
-        &scene,
+        &fixture,
         &tree,
         &[&pins[..], &["--apply", "-o", "-"]].concat(),
     )
@@ -184,16 +184,16 @@ fn what_git_is_given_is_what_git_would_write() {
 
 #[test]
 fn gnu_patch_takes_the_wheels_as_they_are() {
-    let scene = with_setuptools();
+    let fixture = with_setuptools();
     let pins = ["--pip", "latest", "--setuptools", "none"];
-    let expected = applied(&scene, &pins);
+    let expected = applied(&fixture, &pins);
     patch(
-        &scene,
+        &fixture,
         &[&pins[..], &["--for", "patch", "-o", "raw.patch"]].concat(),
     )
     .success();
-    let file = scene.context.path("work/raw.patch");
-    let tree = tree(&scene, "tree");
+    let file = fixture.context.path("work/raw.patch");
+    let tree = tree(&fixture, "tree");
     let released = snapshot(&tree);
     run_in(&tree, "patch", &["-p1", "--force"], Some(&file)).success();
     assert_eq!(snapshot(&tree), expected);
@@ -203,12 +203,12 @@ fn gnu_patch_takes_the_wheels_as_they_are() {
 
 #[test]
 fn a_folder_has_the_diff_the_wheels_and_their_digests() {
-    let scene = with_setuptools();
+    let fixture = with_setuptools();
     let pins = ["--pip", "latest", "--setuptools", "68.0.0"];
-    let expected = applied(&scene, &pins);
+    let expected = applied(&fixture, &pins);
     // The name of a folder that is not there yet ends in a slash.
-    let outcome = patch(&scene, &[&pins[..], &["-o", "out/"]].concat()).success();
-    let out = scene.context.path("work/out");
+    let outcome = patch(&fixture, &[&pins[..], &["-o", "out/"]].concat()).success();
+    let out = fixture.context.path("work/out");
     run_in(&out, "sha256sum", &["-c", "SHA256SUMS"], None).success();
     let names: Vec<String> = snapshot(&out).into_keys().collect();
     assert_eq!(
@@ -222,7 +222,7 @@ fn a_folder_has_the_diff_the_wheels_and_their_digests() {
         ]
     );
     // What is said to be done is done.
-    let tree = tree(&scene, "tree");
+    let tree = tree(&fixture, "tree");
     let line = |mark: &str| {
         let said = outcome
             .stderr
@@ -236,15 +236,15 @@ fn a_folder_has_the_diff_the_wheels_and_their_digests() {
     }
     assert_eq!(snapshot(&tree), expected);
     // Next time it is there, and needs no slash.
-    patch(&scene, &["--pip", "23.3.2", "-o", "out"]).success();
+    patch(&fixture, &["--pip", "23.3.2", "-o", "out"]).success();
     assert!(out.join("pip-23.3.2-py3-none-any.whl").exists());
     run_in(&out, "sha256sum", &["-c", "SHA256SUMS"], None).success();
 }
 
 #[test]
 fn the_same_inputs_give_the_same_bytes() {
-    let scene = with_setuptools();
-    let tree = tree(&scene, "elsewhere/tree");
+    let fixture = with_setuptools();
+    let tree = tree(&fixture, "elsewhere/tree");
     let before = snapshot(&tree);
     for program in ["git", "patch"] {
         let pins = [
@@ -256,11 +256,11 @@ fn the_same_inputs_give_the_same_bytes() {
             program,
             "-o",
         ];
-        patch(&scene, &[&pins[..], &["one"]].concat()).success();
+        patch(&fixture, &[&pins[..], &["one"]].concat()).success();
         std::thread::sleep(std::time::Duration::from_millis(1100));
-        patch(&scene, &[&pins[..], &["two"]].concat()).success();
-        patch_tree(&scene, &tree, &[&pins[..], &["three"]].concat()).success();
-        let read = |name: &str| fs_err::read(scene.context.path("work").join(name)).unwrap();
+        patch(&fixture, &[&pins[..], &["two"]].concat()).success();
+        patch_tree(&fixture, &tree, &[&pins[..], &["three"]].concat()).success();
+        let read = |name: &str| fs_err::read(fixture.context.path("work").join(name)).unwrap();
         assert!(!read("one").is_empty());
         assert_eq!(read("one"), read("two"));
         assert_eq!(read("one"), read("three"));
@@ -270,68 +270,72 @@ fn the_same_inputs_give_the_same_bytes() {
 
 #[test]
 fn a_patched_tree_builds_by_itself() {
-    let scene = Scene::new();
-    patch(&scene, &["--pip", "latest", "-o", "pin.patch"]).success();
-    let tree = tree(&scene, "tree");
-    let file = scene.context.path("work/pin.patch").display().to_string();
+    let fixture = Fixture::new();
+    patch(&fixture, &["--pip", "latest", "-o", "pin.patch"]).success();
+    let tree = tree(&fixture, "tree");
+    let file = fixture.context.path("work/pin.patch").display().to_string();
     run_in(&tree, "git", &["apply", &file], None).success();
-    let prefix = scene.context.path("prefix");
+    let prefix = fixture.context.path("prefix");
     let script = format!(
         "./configure --prefix={} --with-ensurepip=upgrade && make && make install",
         prefix.display()
     );
     run_in(&tree, "sh", &["-c", &script], None).success();
-    assert_eq!(scene.pip(&prefix), LATEST_PIP);
-    assert_eq!(scene.venv_pip(&prefix), LATEST_PIP);
+    assert_eq!(fixture.pip(&prefix), LATEST_PIP);
+    assert_eq!(fixture.venv_pip(&prefix), LATEST_PIP);
 }
 
 #[test]
 fn nothing_but_wheels_is_fetched_for_a_tree() {
-    let scene = Scene::new();
-    let tree = tree(&scene, "tree");
-    fs_err::remove_dir_all(scene.context.path("releases")).unwrap();
+    let fixture = Fixture::new();
+    let tree = tree(&fixture, "tree");
+    fs_err::remove_dir_all(fixture.context.path("releases")).unwrap();
     // Neither what a build left nor what it needs matters.
     fs_err::write(tree.join("Makefile"), "").unwrap();
     fs_err::remove_file(tree.join("configure")).unwrap();
-    patch_tree(&scene, &tree, &["--pip", "24.0", "-o", "pin.patch"]).success();
-    assert_eq!(scene.server.requests().len(), 2);
-    patch_tree(&scene, &tree, &["--pip", "24.0", "--offline"]).success();
-    assert_eq!(scene.server.requests().len(), 2);
+    patch_tree(&fixture, &tree, &["--pip", "24.0", "-o", "pin.patch"]).success();
+    assert_eq!(fixture.server.requests().len(), 2);
+    patch_tree(&fixture, &tree, &["--pip", "24.0", "--offline"]).success();
+    assert_eq!(fixture.server.requests().len(), 2);
 }
 
 #[test]
 fn a_tree_knows_its_version_and_must_be_what_is_asked_for() {
-    let scene = Scene::new();
-    let tree = tree(&scene, "tree");
+    let fixture = Fixture::new();
+    let tree = tree(&fixture, "tree");
     for request in [VERSION, "3.99", "3"] {
-        patch_tree(&scene, &tree, &[request, "--pip", "24.0"]).success();
+        patch_tree(&fixture, &tree, &[request, "--pip", "24.0"]).success();
     }
     let before = snapshot(&tree);
-    let outcome = patch_tree(&scene, &tree, &["3.12.1", "--pip", "24.0", "--apply"]);
+    let outcome = patch_tree(&fixture, &tree, &["3.12.1", "--pip", "24.0", "--apply"]);
     outcome
         .exits(4)
         .has_one_error_with_a_hint()
         .says(["3.99.1", "3.12.1"]);
     // It decides which pips fit.
-    patch_tree(&scene, &tree, &["--pip", "26.3"])
+    patch_tree(&fixture, &tree, &["--pip", "26.3"])
         .exits(3)
         .has_one_error_with_a_hint();
-    patch_tree(&scene, &tree, &["--pip", "24.0", "--setuptools", "68.0.0"])
-        .exits(2)
-        .has_one_error_with_a_hint();
+    patch_tree(
+        &fixture,
+        &tree,
+        &["--pip", "24.0", "--setuptools", "68.0.0"],
+    )
+    .exits(2)
+    .has_one_error_with_a_hint();
     assert_eq!(snapshot(&tree), before);
 }
 
 #[test]
 fn a_tree_that_is_pinned_that_way_stays_as_it_is() {
-    let scene = Scene::new();
-    let tree = tree(&scene, "tree");
-    patch_tree(&scene, &tree, &["--pip", "latest", "--apply"])
+    let fixture = Fixture::new();
+    let tree = tree(&fixture, "tree");
+    patch_tree(&fixture, &tree, &["--pip", "latest", "--apply"])
         .success()
         .says(["apply", &tree.display().to_string()]);
     let before = snapshot(&tree);
     let outcome = patch_tree(
-        &scene,
+        &fixture,
         &tree,
         &["--pip", "latest", "--apply", "-o", "pin.patch"],
     );
@@ -341,31 +345,35 @@ fn a_tree_that_is_pinned_that_way_stays_as_it_is() {
         .never_says("apply  ");
     // What an earlier run wrote there would be wrong now.
     assert_eq!(
-        fs_err::read(scene.context.path("work/pin.patch")).unwrap(),
+        fs_err::read(fixture.context.path("work/pin.patch")).unwrap(),
         b""
     );
-    let outcome = patch_tree(&scene, &tree, &["--pip", "24.0"]).success();
+    let outcome = patch_tree(&fixture, &tree, &["--pip", "24.0"]).success();
     assert_eq!(outcome.stdout, "");
-    patch_tree(&scene, &tree, &["--pip", "24.0", "-o", "out/"]).success();
-    let out = scene.context.path("work/out");
+    patch_tree(&fixture, &tree, &["--pip", "24.0", "-o", "out/"]).success();
+    let out = fixture.context.path("work/out");
     run_in(&out, "sha256sum", &["-c", "SHA256SUMS"], None).success();
     assert_eq!(snapshot(&tree), before);
 }
 
 #[test]
 fn a_tree_in_which_only_the_wheel_is_wrong_gets_the_right_one() {
-    let scene = Scene::new();
-    let tree = tree(&scene, "tree");
+    let fixture = Fixture::new();
+    let tree = tree(&fixture, "tree");
     let released = snapshot(&tree);
-    patch_tree(&scene, &tree, &["--pip", "24.0", "--apply"]).success();
+    patch_tree(&fixture, &tree, &["--pip", "24.0", "--apply"]).success();
     let pinned = snapshot(&tree);
     assert_ne!(released, pinned);
     let wheel = tree.join("Lib/ensurepip/_bundled/pip-24.0-py3-none-any.whl");
     fs_err::write(&wheel, "rubbish, with a line\nand no end").unwrap();
     for (program, apply) in [("git", "git apply"), ("patch", "patch -p1 -s -i")] {
         let arguments = ["--pip", "24.0", "--for", program, "-o", "wheel.patch"];
-        patch_tree(&scene, &tree, &arguments).success();
-        let file = scene.context.path("work/wheel.patch").display().to_string();
+        patch_tree(&fixture, &tree, &arguments).success();
+        let file = fixture
+            .context
+            .path("work/wheel.patch")
+            .display()
+            .to_string();
         let run = |back: &str| {
             let script = format!("{apply} {file} {back}");
             run_in(&tree, "sh", &["-c", &script], None).success();
@@ -380,11 +388,11 @@ fn a_tree_in_which_only_the_wheel_is_wrong_gets_the_right_one() {
 #[test]
 fn a_tree_that_cannot_be_pinned_is_not_touched() {
     let release = MiniCpython::new(VERSION).with_ensurepip("NOTHING = 'to be found'\n");
-    let scene = Scene::of(release);
-    let tree = tree(&scene, "tree");
+    let fixture = Fixture::of(release);
+    let tree = tree(&fixture, "tree");
     let before = snapshot(&tree);
     patch_tree(
-        &scene,
+        &fixture,
         &tree,
         &["--pip", "24.0", "--apply", "-o", "pin.patch"],
     )
@@ -392,15 +400,15 @@ fn a_tree_that_cannot_be_pinned_is_not_touched() {
     .has_one_error_with_a_hint()
     .says(["_PIP_VERSION"]);
     assert_eq!(snapshot(&tree), before);
-    assert!(!scene.context.path("work/pin.patch").exists());
-    scene.assert_nothing_is_left_behind();
+    assert!(!fixture.context.path("work/pin.patch").exists());
+    fixture.assert_nothing_is_left_behind();
 }
 
 #[test]
 fn what_makes_no_patch_is_refused_before_anything_is_asked() {
-    let scene = Scene::new();
-    let tree = tree(&scene, "tree").display().to_string();
-    let other = scene.context.path("home").display().to_string();
+    let fixture = Fixture::new();
+    let tree = tree(&fixture, "tree").display().to_string();
+    let other = fixture.context.path("home").display().to_string();
     for (arguments, text) in [
         (vec!["3.99.1"], "neither pip nor setuptools"),
         (vec!["3.99.1", "--pip", "bundled"], "neither pip"),
@@ -418,51 +426,54 @@ fn what_makes_no_patch_is_refused_before_anything_is_asked() {
         ),
     ] {
         let arguments = std::iter::once("patch").chain(arguments);
-        let outcome = scene.context.run(arguments).exits(2).says([text]);
+        let outcome = fixture.context.run(arguments).exits(2).says([text]);
         assert!(outcome.stdout.is_empty(), "{outcome}");
     }
     let missing = ["patch", "--pip", "24.0", "--tree", "nowhere"];
-    scene
+    fixture
         .context
         .run(missing)
         .exits(4)
         .has_one_error_with_a_hint()
         .says(["nowhere"]);
-    assert!(scene.server.requests().is_empty());
+    assert!(fixture.server.requests().is_empty());
 }
 
 #[test]
 fn only_a_file_is_ever_replaced() {
-    let scene = Scene::new();
-    let kept = scene.context.write("work/kept", "kept");
-    std::os::unix::fs::symlink(&kept, scene.context.path("work/link")).unwrap();
+    let fixture = Fixture::new();
+    let kept = fixture.context.write("work/kept", "kept");
+    std::os::unix::fs::symlink(&kept, fixture.context.path("work/link")).unwrap();
     for (name, code) in [
         ("link", 2),
         ("/dev/null", 2),
         ("no/folder/x", 1),
         ("kept/", 1),
     ] {
-        let outcome = patch(&scene, &["--pip", "24.0", "-o", name])
+        let outcome = patch(&fixture, &["--pip", "24.0", "-o", name])
             .exits(code)
             .has_one_error_with_a_hint();
         assert!(outcome.stdout.is_empty(), "{outcome}");
     }
     assert_eq!(fs_err::read(&kept).unwrap(), b"kept");
-    patch(&scene, &["--pip", "24.0", "-o", "kept"]).success();
+    patch(&fixture, &["--pip", "24.0", "-o", "kept"]).success();
     assert!(fs_err::read(&kept).unwrap().starts_with(b"diff --git "));
     // The file, the link, and the folder that they are in.
-    assert_eq!(snapshot(&scene.context.path("work")).len(), 3);
+    assert_eq!(snapshot(&fixture.context.path("work")).len(), 3);
 }
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
-    let scene = Scene::new();
-    let mut command = scene.context.command(
-        std::iter::once("patch".into()).chain(scene.arguments(&["--pip", "24.0", "-o", "-"])),
+    let fixture = Fixture::new();
+    let mut command = fixture.context.command(
+        std::iter::once("patch".into()).chain(fixture.arguments(&["--pip", "24.0", "-o", "-"])),
     );
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     drop(child.stdout.take());
-    let outcome = Outcome::new(&child.wait_with_output().unwrap(), &scene.context.path(""));
+    let outcome = Outcome::new(
+        &child.wait_with_output().unwrap(),
+        &fixture.context.path(""),
+    );
     outcome.success().never_says("error");
 }

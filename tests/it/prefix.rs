@@ -4,11 +4,11 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use crate::context::snapshot;
+use crate::fixture::{Fixture, LATEST_PIP};
 use crate::mini_cpython::{BUNDLED_PIP, MiniCpython, VERSION};
-use crate::scene::{LATEST_PIP, Scene};
 
 /// A prefix with things of others in it, among them what CPython's own folders hold.
-fn shared_prefix(scene: &Scene) -> std::path::PathBuf {
+fn shared_prefix(fixture: &Fixture) -> std::path::PathBuf {
     for file in [
         "bin/other",
         "lib/python3.99/site-packages/requests/__init__.py",
@@ -16,21 +16,23 @@ fn shared_prefix(scene: &Scene) -> std::path::PathBuf {
         "share/man/man1/other.1",
         "share/pybuild/notes.txt",
     ] {
-        scene.context.write(&format!("usr-local/{file}"), "theirs");
+        fixture
+            .context
+            .write(&format!("usr-local/{file}"), "theirs");
     }
-    let prefix = scene.context.path("usr-local");
+    let prefix = fixture.context.path("usr-local");
     symlink("other", prefix.join("bin/link")).unwrap();
     prefix
 }
 
 #[test]
 fn a_prefix_that_others_use_keeps_what_is_theirs() {
-    let scene = Scene::new();
-    let prefix = shared_prefix(&scene);
+    let fixture = Fixture::new();
+    let prefix = shared_prefix(&fixture);
     let before = snapshot(&prefix);
     let asked = prefix.display().to_string();
     for pin in ["latest", "23.3.2", "bundled"] {
-        scene.build(&["--pip", pin, "--prefix", &asked]).success();
+        fixture.build(&["--pip", pin, "--prefix", &asked]).success();
         let after = snapshot(&prefix);
         for (name, content) in &before {
             assert_eq!(after.get(name), Some(content), "{name}");
@@ -40,7 +42,7 @@ fn a_prefix_that_others_use_keeps_what_is_theirs() {
             "{after:?}"
         );
     }
-    assert_eq!(scene.venv_pip(&prefix), BUNDLED_PIP);
+    assert_eq!(fixture.venv_pip(&prefix), BUNDLED_PIP);
     let site = snapshot(&prefix.join("lib/python3.99/site-packages"));
     let of_pip = site.keys().filter(|name| name.ends_with(".dist-info"));
     assert_eq!(
@@ -51,53 +53,55 @@ fn a_prefix_that_others_use_keeps_what_is_theirs() {
 
 #[test]
 fn a_file_of_others_in_the_way_is_replaced_only_when_asked() {
-    let scene = Scene::new();
-    let prefix = shared_prefix(&scene);
+    let fixture = Fixture::new();
+    let prefix = shared_prefix(&fixture);
     fs_err::write(prefix.join("bin/python3.99"), "an older one").unwrap();
     let before = snapshot(&prefix);
     let asked = prefix.display().to_string();
-    let outcome = scene.build(&["--prefix", &asked]);
+    let outcome = fixture.build(&["--prefix", &asked]);
     let outcome = outcome
         .has_one_error_with_a_hint()
         .says(["bin/python3.99", "--overwrite"]);
     assert_ne!(outcome.code, Some(0));
     assert_eq!(snapshot(&prefix), before);
-    scene.build(&["--prefix", &asked, "--overwrite"]).success();
-    assert_eq!(scene.venv_pip(&prefix), BUNDLED_PIP);
+    fixture
+        .build(&["--prefix", &asked, "--overwrite"])
+        .success();
+    assert_eq!(fixture.venv_pip(&prefix), BUNDLED_PIP);
     assert_eq!(snapshot(&prefix).get("bin/other"), before.get("bin/other"));
 }
 
 #[test]
 fn an_empty_folder_a_link_to_one_and_a_relative_path_will_do() {
-    let scene = Scene::new();
-    let folder = scene.context.path("work/empty");
+    let fixture = Fixture::new();
+    let folder = fixture.context.path("work/empty");
     fs_err::create_dir(&folder).unwrap();
-    scene.build(&["--prefix", "empty"]).success();
-    assert_eq!(scene.venv_pip(&folder), BUNDLED_PIP);
+    fixture.build(&["--prefix", "empty"]).success();
+    assert_eq!(fixture.venv_pip(&folder), BUNDLED_PIP);
 
-    let real = scene.context.path("real");
+    let real = fixture.context.path("real");
     fs_err::create_dir(&real).unwrap();
-    let link = scene.context.path("link");
+    let link = fixture.context.path("link");
     symlink(&real, &link).unwrap();
-    scene
+    fixture
         .build(&["--prefix", &link.display().to_string()])
         .success();
     assert!(link.is_symlink());
-    assert_eq!(scene.venv_pip(&link), BUNDLED_PIP);
+    assert_eq!(fixture.venv_pip(&link), BUNDLED_PIP);
 }
 
 #[test]
 fn series_live_side_by_side_and_a_newer_release_takes_its_series_place() {
-    let scene = Scene::new();
-    let prefix = scene.context.path("both");
+    let fixture = Fixture::new();
+    let prefix = fixture.context.path("both");
     let asked = prefix.display().to_string();
-    scene
+    fixture
         .build(&["--pip", "latest", "--prefix", &asked])
         .success();
 
-    let other = Scene {
+    let other = Fixture {
         release: MiniCpython::new("3.98.4"),
-        ..scene
+        ..fixture
     };
     other.release.write_tgz(&other.context.path("releases"));
     // Both would have a `bin/python3`; it is pybuild's own already.
@@ -109,7 +113,7 @@ fn series_live_side_by_side_and_a_newer_release_takes_its_series_place() {
     assert_eq!(said("python3.98"), "Python 3.98.4\n");
     assert_eq!(said("python3.99"), format!("Python {VERSION}\n"));
 
-    let newer = Scene {
+    let newer = Fixture {
         release: MiniCpython::new("3.99.2"),
         ..other
     };
@@ -129,15 +133,15 @@ fn series_live_side_by_side_and_a_newer_release_takes_its_series_place() {
 
 #[test]
 fn the_record_tells_what_was_built_from_what() {
-    let scene = Scene::new();
-    scene.build(&["--pip", "latest", "-j", "3"]).success();
-    let folder = scene.prefix().join("share/pybuild").join(VERSION);
+    let fixture = Fixture::new();
+    fixture.build(&["--pip", "latest", "-j", "3"]).success();
+    let folder = fixture.prefix().join("share/pybuild").join(VERSION);
     let record = fs_err::read_to_string(folder.join("record.json")).unwrap();
     let record: serde_json::Value = serde_json::from_str(&record).unwrap();
     assert_eq!(record["plan"]["python"], VERSION);
     assert_eq!(
         record["plan"]["prefix"],
-        scene.prefix().display().to_string()
+        fixture.prefix().display().to_string()
     );
     assert_eq!(record["checks"]["venv_pip"], LATEST_PIP);
     let inputs = record["inputs"].as_array().unwrap();
@@ -145,7 +149,7 @@ fn the_record_tells_what_was_built_from_what() {
         .iter()
         .map(|input| input["sha256"].as_str())
         .collect();
-    let archive = scene.release.sha256().to_string();
+    let archive = fixture.release.sha256().to_string();
     let wheel = crate::wheels::Wheel::pip(LATEST_PIP).sha256().to_string();
     assert_eq!(digests, [Some(archive.as_str()), Some(wheel.as_str())]);
     let steps = record["timings"].as_array().unwrap().iter();
@@ -181,9 +185,9 @@ fn the_record_tells_what_was_built_from_what() {
 
 #[test]
 fn two_builds_at_once_leave_one_sound_installation() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let start = |pin: &str| {
-        let mut command = scene.context.command(scene.arguments(&["--pip", pin]));
+        let mut command = fixture.context.command(fixture.arguments(&["--pip", pin]));
         command.stdout(std::process::Stdio::piped());
         command.stderr(std::process::Stdio::piped());
         command.spawn().unwrap()
@@ -191,26 +195,26 @@ fn two_builds_at_once_leave_one_sound_installation() {
     let both = [start("24.0"), start("23.3.2")];
     let outcomes = both.map(|child| {
         let output = child.wait_with_output().unwrap();
-        crate::outcome::Outcome::new(&output, &scene.context.path(""))
+        crate::outcome::Outcome::new(&output, &fixture.context.path(""))
     });
     let done = outcomes.iter().filter(|outcome| outcome.code == Some(0));
     assert!(done.count() >= 1, "{outcomes:?}");
-    let pip = scene.venv_pip(&scene.prefix());
-    let site = snapshot(&scene.prefix().join("lib/python3.99/site-packages"));
+    let pip = fixture.venv_pip(&fixture.prefix());
+    let site = snapshot(&fixture.prefix().join("lib/python3.99/site-packages"));
     let of_pip: Vec<_> = site
         .keys()
         .filter(|name| name.ends_with(".dist-info"))
         .collect();
     assert_eq!(of_pip, [&format!("pip-{pip}.dist-info")]);
-    scene.assert_nothing_is_left_behind();
+    fixture.assert_nothing_is_left_behind();
 }
 
 #[test]
 fn what_a_newer_pybuild_began_in_a_prefix_is_left_to_it() {
-    let scene = Scene::new();
-    let prefix = scene.context.path("prefix");
+    let fixture = Fixture::new();
+    let prefix = fixture.context.path("prefix");
     let named = prefix.display().to_string();
-    scene.build(&["--prefix", &named]).success();
+    fixture.build(&["--prefix", &named]).success();
     for (journal, text) in [
         ("journal.json", r#"{"format": 3, "steps": []}"#),
         (
@@ -220,29 +224,29 @@ fn what_a_newer_pybuild_began_in_a_prefix_is_left_to_it() {
     ] {
         let folder = "prefix/.pybuild-transaction";
         for file in ["lock", "old/0", "new/0"] {
-            scene.context.write(&format!("{folder}/{file}"), "");
+            fixture.context.write(&format!("{folder}/{file}"), "");
         }
-        scene.context.write(&format!("{folder}/{journal}"), text);
+        fixture.context.write(&format!("{folder}/{journal}"), text);
         let before = snapshot(&prefix);
         for outcome in [
-            scene.build(&["--prefix", &named, "--force"]),
-            scene.context.run(["uninstall", &named]),
+            fixture.build(&["--prefix", &named, "--force"]),
+            fixture.context.run(["uninstall", &named]),
         ] {
             let outcome = outcome.exits(1).has_one_error_with_a_hint();
             outcome.says([journal, "another version of pybuild", "nothing was changed"]);
             assert_eq!(before, snapshot(&prefix));
         }
-        fs_err::remove_dir_all(scene.context.path(folder)).unwrap();
+        fs_err::remove_dir_all(fixture.context.path(folder)).unwrap();
     }
-    scene.build(&["--prefix", &named, "--force"]).success();
+    fixture.build(&["--prefix", &named, "--force"]).success();
 }
 
 #[test]
 fn the_record_of_a_newer_pybuild_is_not_misread() {
-    let scene = Scene::new();
-    let prefix = scene.context.path("prefix");
+    let fixture = Fixture::new();
+    let prefix = fixture.context.path("prefix");
     let named = prefix.display().to_string();
-    let build = |more: &[&str]| scene.build(&[&["--prefix", &named], more].concat());
+    let build = |more: &[&str]| fixture.build(&[&["--prefix", &named], more].concat());
     build(&[]).success();
     let folder = prefix.join("share/pybuild").join(VERSION);
     let edit = |change: &dyn Fn(&mut serde_json::Value)| {
@@ -257,7 +261,7 @@ fn the_record_of_a_newer_pybuild_is_not_misread() {
     // Another format is no record: it is built again, and not taken away.
     let newer = |record: &mut serde_json::Value| record["plan"]["format"] = 99.into();
     edit(&newer);
-    let uninstall = || scene.context.run(["uninstall", &named]);
+    let uninstall = || fixture.context.run(["uninstall", &named]);
     let outcome = uninstall().exits(1).has_one_error_with_a_hint();
     outcome.says([
         "not one that this pybuild understands",
@@ -285,8 +289,8 @@ fn the_record_of_a_newer_pybuild_is_not_misread() {
 
 #[test]
 fn a_journal_that_leads_out_of_the_prefix_is_refused() {
-    let scene = Scene::new();
-    let outside = scene.context.write("outside", "theirs");
+    let fixture = Fixture::new();
+    let outside = fixture.context.write("outside", "theirs");
     for (changes, folders) in [
         (
             r#"[{"path":"../outside","replaces":false,"adds":true}]"#,
@@ -294,15 +298,15 @@ fn a_journal_that_leads_out_of_the_prefix_is_refused() {
         ),
         ("[]", r#"["../empty"]"#),
     ] {
-        let empty = scene.context.path("empty");
+        let empty = fixture.context.path("empty");
         drop(fs_err::create_dir(&empty));
         let text = format!(r#"{{"changes":{changes},"folders":{folders}}}"#);
         let folder = "prefix/.pybuild-transaction";
-        scene
+        fixture
             .context
             .write(&format!("{folder}/journal.json"), &text);
-        let prefix = scene.context.path("prefix").display().to_string();
-        let outcome = scene.context.run(["uninstall", &prefix]).exits(1);
+        let prefix = fixture.context.path("prefix").display().to_string();
+        let outcome = fixture.context.run(["uninstall", &prefix]).exits(1);
         outcome
             .has_one_error_with_a_hint()
             .says(["journal.json was not written by pybuild"]);
@@ -314,22 +318,22 @@ fn a_journal_that_leads_out_of_the_prefix_is_refused() {
 fn a_journal_that_cannot_be_read_stops_and_nothing_that_was_kept_is_thrown_away() {
     for journal in ["journal.json", "committed.json"] {
         for is_folder in [true, false] {
-            let scene = Scene::new();
+            let fixture = Fixture::new();
             let folder = "usr-local/.pybuild-transaction";
-            scene.context.write(&format!("{folder}/lock"), "");
-            scene.context.write(&format!("{folder}/old/0"), "theirs");
-            let path = scene.context.path(&format!("{folder}/{journal}"));
+            fixture.context.write(&format!("{folder}/lock"), "");
+            fixture.context.write(&format!("{folder}/old/0"), "theirs");
+            let path = fixture.context.path(&format!("{folder}/{journal}"));
             if is_folder {
                 fs_err::create_dir(&path).unwrap();
             } else {
                 fs_err::write(&path, "{\"changes\": [").unwrap();
             }
-            let prefix = scene.context.path("usr-local").display().to_string();
-            let before = scene.context.snapshot("usr-local");
-            let outcome = scene.context.run(["uninstall", &prefix]).exits(1);
+            let prefix = fixture.context.path("usr-local").display().to_string();
+            let before = fixture.context.snapshot("usr-local");
+            let outcome = fixture.context.run(["uninstall", &prefix]).exits(1);
             outcome.has_one_error_with_a_hint();
-            scene.build(&["--prefix", &prefix]).exits(1);
-            assert_eq!(scene.context.snapshot("usr-local"), before, "{journal}");
+            fixture.build(&["--prefix", &prefix]).exits(1);
+            assert_eq!(fixture.context.snapshot("usr-local"), before, "{journal}");
         }
     }
 }
@@ -352,47 +356,47 @@ fn unversioned_links(prefix: &Path) -> Vec<(String, String)> {
 
 #[test]
 fn a_default_prefix_has_programs_without_a_version_in_their_names() {
-    let scene = Scene::new();
-    scene.build(&[]).success();
+    let fixture = Fixture::new();
+    fixture.build(&[]).success();
     let links = [
         ("pip", "pip3.99"),
         ("python", "python3.99"),
         ("python-config", "python3.99-config"),
     ];
     let links = links.map(|(name, target)| (name.to_owned(), target.to_owned()));
-    assert_eq!(unversioned_links(&scene.prefix()), links);
-    let files = scene
+    assert_eq!(unversioned_links(&fixture.prefix()), links);
+    let files = fixture
         .prefix()
         .join("share/pybuild")
         .join(VERSION)
         .join("files.json");
     let files = fs_err::read_to_string(files).unwrap();
     assert!(files.contains("\"bin/python\"") && files.contains("\"bin/pip\""));
-    scene.build(&[]).success().says(["nothing to do"]);
-    scene.context.run(["uninstall", VERSION]).success();
-    assert!(!scene.prefix().exists());
+    fixture.build(&[]).success().says(["nothing to do"]);
+    fixture.context.run(["uninstall", VERSION]).success();
+    assert!(!fixture.prefix().exists());
 }
 
 #[test]
 fn another_prefix_has_them_on_request() {
-    let scene = Scene::new();
-    let prefix = scene.context.path("shared");
+    let fixture = Fixture::new();
+    let prefix = fixture.context.path("shared");
     let named = prefix.display().to_string();
-    scene.build(&["--prefix", &named]).success();
+    fixture.build(&["--prefix", &named]).success();
     assert_eq!(unversioned_links(&prefix), []);
     let request = ["--prefix", &named, "--unversioned-links"];
     // A foreign file of such a name is in the way like any other.
-    scene.context.write("shared/bin/python", "foreign");
+    fixture.context.write("shared/bin/python", "foreign");
     let before = snapshot(&prefix);
-    let outcome = scene.build(&request).exits(1).has_one_error_with_a_hint();
+    let outcome = fixture.build(&request).exits(1).has_one_error_with_a_hint();
     outcome.says(["shared/bin/python", "--overwrite"]);
     assert_eq!(snapshot(&prefix), before);
     fs_err::remove_file(prefix.join("bin/python")).unwrap();
-    scene.build(&request).success();
+    fixture.build(&request).success();
 
     // The links of two versions in a prefix point at the one that is left.
-    let mut other = Scene::of(MiniCpython::new("3.98.1"));
-    other.context = scene.context;
+    let mut other = Fixture::of(MiniCpython::new("3.98.1"));
+    other.context = fixture.context;
     other.release.write_tgz(&other.context.path("releases"));
     other.build(&request).success();
     assert_eq!(unversioned_links(&prefix)[1].1, "python3.98");
@@ -411,10 +415,10 @@ fn another_prefix_has_them_on_request() {
 #[test]
 fn what_an_earlier_interpreter_left_does_not_disturb_the_new_one() {
     use base64::Engine as _;
-    let scene = Scene::new();
-    let prefix = scene.context.path("usr-local");
+    let fixture = Fixture::new();
+    let prefix = fixture.context.path("usr-local");
     let named = prefix.display().to_string();
-    scene.build(&["--prefix", &named]).success();
+    fixture.build(&["--prefix", &named]).success();
     fs_err::remove_dir_all(prefix.join("share/pybuild")).unwrap();
     let digest = pybuild::digest::Sha256::of(b"foreign");
     let hash = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest.as_bytes());
@@ -424,7 +428,7 @@ fn what_an_earlier_interpreter_left_does_not_disturb_the_new_one() {
     );
     let stdlib = "usr-local/lib/python3.99";
     let site = format!("{stdlib}/site-packages");
-    scene
+    fixture
         .context
         .write(&format!("{site}/pip-22.0.dist-info/RECORD"), record);
     let gone = [
@@ -446,19 +450,21 @@ fn what_an_earlier_interpreter_left_does_not_disturb_the_new_one() {
     ];
     let named_paths = named_ones.map(|path| format!("usr-local/{path}"));
     for path in gone.iter().chain(&stay).chain(&named_paths) {
-        scene.context.write(path, "foreign");
+        fixture.context.write(path, "foreign");
     }
-    let outcome = scene.build(&["--prefix", &named, "--overwrite"]).success();
+    let outcome = fixture
+        .build(&["--prefix", &named, "--overwrite"])
+        .success();
     outcome
         .says(["2 files of an earlier Python 3.99"])
         .says(named_ones)
         .never_says("libpython3.9.a");
     for path in &gone {
-        assert!(!scene.context.path(path).exists(), "{path}");
+        assert!(!fixture.context.path(path).exists(), "{path}");
     }
-    assert!(!scene.context.path(&format!("{site}/_hook")).exists());
+    assert!(!fixture.context.path(&format!("{site}/_hook")).exists());
     for path in stay.iter().chain(&named_paths) {
-        assert!(scene.context.path(path).exists(), "{path}");
+        assert!(fixture.context.path(path).exists(), "{path}");
     }
-    assert_eq!(scene.venv_pip(&prefix), BUNDLED_PIP);
+    assert_eq!(fixture.venv_pip(&prefix), BUNDLED_PIP);
 }

@@ -1,21 +1,21 @@
-//! What is refused before anything is fetched, by a build and by `--dry-run` alike.
+//! Checks before anything is fetched. A build and `--dry-run` refuse the same requests.
 
 use std::os::unix::fs::symlink;
 
+use crate::fixture::{Fixture, LATEST_PIP};
 use crate::mini_cpython::{BUNDLED_PIP, MiniCpython, VERSION};
 use crate::outcome::Outcome;
-use crate::scene::{LATEST_PIP, Scene};
 use crate::small_disk::{self, Trouble};
 
-/// Builds with these arguments, and with `--dry-run`: both have to end with this code and the same error
-/// and hint, before anything is fetched or changed.
+/// Runs a build and a dry run. Both must fail with this exit code and the same error and hint, before
+/// anything is fetched or changed.
 #[track_caller]
-fn refused(scene: &Scene, code: i32, more: &[&str]) -> Outcome {
+fn refused(fixture: &Fixture, code: i32, more: &[&str]) -> Outcome {
     let folders = ["home", "work", "tmp", "cache/sha256", "cache/logs"];
-    let state = || folders.map(|folder| scene.context.snapshot(folder));
+    let state = || folders.map(|folder| fixture.context.snapshot(folder));
     let before = state();
     let run = |arguments: &[&str]| {
-        let outcome = scene.build(arguments).exits(code);
+        let outcome = fixture.build(arguments).exits(code);
         outcome.has_one_error_with_a_hint().never_says("fetch ")
     };
     let built = run(more);
@@ -27,13 +27,13 @@ fn refused(scene: &Scene, code: i32, more: &[&str]) -> Outcome {
     assert_eq!(error(&built), error(&planned));
     assert!(planned.stdout.is_empty(), "{planned}");
     assert_eq!(state(), before, "{built}");
-    scene.assert_nothing_is_left_behind();
+    fixture.assert_nothing_is_left_behind();
     built
 }
 
 #[test]
 fn a_folder_whose_name_the_build_cannot_handle_is_a_usage_error() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     for (name, shown) in [
         ("a b", "a space"),
         ("a\tb", "a tab"),
@@ -43,38 +43,38 @@ fn a_folder_whose_name_the_build_cannot_handle_is_a_usage_error() {
         ("a'b", "`'`"),
         ("a#b", "`#`"),
     ] {
-        let folder = scene.context.path(name).display().to_string();
+        let folder = fixture.context.path(name).display().to_string();
         for option in ["--prefix", "--build-dir"] {
-            let outcome = refused(&scene, 2, &[option, &folder]);
+            let outcome = refused(&fixture, 2, &[option, &folder]);
             outcome
                 .says([&*format!("has {shown} in its name"), option])
                 .never_says("as a user who");
         }
     }
     for (name, shown) in [("a,b", "`,`"), ("[ab]", "`[`"), ("a*", "`*`")] {
-        let folder = scene.context.path(name).display().to_string();
-        refused(&scene, 2, &["--prefix", &folder]).says([shown]);
+        let folder = fixture.context.path(name).display().to_string();
+        refused(&fixture, 2, &["--prefix", &folder]).says([shown]);
     }
     let folder = format!("/opt/{}", "long/".repeat(60));
-    refused(&scene, 2, &["--prefix", &folder]).says(["too long"]);
+    refused(&fixture, 2, &["--prefix", &folder]).says(["too long"]);
 }
 
 #[test]
-fn a_folder_whose_name_looks_odd_and_works_is_used() {
-    let scene = Scene::new();
+fn a_folder_with_an_unusual_name_that_works_is_used() {
+    let fixture = Fixture::new();
     let name = "-a+b@c=d%e^f~g!h{i}é";
-    let prefix = scene.context.path(name);
-    let build = scene.context.path(&format!("{name},[j]?*"));
+    let prefix = fixture.context.path(name);
+    let build = fixture.context.path(&format!("{name},[j]?*"));
     let (asked, build) = (prefix.display().to_string(), build.display().to_string());
-    scene
+    fixture
         .build(&["--prefix", &asked, "--build-dir", &build])
         .success();
-    assert_eq!(scene.venv_pip(&prefix), BUNDLED_PIP);
+    assert_eq!(fixture.venv_pip(&prefix), BUNDLED_PIP);
 }
 
 #[test]
-fn a_tilde_that_no_shell_has_replaced_is_refused() {
-    let mut scene = Scene::new();
+fn a_tilde_that_no_shell_expanded_is_refused() {
+    let mut fixture = Fixture::new();
     for option in [
         "--prefix",
         "--build-dir",
@@ -82,16 +82,16 @@ fn a_tilde_that_no_shell_has_replaced_is_refused() {
         "--patch",
         "--keyring",
     ] {
-        refused(&scene, 2, &[option, "~/x"]).says([option, "~/x", "$HOME"]);
+        refused(&fixture, 2, &[option, "~/x"]).says([option, "~/x", "$HOME"]);
     }
-    refused(&scene, 2, &["--pip", "~/pip-24.0-py3-none-any.whl"]).says(["--pip", "$HOME"]);
-    refused(&scene, 2, &["--mirror", ""]).says(["--mirror", "empty"]);
+    refused(&fixture, 2, &["--pip", "~/pip-24.0-py3-none-any.whl"]).says(["--pip", "$HOME"]);
+    refused(&fixture, 2, &["--mirror", ""]).says(["--mirror", "empty"]);
     for arguments in [
         &[VERSION, "--source", "~/Python-3.99.1.tgz"][..],
         &["patch", "3.11.2", "--pip", "24.0", "-o", "~/x.patch"],
         &["patch", "--tree", "~/tree", "--pip", "24.0"],
     ] {
-        let outcome = scene.context.run(arguments).exits(2);
+        let outcome = fixture.context.run(arguments).exits(2);
         outcome.has_one_error_with_a_hint().says(["$HOME"]);
     }
     for variable in [
@@ -100,64 +100,64 @@ fn a_tilde_that_no_shell_has_replaced_is_refused() {
         "PYBUILD_MIRROR",
         "PYBUILD_KEYRING",
     ] {
-        let mut other = Scene::new();
+        let mut other = Fixture::new();
         other.context.set(variable, "~/x");
         let outcome = other.build(&[]).exits(2).has_one_error_with_a_hint();
         outcome.says([variable, "$HOME"]);
         assert!(!other.context.path("work/~").exists());
     }
-    scene.context.set("PYBUILD_BUILD_DIR", "./~/x");
-    scene.build(&[]).success();
+    fixture.context.set("PYBUILD_BUILD_DIR", "./~/x");
+    fixture.build(&[]).success();
 }
 
 #[test]
-fn a_mirror_has_to_be_a_folder_that_can_be_read() {
-    let scene = Scene::new();
-    let missing = scene.context.path("missing").display().to_string();
+fn a_mirror_must_be_a_readable_folder() {
+    let fixture = Fixture::new();
+    let missing = fixture.context.path("missing").display().to_string();
     let address = format!("file://{missing}");
     for mirror in [&missing, &address] {
-        refused(&scene, 4, &["--mirror", mirror]).says(["--mirror", "does not exist", &missing]);
+        refused(&fixture, 4, &["--mirror", mirror]).says(["--mirror", "does not exist", &missing]);
     }
-    let file = scene.context.write("file", "").display().to_string();
-    refused(&scene, 4, &["--mirror", &file]).says(["--mirror", "is not a folder"]);
-    let mut other = Scene::new();
+    let file = fixture.context.write("file", "").display().to_string();
+    refused(&fixture, 4, &["--mirror", &file]).says(["--mirror", "is not a folder"]);
+    let mut other = Fixture::new();
     other.context.set("PYBUILD_MIRROR", &missing);
     refused(&other, 4, &[]).says(["PYBUILD_MIRROR", "does not exist"]);
     let patch = ["patch", "3.11.2", "--pip", "24.0", "--mirror", &missing];
-    let outcome = scene.context.run(patch).exits(4);
+    let outcome = fixture.context.run(patch).exits(4);
     outcome.has_one_error_with_a_hint().says(["does not exist"]);
 }
 
 #[test]
-fn files_that_options_name_have_to_be_readable() {
-    let scene = Scene::new();
-    let missing = scene.context.path("missing").display().to_string();
+fn files_of_options_must_be_readable() {
+    let fixture = Fixture::new();
+    let missing = fixture.context.path("missing").display().to_string();
     for option in ["--patch", "--keyring"] {
-        refused(&scene, 4, &[option, &missing]).says([option, "does not exist"]);
-        let folder = scene.context.path("work").display().to_string();
-        refused(&scene, 4, &[option, &folder]).says(["cannot be read"]);
+        refused(&fixture, 4, &[option, &missing]).says([option, "does not exist"]);
+        let folder = fixture.context.path("work").display().to_string();
+        refused(&fixture, 4, &[option, &folder]).says(["cannot be read"]);
     }
-    let garbage = scene
+    let garbage = fixture
         .context
         .write("garbage", "no keys")
         .display()
         .to_string();
-    refused(&scene, 4, &["--keyring", &garbage]).says([&*garbage]);
+    refused(&fixture, 4, &["--keyring", &garbage]).says([&*garbage]);
     for source in [missing.clone(), format!("file://{missing}")] {
-        let outcome = scene.context.run([VERSION, "--source", &source]).exits(4);
+        let outcome = fixture.context.run([VERSION, "--source", &source]).exits(4);
         let outcome = outcome.has_one_error_with_a_hint();
         outcome.says(["--source", "does not exist"]);
     }
 }
 
 #[test]
-fn a_tree_that_was_built_in_is_refused_by_a_dry_run_too() {
-    let scene = Scene::new();
-    let tree = scene.release.write_tree(&scene.context.path("trees"));
+fn a_source_tree_with_an_earlier_build_is_refused() {
+    let fixture = Fixture::new();
+    let tree = fixture.release.write_tree(&fixture.context.path("trees"));
     let build = |more: &[&str]| {
         let tree = tree.display().to_string();
         let arguments = [&[VERSION, "--source", &tree], more].concat();
-        scene.context.run(arguments)
+        fixture.context.run(arguments)
     };
     for name in ["Makefile", "config.status", "pybuilddir.txt"] {
         fs_err::write(tree.join(name), "").unwrap();
@@ -172,27 +172,32 @@ fn a_tree_that_was_built_in_is_refused_by_a_dry_run_too() {
 
 #[test]
 fn modules_that_the_release_does_not_have_are_refused() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     for option in ["--require", "--allow-missing"] {
-        refused(&scene, 2, &[option, "sssl"]).says([option, "did you mean `ssl`?"]);
-        refused(&scene, 2, &[option, "foo"]).says([option, "no release of CPython"]);
-        refused(&scene, 2, &[option, "nis"]).says(["CPython 3.99.1 has no module", "3.12"]);
+        refused(&fixture, 2, &[option, "sssl"]).says([option, "did you mean `ssl`?"]);
+        refused(&fixture, 2, &[option, "foo"]).says([option, "no release of CPython"]);
+        refused(&fixture, 2, &[option, "nis"]).says(["CPython 3.99.1 has no module", "3.12"]);
     }
-    refused(&scene, 2, &["--require", "ssl", "--allow-missing", "_ssl"]).says(["both"]);
+    refused(
+        &fixture,
+        2,
+        &["--require", "ssl", "--allow-missing", "_ssl"],
+    )
+    .says(["both"]);
     let more = [
         "--require",
         "readline",
         "--configure-arg=--without-readline",
     ];
-    refused(&scene, 2, &more).says(["leaves it out"]);
-    scene
+    refused(&fixture, 2, &more).says(["leaves it out"]);
+    fixture
         .build(&["--dry-run", "--require", "json", "--allow-missing", "_ssl"])
         .success();
 }
 
 #[test]
 fn arguments_of_configure_that_contradict_pybuild_are_refused() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     for argument in [
         "--with-ensurepip=no",
         "--host=arm-linux-gnueabi",
@@ -203,12 +208,12 @@ fn arguments_of_configure_that_contradict_pybuild_are_refused() {
         "--libdir=/usr/lib64",
     ] {
         let argument = format!("--configure-arg={argument}");
-        refused(&scene, 2, &[&argument]).says(["contradicts"]);
+        refused(&fixture, 2, &[&argument]).says(["contradicts"]);
     }
     let wheels = "--configure-arg=--with-wheel-pkg-dir=/usr/share/python-wheels";
-    refused(&scene, 2, &["--pip", "latest", wheels]).says(["instead of the pinned"]);
-    scene.build(&["--pip", "bundled", wheels]).success();
-    scene
+    refused(&fixture, 2, &["--pip", "latest", wheels]).says(["instead of the pinned"]);
+    fixture.build(&["--pip", "bundled", wheels]).success();
+    fixture
         .build(&[
             "--force",
             "--enable-shared",
@@ -219,75 +224,77 @@ fn arguments_of_configure_that_contradict_pybuild_are_refused() {
 
 #[test]
 fn foreign_files_are_found_before_anything_is_compiled() {
-    let scene = Scene::new();
-    let prefix = scene.context.path("usr-local");
+    let fixture = Fixture::new();
+    let prefix = fixture.context.path("usr-local");
     let asked = prefix.display().to_string();
     for file in ["bin/python3.99", "bin/pip3.99", "lib/libpython3.99.a"] {
-        scene.context.write(&format!("usr-local/{file}"), "foreign");
-        let outcome = refused(&scene, 1, &["--prefix", &asked]);
+        fixture
+            .context
+            .write(&format!("usr-local/{file}"), "foreign");
+        let outcome = refused(&fixture, 1, &["--prefix", &asked]);
         outcome.says([file, "foreign files", "--overwrite"]);
         let overwrite = ["--prefix", &asked, "--overwrite", "--dry-run"];
-        scene.build(&overwrite).success();
+        fixture.build(&overwrite).success();
         fs_err::remove_dir_all(&prefix).unwrap();
     }
-    // No option replaces a folder by a file.
+    // `--overwrite` does not replace a folder by a file.
     fs_err::create_dir_all(prefix.join("bin/python3")).unwrap();
     for more in [
         &["--prefix", &asked][..],
         &["--prefix", &asked, "--overwrite"],
     ] {
-        refused(&scene, 1, more).says(["bin/python3"]);
+        refused(&fixture, 1, more).says(["bin/python3"]);
     }
     fs_err::remove_dir_all(&prefix).unwrap();
-    scene.context.write("usr-local/lib", "a file");
-    refused(&scene, 1, &["--prefix", &asked]).says(["usr-local/lib"]);
+    fixture.context.write("usr-local/lib", "a file");
+    refused(&fixture, 1, &["--prefix", &asked]).says(["usr-local/lib"]);
     fs_err::remove_dir_all(&prefix).unwrap();
-    // A link to nowhere is in the way too.
+    // A dangling link is in the way, too.
     fs_err::create_dir_all(prefix.join("bin")).unwrap();
     symlink("nowhere", prefix.join("bin/python3")).unwrap();
-    refused(&scene, 1, &["--prefix", &asked]).says(["bin/python3"]);
+    refused(&fixture, 1, &["--prefix", &asked]).says(["bin/python3"]);
 }
 
 #[test]
-fn a_build_folder_has_to_be_one() {
-    let scene = Scene::new();
-    let file = scene.context.write("file", "");
+fn a_build_folder_must_be_a_folder() {
+    let fixture = Fixture::new();
+    let file = fixture.context.write("file", "");
     for folder in [file.join("below"), file] {
         let folder = folder.display().to_string();
-        let outcome = refused(&scene, 1, &["--build-dir", &folder]);
+        let outcome = refused(&fixture, 1, &["--build-dir", &folder]);
         outcome.says([&*folder, "--build-dir"]);
     }
-    let outcome = scene.build(&["--build-user", "no-such-user-here", "--dry-run"]);
+    let outcome = fixture.build(&["--build-user", "no-such-user-here", "--dry-run"]);
     outcome.exits(2).has_one_error_with_a_hint();
 }
 
 #[test]
-fn a_host_that_cannot_build_is_reported_by_a_dry_run_too() {
-    let scene = Scene::new();
-    scene.context.lack_headers(&["zlib.h"]);
-    refused(&scene, 5, &[]).says(["zlib"]);
+fn a_dry_run_reports_missing_prerequisites() {
+    let fixture = Fixture::new();
+    fixture.context.lack_headers(&["zlib.h"]);
+    refused(&fixture, 5, &[]).says(["zlib"]);
     for compiler in ["cc", "gcc", "c++", "g++"] {
-        scene.context.remove_program(compiler);
+        fixture.context.remove_program(compiler);
     }
-    refused(&scene, 5, &[]).says(["compiler"]);
-    // What would be installed is not known to be missing afterwards.
-    let outcome = scene.build(&["--install-deps", "--dry-run"]).success();
+    refused(&fixture, 5, &[]).says(["compiler"]);
+    // After the installation of packages, the compiler may be there.
+    let outcome = fixture.build(&["--install-deps", "--dry-run"]).success();
     outcome.says(["the plan leaves out patches that depend on the compiler"]);
 }
 
 #[test]
-fn a_disk_without_room_for_a_release_is_found_before_anything_is_fetched() {
+fn a_disk_without_room_is_reported_before_anything_is_fetched() {
     if !small_disk::can_be_mounted() {
         return;
     }
-    let scene = Scene::of(MiniCpython::new(VERSION).with_ballast(9 << 20));
+    let fixture = Fixture::of(MiniCpython::new(VERSION).with_ballast(9 << 20));
     for (folder, option) in [("build", "--build-dir"), ("disk", "--prefix")] {
-        let at = scene.context.path(folder);
-        scene.context.write(&format!("{folder}/other"), "");
+        let at = fixture.context.path(folder);
+        fixture.context.write(&format!("{folder}/other"), "");
         let folder = at.join("deep").display().to_string();
         for more in [&[option, &folder, "--dry-run"][..], &[option, &folder]] {
-            let arguments = scene.arguments(more);
-            let ran = small_disk::run(&scene.context, &at, Trouble::Full(15 << 10), &arguments);
+            let arguments = fixture.arguments(more);
+            let ran = small_disk::run(&fixture.context, &at, Trouble::Full(15 << 10), &arguments);
             let outcome = ran.first.clone().exits(1).has_one_error_with_a_hint();
             outcome
                 .says([
@@ -306,10 +313,10 @@ fn a_disk_without_room_for_a_release_is_found_before_anything_is_fetched() {
 
 #[test]
 fn the_plan_has_the_environment_that_decides_the_build() {
-    let mut scene = Scene::new();
-    scene.context.set("CFLAGS", "-O1 -DOWN=\"1\"");
-    scene.context.set("PYTHONPATH", "/elsewhere");
-    let planned = scene.build(&["--dry-run"]).success();
+    let mut fixture = Fixture::new();
+    fixture.context.set("CFLAGS", "-O1 -DOWN=\"1\"");
+    fixture.context.set("PYTHONPATH", "/elsewhere");
+    let planned = fixture.build(&["--dry-run"]).success();
     let plan: toml::Table = planned.stdout.parse().unwrap();
     assert_eq!(
         plan["environment"]["CFLAGS"].as_str(),
@@ -317,8 +324,8 @@ fn the_plan_has_the_environment_that_decides_the_build() {
     );
     assert!(!planned.stdout.contains("PYTHONPATH"), "{planned}");
 
-    scene.build(&[]).success();
-    let path = scene
+    fixture.build(&[]).success();
+    let path = fixture
         .prefix()
         .join("share/pybuild")
         .join(VERSION)
@@ -328,7 +335,7 @@ fn the_plan_has_the_environment_that_decides_the_build() {
     let mut record = read();
     assert_eq!(record["plan"]["environment"]["CFLAGS"], "-O1 -DOWN=\"1\"");
     assert_eq!(record.get("environment"), None, "it is there once");
-    // The record of an earlier version has it beside the plan.
+    // Records of earlier versions have the environment outside of the plan.
     let environment = record["plan"]["environment"].take();
     record["plan"]
         .as_object_mut()
@@ -336,8 +343,8 @@ fn the_plan_has_the_environment_that_decides_the_build() {
         .remove("environment");
     record["environment"] = environment;
     fs_err::write(&path, record.to_string()).unwrap();
-    scene.build(&[]).success().says(["nothing to do"]);
-    scene
+    fixture.build(&[]).success().says(["nothing to do"]);
+    fixture
         .build(&["--force"])
         .success()
         .says(["built", "the options are the same"]);
@@ -345,9 +352,9 @@ fn the_plan_has_the_environment_that_decides_the_build() {
 }
 
 #[test]
-fn what_a_build_replaces_is_said_with_what_differs() {
-    let mut scene = Scene::new();
-    let first = scene.build(&["--pip", "23.3.2"]).success();
+fn a_build_reports_the_installation_it_replaces_and_the_differences() {
+    let mut fixture = Fixture::new();
+    let first = fixture.build(&["--pip", "23.3.2"]).success();
     first.never_says("replaces");
     let replaces = format!("replaces CPython {VERSION} with pip 23.3.2, built 2");
     for (more, differs) in [
@@ -368,21 +375,21 @@ fn what_a_build_replaces_is_said_with_what_differs() {
         (&["--pip", "23.3.2", "--force"], "the options are the same"),
         (&["--pip", "<24"], "only the SPEC of --pip is different"),
     ] {
-        let planned = scene.build(&[more, &["--dry-run"]].concat()).success();
+        let planned = fixture.build(&[more, &["--dry-run"]].concat()).success();
         planned.says([&*replaces, differs]);
     }
-    let built = scene.build(&["--pip", "latest"]).success();
+    let built = fixture.build(&["--pip", "latest"]).success();
     let built = built.says([&*replaces, "only pip is different"]);
     let text = &built.stderr;
-    // The wheel is fetched to choose it; all other work comes later.
+    // Only the wheel is fetched before the report, because choosing it needs it.
     assert!(text.find("replaces") < text.find("unpack "), "{built}");
-    scene.context.set("CFLAGS", "-O1");
-    let again = scene.build(&["--pip", "latest", "--force"]).success();
+    fixture.context.set("CFLAGS", "-O1");
+    let again = fixture.build(&["--pip", "latest", "--force"]).success();
     again.says([
         &*format!("with pip {LATEST_PIP}, built"),
         "only CFLAGS is different",
     ]);
-    let planned = scene.build(&["--pip", "latest", "--dry-run"]).success();
+    let planned = fixture.build(&["--pip", "latest", "--dry-run"]).success();
     planned
         .says(["a build would do nothing"])
         .never_says("replaces");

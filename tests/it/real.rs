@@ -1,5 +1,5 @@
-//! One real CPython, built once from what the product's own origins give: the only test that needs
-//! the network, and that only where no folder of releases lies beside the checkout.
+//! One real CPython, built once from the default origins. Only this test needs the network, unless a folder
+//! of releases is beside the checkout.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -8,13 +8,13 @@ use std::process::{Command, Stdio};
 /// The release that is built.
 const VERSION: &str = "3.11.2";
 
-/// Where releases may lie that nobody has to fetch.
+/// The folder of releases beside the checkout.
 fn mirror() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/sources");
     folder.is_dir().then_some(folder)
 }
 
-/// Runs a command to its end, which must be a good one; gives its standard output, trimmed.
+/// Runs a command, which must succeed, and returns its trimmed standard output.
 #[track_caller]
 pub fn said(command: &mut Command) -> String {
     let output = command.output().unwrap();
@@ -24,8 +24,8 @@ pub fn said(command: &mut Command) -> String {
     text
 }
 
-/// The program with the caller's environment, but its own home and prefix. The cache lies in
-/// `target/`, so that a release is fetched once and not with every run of the tests.
+/// pybuild with the caller's environment, but its own home and prefix. The cache is in `target/`, so
+/// that the tests download a release only once.
 pub fn pybuild(dir: &Path) -> Command {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
     let mut command = Command::new(env!("CARGO_BIN_EXE_pybuild"));
@@ -36,7 +36,7 @@ pub fn pybuild(dir: &Path) -> Command {
     command
 }
 
-/// The program, told to build the release.
+/// The command that builds the release.
 fn build(dir: &Path) -> Command {
     let mut command = pybuild(dir);
     command
@@ -55,11 +55,10 @@ fn build(dir: &Path) -> Command {
     command
 }
 
-/// What the program itself may use at most, its children apart.
+/// The highest peak memory of pybuild, without its children, in bytes.
 const MOST_MEMORY: u64 = 64 << 20;
 
-/// Runs the program to its end, which must be a good one, and watches its memory; gives its
-/// standard output, trimmed.
+/// Runs a command, which must succeed within [`MOST_MEMORY`], and returns its trimmed standard output.
 #[track_caller]
 fn said_in_little_memory(command: &mut Command, dir: &Path) -> String {
     let (out, err) = (dir.join("stdout"), dir.join("stderr"));
@@ -70,7 +69,7 @@ fn said_in_little_memory(command: &mut Command, dir: &Path) -> String {
     let status_file = PathBuf::from(format!("/proc/{}/status", child.id()));
     let mut most = 0;
     let status = loop {
-        // It only grows, so the last value seen is the peak; where there is no /proc, none is seen.
+        // The last value is the peak, as it only grows. A system without /proc gives none.
         most = peak_memory(&status_file).unwrap_or(most);
         if let Some(status) = child.try_wait().unwrap() {
             break status;
@@ -116,7 +115,7 @@ fn a_real_cpython_gives_every_venv_the_pip_that_was_asked_for() {
         "{bundled} is not the newest"
     );
 
-    // Nothing of the environment, and so nothing but what was built, decides about the venv.
+    // The environment is empty, so only the built files decide the venv's pip.
     run(&["-m", "venv", "venv"]);
     let venv = dir.path().join("venv");
     let said_by_pip = said(Command::new(venv.join("bin/pip")).env_clear().arg("-V"));
@@ -127,9 +126,9 @@ fn a_real_cpython_gives_every_venv_the_pip_that_was_asked_for() {
     assert!(run(&["-m", "pip", "check"]).contains("No broken requirements"));
 
     each_script_runs(&prefix);
-    settings_of_distutils_lead_nowhere(dir.path());
+    settings_of_distutils_are_ignored(dir.path());
 
-    // The wheels as released are gone, and nothing still speaks of them.
+    // The pinned wheels have replaced the released ones.
     let wheels: Vec<String> = fs_err::read_dir(prefix.join("lib/python3.11/ensurepip/_bundled"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -147,15 +146,15 @@ fn a_real_cpython_gives_every_venv_the_pip_that_was_asked_for() {
     said(&mut build(dir.path()));
     assert!(started.elapsed() < std::time::Duration::from_secs(5));
 
-    what_runs_is_left_alone(dir.path(), &python);
+    a_running_interpreter_is_not_changed(dir.path(), &python);
     crate::real_hotpatch::pins_hold_and_undo_puts_every_byte_back(dir.path(), &python);
     crate::real_hotpatch::a_killed_hotpatch_does_not_stop_the_next_command(dir.path(), &python);
     said(pybuild(dir.path()).arg("uninstall").arg(&prefix));
-    // What the venv and the imports above compiled went too.
+    // The bytecode files that the venv and the imports above made are removed, too.
     assert!(!prefix.exists());
 }
 
-/// Every script in `bin` runs, and those that pip made are as its `RECORD` says.
+/// Every script in `bin` runs, and the scripts of pip have the digests of its `RECORD`.
 fn each_script_runs(prefix: &Path) {
     let bin = prefix.join("bin");
     let mut names: Vec<String> = fs_err::read_dir(&bin)
@@ -199,9 +198,8 @@ print(len(files))
     assert!(scripts >= 2, "{scripts}");
 }
 
-/// The proof of a hotpatch writes into its own folder, whatever `distutils.cfg` says. pip 20.3.4 asks
-/// distutils for the folders.
-fn settings_of_distutils_lead_nowhere(dir: &Path) {
+/// The check of a hotpatch ignores the folders in `distutils.cfg`, which pip 20.3.4 would use.
+fn settings_of_distutils_are_ignored(dir: &Path) {
     let prefix = dir.join("prefix");
     let elsewhere = dir.join("elsewhere");
     let settings = prefix.join("lib/python3.11/distutils/distutils.cfg");
@@ -218,8 +216,8 @@ fn settings_of_distutils_lead_nowhere(dir: &Path) {
     fs_err::remove_file(settings).unwrap();
 }
 
-/// An interpreter that a process runs, in a venv, is neither hotpatched nor taken away.
-fn what_runs_is_left_alone(dir: &Path, python: &Path) {
+/// pybuild neither hotpatches nor uninstalls an interpreter that a process runs in a venv.
+fn a_running_interpreter_is_not_changed(dir: &Path, python: &Path) {
     let mut running = Command::new(dir.join("venv/bin/python"))
         .args(["-c", "print('here', flush=True); input()"])
         .stdin(Stdio::piped())

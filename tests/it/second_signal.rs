@@ -8,28 +8,28 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::crash::INTERRUPT_POINTS;
+use crate::crash_fixture::{CrashFixture, Kind, NEW_PIP, OLD_PIP};
+use crate::fixture::Fixture;
 use crate::interrupt::{ended, hanging_below, is_running, wait_until};
 use crate::mini_cpython::{Fault, MiniCpython, VERSION};
 use crate::outcome::Outcome;
-use crate::scene::Scene;
-use crate::trial::{Kind, NEW_PIP, OLD_PIP, Trial};
 
 /// A run that is held up where a test wants it.
 struct HeldRun<'a> {
-    scene: &'a Scene,
+    fixture: &'a Fixture,
     child: Child,
     folder: PathBuf,
 }
 
 impl<'a> HeldRun<'a> {
     /// Starts the program, to be held up at these points.
-    fn start(scene: &'a Scene, arguments: &[OsString], points: &[&str]) -> Self {
-        Self::of(scene, scene.context.command(arguments), points)
+    fn start(fixture: &'a Fixture, arguments: &[OsString], points: &[&str]) -> Self {
+        Self::of(fixture, fixture.context.command(arguments), points)
     }
 
     /// The same of a command that leads to the program.
-    fn of(scene: &'a Scene, mut command: Command, points: &[&str]) -> Self {
-        let folder = scene.context.path("held");
+    fn of(fixture: &'a Fixture, mut command: Command, points: &[&str]) -> Self {
+        let folder = fixture.context.path("held");
         drop(fs_err::remove_dir_all(&folder));
         fs_err::create_dir(&folder).unwrap();
         command
@@ -39,7 +39,7 @@ impl<'a> HeldRun<'a> {
             .stderr(Stdio::piped());
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         Self {
-            scene,
+            fixture,
             child: command.spawn().unwrap(),
             folder,
         }
@@ -75,7 +75,7 @@ impl<'a> HeldRun<'a> {
             kill_process(Pid::from_child(&self.child), signal).unwrap();
             self.has_ended()
         });
-        ended(self.scene, self.child)
+        ended(self.fixture, self.child)
     }
 
     /// Lets it go on.
@@ -83,14 +83,14 @@ impl<'a> HeldRun<'a> {
         for entry in fs_err::read_dir(&self.folder).unwrap() {
             fs_err::remove_file(entry.unwrap().path()).unwrap();
         }
-        ended(self.scene, self.child)
+        ended(self.fixture, self.child)
     }
 }
 
 #[test]
 fn a_signal_that_was_ignored_from_the_beginning_stays_ignored() {
-    let scene = Scene::new();
-    let program = scene.context.command(scene.arguments(&[]));
+    let fixture = Fixture::new();
+    let program = fixture.context.command(fixture.arguments(&[]));
     let mut command = Command::new("sh");
     command
         .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
@@ -103,7 +103,7 @@ fn a_signal_that_was_ignored_from_the_beginning_stays_ignored() {
                 .filter_map(|(name, value)| Some((name, value?))),
         )
         .current_dir(program.get_current_dir().unwrap());
-    let run = HeldRun::of(&scene, command, &["stage.seeded"]);
+    let run = HeldRun::of(&fixture, command, &["stage.seeded"]);
     run.wait_for("stage.seeded");
     run.signal(Signal::HUP);
     run.release().success();
@@ -111,19 +111,19 @@ fn a_signal_that_was_ignored_from_the_beginning_stays_ignored() {
 
 /// Runs until `point`, and sends two signals: the first one is never got done with.
 #[track_caller]
-fn end_twice(scene: &Scene, arguments: &[OsString], point: &str) {
-    let run = HeldRun::start(scene, arguments, &[point, "interrupt.begun"]);
+fn end_twice(fixture: &Fixture, arguments: &[OsString], point: &str) {
+    let run = HeldRun::start(fixture, arguments, &[point, "interrupt.begun"]);
     run.wait_for(point);
     run.signal(Signal::INT);
     assert!(!run.has_ended(), "{point}");
     run.signal_until_ended(Signal::INT).exits(130);
-    nothing_runs(scene);
+    nothing_runs(fixture);
 }
 
 #[track_caller]
-fn nothing_runs(scene: &Scene) {
+fn nothing_runs(fixture: &Fixture) {
     wait_until("the end of all that was started", || {
-        hanging_below(&scene.context.path("cache")) == 0
+        hanging_below(&fixture.context.path("cache")) == 0
     });
 }
 
@@ -140,29 +140,29 @@ const UNINTERRUPTED: [(&str, bool); 5] = [
 #[test]
 fn a_signal_in_the_midst_of_a_commit_waits_for_its_end_and_a_second_one_does_not() {
     for kind in [Kind::Own, Kind::Shared] {
-        let trial = Trial::new(kind);
+        let crash = CrashFixture::new(kind);
         for (point, is_new) in UNINTERRUPTED {
             let what = format!("{kind:?} {point}");
-            trial.reset();
-            end_twice(&trial.scene, &trial.arguments(NEW_PIP), point);
+            crash.reset();
+            end_twice(&crash.fixture, &crash.arguments(NEW_PIP), point);
             // The request of before finds that all is in order, or builds it again.
             let expected = if is_new { NEW_PIP } else { OLD_PIP };
-            let outcome = trial.build(expected, None).success();
+            let outcome = crash.build(expected, None).success();
             outcome.says(["nothing to do"]);
-            assert_eq!(trial.whole(&what).as_deref(), Some(expected));
-            trial.build(NEW_PIP, None).success();
-            assert_eq!(trial.whole(&what).as_deref(), Some(NEW_PIP));
-            trial.build(OLD_PIP, None).success();
-            assert_eq!(trial.whole(&what).as_deref(), Some(OLD_PIP));
-            trial.no_leftovers(&what);
+            assert_eq!(crash.whole(&what).as_deref(), Some(expected));
+            crash.build(NEW_PIP, None).success();
+            assert_eq!(crash.whole(&what).as_deref(), Some(NEW_PIP));
+            crash.build(OLD_PIP, None).success();
+            assert_eq!(crash.whole(&what).as_deref(), Some(OLD_PIP));
+            crash.no_leftovers(&what);
         }
         for (signal, point) in [
             (Signal::INT, "transaction.placed:9"),
             (Signal::TERM, "transaction.kept"),
         ] {
-            trial.reset();
+            crash.reset();
             let points = [point, "interrupt.begun"];
-            let run = HeldRun::start(&trial.scene, &trial.arguments(NEW_PIP), &points);
+            let run = HeldRun::start(&crash.fixture, &crash.arguments(NEW_PIP), &points);
             run.wait_for(point);
             run.signal(signal);
             assert!(!run.has_ended());
@@ -170,35 +170,35 @@ fn a_signal_in_the_midst_of_a_commit_waits_for_its_end_and_a_second_one_does_not
             run.wait_for("interrupt.begun");
             // All is done, and it is the signal's turn to end the process.
             wait_until("the end of the build", || {
-                trial.scene.context.snapshot("cache/build").len() < 2
+                crash.fixture.context.snapshot("cache/build").len() < 2
             });
             std::thread::sleep(std::time::Duration::from_millis(100));
             assert!(!run.has_ended());
             run.release().exits(128 + signal.as_raw());
-            assert_eq!(trial.whole(point).as_deref(), Some(NEW_PIP));
-            trial.no_leftovers(point);
+            assert_eq!(crash.whole(point).as_deref(), Some(NEW_PIP));
+            crash.no_leftovers(point);
         }
     }
 }
 
 #[test]
 fn two_signals_while_a_commit_is_undone_leave_it_to_the_next_run() {
-    let trial = Trial::new(Kind::Shared);
+    let crash = CrashFixture::new(Kind::Shared);
     for point in ["rollback.change:20", "rollback.done", "tidy.old"] {
-        trial.reset();
-        assert_eq!(trial.build(NEW_PIP, Some("transaction.applied")).code, None);
-        end_twice(&trial.scene, &trial.arguments(OLD_PIP), point);
-        trial.build(OLD_PIP, None).success().says(["nothing to do"]);
-        assert_eq!(trial.whole(point).as_deref(), Some(OLD_PIP));
+        crash.reset();
+        assert_eq!(crash.build(NEW_PIP, Some("transaction.applied")).code, None);
+        end_twice(&crash.fixture, &crash.arguments(OLD_PIP), point);
+        crash.build(OLD_PIP, None).success().says(["nothing to do"]);
+        assert_eq!(crash.whole(point).as_deref(), Some(OLD_PIP));
         // The other way of a run that is ended there: the first signal alone.
-        trial.reset();
-        assert_eq!(trial.build(NEW_PIP, Some("transaction.applied")).code, None);
-        let run = HeldRun::start(&trial.scene, &trial.arguments(OLD_PIP), &[point]);
+        crash.reset();
+        assert_eq!(crash.build(NEW_PIP, Some("transaction.applied")).code, None);
+        let run = HeldRun::start(&crash.fixture, &crash.arguments(OLD_PIP), &[point]);
         run.wait_for(point);
         run.signal_until_ended(Signal::TERM).exits(143);
-        trial.build(NEW_PIP, None).success();
-        assert_eq!(trial.whole(point).as_deref(), Some(NEW_PIP));
-        trial.no_leftovers(point);
+        crash.build(NEW_PIP, None).success();
+        assert_eq!(crash.whole(point).as_deref(), Some(NEW_PIP));
+        crash.no_leftovers(point);
     }
 }
 
@@ -213,21 +213,21 @@ fn two_signals_while_something_is_uninstalled_leave_it_whole_or_gone() {
         (Kind::Shared, "tidy.old:2"),
     ] {
         let what = format!("{kind:?} {point}");
-        let trial = Trial::new(kind);
-        let arguments = ["uninstall".into(), trial.prefix().into_os_string()];
-        end_twice(&trial.scene, &arguments, point);
-        let again = trial.scene.context.run(&arguments);
+        let crash = CrashFixture::new(kind);
+        let arguments = ["uninstall".into(), crash.prefix().into_os_string()];
+        end_twice(&crash.fixture, &arguments, point);
+        let again = crash.fixture.context.run(&arguments);
         assert!(matches!(again.code, Some(0 | 3)), "{what}: {again}");
-        assert_eq!(trial.whole(&what), None);
-        assert_eq!(trial.prefix().exists(), kind == Kind::Shared, "{what}");
-        trial.no_leftovers(&what);
+        assert_eq!(crash.whole(&what), None);
+        assert_eq!(crash.prefix().exists(), kind == Kind::Shared, "{what}");
+        crash.no_leftovers(&what);
     }
 }
 
 #[test]
 fn two_signals_while_an_interpreter_is_hotpatched_leave_it_as_it_was_or_as_it_is_to_be() {
-    let trial = Trial::new(Kind::Shared);
-    let python = trial.prefix().join("bin/python3.99").into_os_string();
+    let crash = CrashFixture::new(Kind::Shared);
+    let python = crash.prefix().join("bin/python3.99").into_os_string();
     let words = ["--pip", NEW_PIP, "--upgrade-installed"].map(OsString::from);
     let arguments = [&["hotpatch".into(), python][..], &words].concat();
     let undo = [arguments[0].clone(), arguments[1].clone(), "--undo".into()];
@@ -241,41 +241,41 @@ fn two_signals_while_an_interpreter_is_hotpatched_leave_it_as_it_was_or_as_it_is
         "transaction.applied",
         "tidy.discarded",
     ] {
-        trial.reset();
-        end_twice(&trial.scene, &arguments, point);
-        trial.scene.context.run(&arguments).success();
-        assert_eq!(trial.scene.venv_pip(&trial.prefix()), NEW_PIP, "{point}");
-        trial.scene.context.run(&undo).success();
-        assert_eq!(trial.whole(point).as_deref(), Some(OLD_PIP));
-        trial.no_leftovers(point);
+        crash.reset();
+        end_twice(&crash.fixture, &arguments, point);
+        crash.fixture.context.run(&arguments).success();
+        assert_eq!(crash.fixture.venv_pip(&crash.prefix()), NEW_PIP, "{point}");
+        crash.fixture.context.run(&undo).success();
+        assert_eq!(crash.whole(point).as_deref(), Some(OLD_PIP));
+        crash.no_leftovers(point);
     }
 }
 
 #[test]
 fn two_signals_while_something_is_downloaded_or_cleared_away_are_no_obstacle_to_the_next_run() {
-    let trial = Trial::new(Kind::Absent);
+    let crash = CrashFixture::new(Kind::Absent);
     for point in [
         "download.begun",
         "download.part",
         "store.renamed",
         "stage.installed",
     ] {
-        trial.reset();
-        end_twice(&trial.scene, &trial.arguments(NEW_PIP), point);
-        trial.build(NEW_PIP, None).success();
-        assert_eq!(trial.whole(point).as_deref(), Some(NEW_PIP));
-        trial.no_leftovers(point);
+        crash.reset();
+        end_twice(&crash.fixture, &crash.arguments(NEW_PIP), point);
+        crash.build(NEW_PIP, None).success();
+        assert_eq!(crash.whole(point).as_deref(), Some(NEW_PIP));
+        crash.no_leftovers(point);
     }
 }
 
-/// A scene whose check of the staged interpreter never comes to an end, and where the id of what hangs
+/// A fixture whose check of the staged interpreter never comes to an end, and where the id of what hangs
 /// is found.
-fn with_endless_venv() -> (Scene, PathBuf, tempfile::TempDir) {
+fn with_endless_venv() -> (Fixture, PathBuf, tempfile::TempDir) {
     let folder = tempfile::Builder::new().prefix("venv-").tempdir().unwrap();
     let file = folder.path().join("id");
     let fault = Fault::VenvHangs(file.clone());
-    let scene = Scene::of(MiniCpython::new(VERSION).with_fault(fault));
-    (scene, file, folder)
+    let fixture = Fixture::of(MiniCpython::new(VERSION).with_fault(fault));
+    (fixture, file, folder)
 }
 
 fn id_in(file: &std::path::Path) -> Pid {
@@ -289,17 +289,17 @@ fn id_in(file: &std::path::Path) -> Pid {
 
 #[test]
 fn two_signals_while_the_venv_is_checked_end_it_and_leave_the_prefix_alone() {
-    let (scene, file, _folder) = with_endless_venv();
-    let run = HeldRun::start(&scene, &scene.arguments(&[]), &["interrupt.begun"]);
+    let (fixture, file, _folder) = with_endless_venv();
+    let run = HeldRun::start(&fixture, &fixture.arguments(&[]), &["interrupt.begun"]);
     let hanging = id_in(&file);
     run.signal(Signal::INT);
     run.wait_for("interrupt.begun");
     assert!(is_running(hanging));
     run.signal_until_ended(Signal::INT).exits(130);
     wait_until("the venv's end", || !is_running(hanging));
-    nothing_runs(&scene);
-    assert!(!scene.prefix().exists());
-    nothing_runs(&scene.builds_without_its_fault());
+    nothing_runs(&fixture);
+    assert!(!fixture.prefix().exists());
+    nothing_runs(&fixture.builds_without_its_fault());
 }
 
 #[test]
@@ -308,8 +308,8 @@ fn two_signals_while_packages_are_installed_end_the_package_manager() {
         eprintln!("left out: the host has another package manager than apt");
         return;
     }
-    let scene = Scene::new();
-    let context = &scene.context;
+    let fixture = Fixture::new();
+    let context = &fixture.context;
     context.remove_program("make");
     let file = context.path("id");
     // It does not end when it is told to, either.
@@ -322,33 +322,33 @@ fn two_signals_while_packages_are_installed_end_the_package_manager() {
         "sudo",
         "#!/bin/sh\n[ \"$1\" != -n ] || shift\nexec \"$@\"\n",
     );
-    let arguments = scene.arguments(&["--install-deps"]);
-    let run = HeldRun::start(&scene, &arguments, &["interrupt.begun"]);
+    let arguments = fixture.arguments(&["--install-deps"]);
+    let run = HeldRun::start(&fixture, &arguments, &["interrupt.begun"]);
     let hanging = id_in(&file);
     run.signal(Signal::TERM);
     run.wait_for("interrupt.begun");
     assert!(is_running(hanging));
     run.signal_until_ended(Signal::TERM).exits(143);
     wait_until("apt-get's end", || !is_running(hanging));
-    assert!(!scene.prefix().exists());
+    assert!(!fixture.prefix().exists());
     context.put_program("apt-get", "#!/bin/sh\nexit 100\n");
-    scene.build(&["--install-deps"]).exits(5);
-    scene.assert_nothing_is_left_behind();
+    fixture.build(&["--install-deps"]).exits(5);
+    fixture.assert_nothing_is_left_behind();
 }
 
 #[test]
 fn killed_while_a_signal_is_seen_to_the_next_run_clears_away() {
     for point in INTERRUPT_POINTS {
-        let (scene, file, _folder) = with_endless_venv();
-        let mut command = scene.context.command(scene.arguments(&[]));
+        let (fixture, file, _folder) = with_endless_venv();
+        let mut command = fixture.context.command(fixture.arguments(&[]));
         command.env("PYBUILD_CRASH_AT", point);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let hanging = id_in(&file);
         kill_process(Pid::from_child(&child), Signal::INT).unwrap();
         assert_eq!(child.wait().unwrap().code(), None, "{point} was not passed");
-        assert!(!scene.prefix().exists());
-        nothing_runs(&scene.builds_without_its_fault());
+        assert!(!fixture.prefix().exists());
+        nothing_runs(&fixture.builds_without_its_fault());
         wait_until("the venv's end", || !is_running(hanging));
     }
 }

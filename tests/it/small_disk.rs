@@ -73,9 +73,9 @@ impl Ran {
 /// Whether this host lets a test mount something; where it does not, says that the test is left out.
 pub fn can_be_mounted() -> bool {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let mut trial = unshare();
-    trial.args(["sh", "-c", "mount -t tmpfs -o size=64k tmpfs \"$1\"", "sh"]);
-    let output = trial.arg(dir.path()).output();
+    let mut crash = unshare();
+    crash.args(["sh", "-c", "mount -t tmpfs -o size=64k tmpfs \"$1\"", "sh"]);
+    let output = crash.arg(dir.path()).output();
     let why = match output {
         Ok(output) if output.status.success() => return true,
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::process::Command;
 
-use crate::trial::{Kind, NEW_PIP, Trial};
+use crate::crash_fixture::{CrashFixture, Kind, NEW_PIP};
 
 /// A system call that succeeded: its name, and the paths in it (of an open file, with `-y`).
 #[derive(Debug)]
@@ -25,11 +25,11 @@ const REMOVALS: [&str; 3] = ["unlink", "unlinkat", "rmdir"];
 
 /// The calls of one run of the program, without those of its children; `None` where processes cannot be
 /// traced.
-fn calls(trial: &Trial, arguments: &[OsString]) -> Option<Vec<Call>> {
+fn calls(crash: &CrashFixture, arguments: &[OsString]) -> Option<Vec<Call>> {
     let program = std::env::split_paths(&std::env::var_os("PATH")?)
         .map(|folder| folder.join("strace"))
         .find(|path| path.is_file());
-    let log = trial.scene.context.path("calls");
+    let log = crash.fixture.context.path("calls");
     let traced = |command: &mut Command| {
         let all =
             "trace=rename,renameat,renameat2,fsync,fdatasync,syncfs,sync,unlink,unlinkat,rmdir";
@@ -50,12 +50,12 @@ fn calls(trial: &Trial, arguments: &[OsString]) -> Option<Vec<Call>> {
         eprintln!("left out: strace may not trace processes here");
         return None;
     }
-    let run = trial.scene.context.command(arguments);
+    let run = crash.fixture.context.command(arguments);
     let mut command = Command::new(&program);
-    trial.scene.context.isolate(&mut command);
+    crash.fixture.context.isolate(&mut command);
     traced(&mut command);
     command.arg(run.get_program()).args(run.get_args());
-    trial.scene.context.outcome(&mut command).success();
+    crash.fixture.context.outcome(&mut command).success();
     let text = fs_err::read_to_string(&log).unwrap();
     fs_err::remove_file(&log).unwrap();
     // `PID NAME(…) = 0`; what was resumed belongs to another process's call between its two halves.
@@ -148,25 +148,25 @@ fn assert_order_of_a_transaction(calls: &[Call], prefix: &str) {
 
 #[test]
 fn a_transaction_syncs_in_the_order_that_it_promises() {
-    let trial = Trial::new(Kind::Shared);
-    let prefix = trial.prefix().display().to_string();
-    let Some(of_commit) = calls(&trial, &trial.arguments(NEW_PIP)) else {
+    let crash = CrashFixture::new(Kind::Shared);
+    let prefix = crash.prefix().display().to_string();
+    let Some(of_commit) = calls(&crash, &crash.arguments(NEW_PIP)) else {
         return;
     };
     assert_order_of_a_transaction(&of_commit, &prefix);
-    let arguments = ["uninstall".into(), trial.prefix().into_os_string()];
-    let of_uninstall = calls(&trial, &arguments).unwrap();
+    let arguments = ["uninstall".into(), crash.prefix().into_os_string()];
+    let of_uninstall = calls(&crash, &arguments).unwrap();
     assert_order_of_a_transaction(&of_uninstall, &prefix);
 }
 
 #[test]
 fn an_absent_prefix_and_what_the_store_takes_are_synced_before_they_get_their_name() {
-    let trial = Trial::new(Kind::Absent);
-    let prefix = trial.prefix().display().to_string();
-    let Some(calls) = calls(&trial, &trial.arguments(NEW_PIP)) else {
+    let crash = CrashFixture::new(Kind::Absent);
+    let prefix = crash.prefix().display().to_string();
+    let Some(calls) = calls(&crash, &crash.arguments(NEW_PIP)) else {
         return;
     };
-    let parent = trial.prefix().parent().unwrap().display().to_string();
+    let parent = crash.prefix().parent().unwrap().display().to_string();
     let renamed = first(&calls, "rename to the prefix", |call| {
         call.is(&RENAMES, &format!("\"{prefix}\""))
     });

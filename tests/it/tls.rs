@@ -2,11 +2,11 @@
 //! are never told.
 
 use crate::certificates::{Authority, Shown};
+use crate::fixture::{Fixture, LATEST_PIP};
 use crate::mini_cpython::{BUNDLED_PIP, VERSION};
 use crate::outcome::Outcome;
 use crate::proxy::Proxy;
 use crate::python_org::Published;
-use crate::scene::{LATEST_PIP, Scene};
 use crate::server::{Answer, Server};
 use crate::signer::Signer;
 use crate::wheels::{IndexForm, Wheel};
@@ -18,21 +18,21 @@ const DOWNGRADED: &str = "redirected from https to http";
 
 /// A world in which one server is behind TLS, and its authority is trusted.
 struct Secure {
-    scene: Scene,
+    fixture: Fixture,
     authority: Authority,
     server: Server,
 }
 
 impl Secure {
     fn new() -> Self {
-        let mut scene = Scene::new();
+        let mut fixture = Fixture::new();
         let authority = Authority::new();
-        let bundle = scene.context.write("ca.pem", authority.pem());
-        scene.context.set("SSL_CERT_FILE", bundle);
-        scene.context.set("PIP_DEFAULT_TIMEOUT", "10");
+        let bundle = fixture.context.write("ca.pem", authority.pem());
+        fixture.context.set("SSL_CERT_FILE", bundle);
+        fixture.context.set("PIP_DEFAULT_TIMEOUT", "10");
         let server = Server::start_tls(authority.issue(Shown::Good));
         Self {
-            scene,
+            fixture,
             authority,
             server,
         }
@@ -45,7 +45,7 @@ impl Secure {
             .server
             .put_index(IndexForm::Json, &[Wheel::pip(LATEST_PIP)]);
         let index = secure.server.url("/simple/");
-        secure.scene.context.set("PIP_INDEX_URL", index);
+        secure.fixture.context.set("PIP_INDEX_URL", index);
         secure
     }
 
@@ -56,32 +56,32 @@ impl Secure {
 
     /// The path of the release at a mirror.
     fn path(&self) -> String {
-        format!("/{}", self.scene.release.tgz_name())
+        format!("/{}", self.fixture.release.tgz_name())
     }
 
     fn good(&self) -> Answer {
-        Answer::bytes(self.scene.release.tgz())
+        Answer::bytes(self.fixture.release.tgz())
     }
 
     /// Builds from mirrors alone.
     fn build_from(&self, mirrors: &[&Server]) -> Outcome {
-        let digest = self.scene.release.sha256().to_string();
+        let digest = self.fixture.release.sha256().to_string();
         let mut arguments = vec![VERSION.to_owned(), "--sha256".into(), digest];
         for mirror in mirrors {
             arguments.extend(["--mirror".into(), mirror.url("/")]);
         }
-        self.scene.context.run(arguments)
+        self.fixture.context.run(arguments)
     }
 
     fn build_with_latest(&self) -> Outcome {
-        self.scene.build(&["--pip", "latest"])
+        self.fixture.build(&["--pip", "latest"])
     }
 
     /// Lets python.org be this server.
     fn publish_at(&mut self, server: &Server) {
-        server.put_release_files(&self.scene.release);
-        server.put_release_data(&[Published::of(&self.scene.release)]);
-        self.scene
+        server.put_release_files(&self.fixture.release);
+        server.put_release_data(&[Published::of(&self.fixture.release)]);
+        self.fixture
             .context
             .set("PYBUILD_PYTHON_ORG", server.url("/"));
     }
@@ -98,28 +98,31 @@ fn refused_redirect(outcome: Outcome, code: i32) {
 fn an_authority_of_ones_own_is_trusted_where_a_variable_or_pips_configuration_names_it() {
     for way in ["SSL_CERT_FILE", "PIP_CERT", "cert in pip.conf"] {
         let mut secure = Secure::with_index();
-        let bundle = secure.scene.context.path("ca.pem");
-        secure.scene.context.unset("SSL_CERT_FILE");
+        let bundle = secure.fixture.context.path("ca.pem");
+        secure.fixture.context.unset("SSL_CERT_FILE");
         match way {
             "cert in pip.conf" => {
                 let text = format!("[global]\ncert = {}\n", bundle.display());
                 secure
-                    .scene
+                    .fixture
                     .context
                     .write("home/.config/pip/pip.conf", text);
             }
-            variable => secure.scene.context.set(variable, bundle),
+            variable => secure.fixture.context.set(variable, bundle),
         }
         let server = secure.other();
         secure.publish_at(&server);
         // The digest comes from the release data, and all else over TLS too.
-        let outcome = secure.scene.context.run([VERSION, "--pip", "latest"]);
+        let outcome = secure.fixture.context.run([VERSION, "--pip", "latest"]);
         assert_eq!(outcome.code, Some(0), "{way}: {outcome}");
-        assert_eq!(secure.scene.venv_pip(&secure.scene.prefix()), LATEST_PIP);
+        assert_eq!(
+            secure.fixture.venv_pip(&secure.fixture.prefix()),
+            LATEST_PIP
+        );
         assert!(!secure.server.requests().is_empty());
-        let source = secure.scene.archive_path();
+        let source = secure.fixture.archive_path();
         assert_eq!(server.requests_for(&source).len(), 1, "{way}");
-        secure.scene.assert_nothing_is_left_behind();
+        secure.fixture.assert_nothing_is_left_behind();
     }
 }
 
@@ -139,7 +142,7 @@ fn a_source_is_not_followed_from_https_to_http_and_comes_from_the_next_origin() 
         assert_eq!(plain.connections(), 0, "chain: {chain}");
         assert_eq!(secure.server.requests_for(&path).len(), 1);
         assert_eq!(between.requests_for(&path).len(), usize::from(chain));
-        assert!(!secure.scene.prefix().exists());
+        assert!(!secure.fixture.prefix().exists());
 
         // The next origin is tried, and there too the digest decides.
         next.put(&path, Answer::bytes("something else"));
@@ -152,8 +155,11 @@ fn a_source_is_not_followed_from_https_to_http_and_comes_from_the_next_origin() 
             .success()
             .never_says("has the digest");
         assert_eq!(plain.connections(), 0, "chain: {chain}");
-        assert_eq!(secure.scene.venv_pip(&secure.scene.prefix()), BUNDLED_PIP);
-        secure.scene.assert_nothing_is_left_behind();
+        assert_eq!(
+            secure.fixture.venv_pip(&secure.fixture.prefix()),
+            BUNDLED_PIP
+        );
+        secure.fixture.assert_nothing_is_left_behind();
     }
 }
 
@@ -174,7 +180,7 @@ fn neither_an_index_nor_its_wheels_are_followed_from_https_to_http() {
             assert_eq!(secure.server.requests_for(path).len(), 1);
             secure.server.put_index(form, std::slice::from_ref(&wheel));
             secure.build_with_latest().success();
-            secure.scene.assert_nothing_is_left_behind();
+            secure.fixture.assert_nothing_is_left_behind();
         }
     }
 }
@@ -183,8 +189,8 @@ fn neither_an_index_nor_its_wheels_are_followed_from_https_to_http() {
 fn a_signature_is_not_followed_from_https_to_http() {
     let mut secure = Secure::new();
     let signer = Signer::new();
-    let keyring = secure.scene.context.write("keys.asc", signer.key());
-    secure.scene.context.set("PYBUILD_KEYRING", keyring);
+    let keyring = secure.fixture.context.write("keys.asc", signer.key());
+    secure.fixture.context.set("PYBUILD_KEYRING", keyring);
     let release = crate::mini_cpython::MiniCpython::new("3.13.99");
     let (plain, path) = (Server::start(), format!("/{}", release.tgz_name()));
     let beside = format!("{path}.asc");
@@ -199,11 +205,11 @@ fn a_signature_is_not_followed_from_https_to_http() {
     let demanded = ["--verify", "signature", "--sha256", &digest];
     let demanded = [&by_signature[..], &demanded].concat();
     for arguments in [&by_signature[..], &demanded] {
-        refused_redirect(secure.scene.context.run(arguments), 4);
+        refused_redirect(secure.fixture.context.run(arguments), 4);
         assert_eq!(plain.connections(), 0, "{arguments:?}");
     }
     secure.server.put(&beside, signature);
-    secure.scene.context.run(demanded).success();
+    secure.fixture.context.run(demanded).success();
 }
 
 #[test]
@@ -214,10 +220,10 @@ fn python_orgs_release_data_is_not_followed_from_https_to_http() {
     secure.publish_at(&org);
     let path = "/api/v2/downloads/release/";
     org.put(path, Answer::redirect(&plain.url(path)));
-    refused_redirect(secure.scene.context.run([VERSION]), 3);
+    refused_redirect(secure.fixture.context.run([VERSION]), 3);
     assert_eq!(plain.connections(), 0);
     secure.publish_at(&org);
-    secure.scene.context.run([VERSION]).success();
+    secure.fixture.context.run([VERSION]).success();
     assert_eq!(plain.connections(), 0);
 }
 
@@ -245,15 +251,18 @@ fn redirects_that_end_behind_tls_are_followed() {
             first.put(path, Answer::redirect(&target));
         }
         let index = first.url("/simple/");
-        secure.scene.context.set("PIP_INDEX_URL", index);
-        let digest = secure.scene.release.sha256().to_string();
+        secure.fixture.context.set("PIP_INDEX_URL", index);
+        let digest = secure.fixture.release.sha256().to_string();
         let mirror = first.url("/");
         let arguments = [
             VERSION, "--sha256", &digest, "--mirror", &mirror, "--pip", "latest",
         ];
-        let outcome = secure.scene.context.run(arguments);
+        let outcome = secure.fixture.context.run(arguments);
         assert_eq!(outcome.code, Some(0), "{way}: {outcome}");
-        assert_eq!(secure.scene.venv_pip(&secure.scene.prefix()), LATEST_PIP);
+        assert_eq!(
+            secure.fixture.venv_pip(&secure.fixture.prefix()),
+            LATEST_PIP
+        );
         assert_eq!(last.requests_for(&path).len(), 1, "{way}");
     }
 }
@@ -290,7 +299,7 @@ fn a_certificate_that_is_not_to_be_trusted_is_told_with_what_would_help() {
         let index = bad.url("/simple/");
         told(
             secure
-                .scene
+                .fixture
                 .build(&["--pip", "latest", "--index-url", &index]),
             4,
         );
@@ -298,8 +307,11 @@ fn a_certificate_that_is_not_to_be_trusted_is_told_with_what_would_help() {
         secure.server.put("/simple/pip/", page_with(&wheel, &file));
         told(secure.build_with_latest(), 4);
         // And what python.org says of a release.
-        secure.scene.context.set("PYBUILD_PYTHON_ORG", bad.url("/"));
-        told(secure.scene.context.run([VERSION]), 3);
+        secure
+            .fixture
+            .context
+            .set("PYBUILD_PYTHON_ORG", bad.url("/"));
+        told(secure.fixture.context.run([VERSION]), 3);
         assert_eq!(bad.connections(), before + 3, "{shown:?}");
         assert!(bad.requests().is_empty(), "{shown:?}");
     }
@@ -331,7 +343,7 @@ fn a_file_that_an_index_behind_tls_has_at_an_http_address_is_taken_for_its_diges
         .url_with_login(&format!("me:{SECRET}"), "/simple/");
     let build = || {
         secure
-            .scene
+            .fixture
             .build(&["--pip", "latest", "--index-url", &index])
     };
     // The page came over TLS, and the page says which bytes they have to be.
@@ -369,7 +381,7 @@ fn a_redirect_takes_neither_the_password_nor_the_address_of_before_to_another_ho
         }
         let login = format!("me:{SECRET}");
         let index = secure.server.url_with_login(&login, "/simple/");
-        secure.scene.context.set("PIP_INDEX_URL", index);
+        secure.fixture.context.set("PIP_INDEX_URL", index);
         secure.build_with_latest().success().never_says(SECRET);
         let requests = other.requests();
         assert_eq!(requests.len(), 2, "{requests:?}");
@@ -382,7 +394,7 @@ fn a_redirect_takes_neither_the_password_nor_the_address_of_before_to_another_ho
         let plain = Server::start();
         let away = Answer::redirect(&plain.url("/simple/pip/")).with_login("me", SECRET);
         secure.server.put("/simple/pip/", away);
-        let outcome = secure.scene.build(&["--pip", "latest", "--force"]);
+        let outcome = secure.fixture.build(&["--pip", "latest", "--force"]);
         outcome.exits(4).never_says(SECRET);
         assert_eq!(plain.connections(), 0);
     }
@@ -404,25 +416,25 @@ fn no_child_sees_the_password_of_an_index_behind_tls() {
     }
     let login = format!("me:{SECRET}");
     let index = secure.server.url_with_login(&login, "/simple/");
-    secure.scene.context.set("PIP_INDEX_URL", index);
+    secure.fixture.context.set("PIP_INDEX_URL", index);
     secure
-        .scene
+        .fixture
         .context
         .set("HTTPS_PROXY", format!("http://me:{SECRET}@127.0.0.1:1"));
-    secure.scene.context.set("NO_PROXY", "127.0.0.1");
+    secure.fixture.context.set("NO_PROXY", "127.0.0.1");
     // Each of these tells what it was started with before it does its work.
-    let told = secure.scene.context.path("told");
+    let told = secure.fixture.context.path("told");
     fs_err::create_dir(&told).unwrap();
     for program in ["make", "cc", "gcc", "ld"] {
-        let path = secure.scene.context.path("bin").join(program);
+        let path = secure.fixture.context.path("bin").join(program);
         let real = secure
-            .scene
+            .fixture
             .context
             .path("bin")
             .join(format!("real-{program}"));
         fs_err::rename(&path, &real).unwrap();
         let (told, real) = (told.display(), real.display());
-        secure.scene.context.put_program(
+        secure.fixture.context.put_program(
             program,
             &format!(
                 "#!/bin/sh\ncat /proc/$$/environ /proc/$$/cmdline >{told}/{program}.$$\nexec {real} \"$@\"\n"
@@ -430,10 +442,13 @@ fn no_child_sees_the_password_of_an_index_behind_tls() {
         );
     }
     let outcome = secure
-        .scene
+        .fixture
         .build(&["--pip", "latest", "-v", "--keep-build"]);
     outcome.success().never_says(SECRET);
-    assert_eq!(secure.scene.venv_pip(&secure.scene.prefix()), LATEST_PIP);
+    assert_eq!(
+        secure.fixture.venv_pip(&secure.fixture.prefix()),
+        LATEST_PIP
+    );
     let told: Vec<String> = fs_err::read_dir(&told)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
@@ -445,10 +460,10 @@ fn no_child_sees_the_password_of_an_index_behind_tls() {
         );
     }
     // `configure` and the commands of `make` write down their environment, and the tree is kept.
-    let logs = secure.scene.context.files_with("environment: PATH=");
+    let logs = secure.fixture.context.files_with("environment: PATH=");
     assert!(!logs.is_empty());
     assert_eq!(
-        secure.scene.context.files_with(SECRET),
+        secure.fixture.context.files_with(SECRET),
         [] as [std::path::PathBuf; 0]
     );
 }
@@ -459,10 +474,13 @@ fn what_is_asked_over_tls_goes_through_the_proxy_unread() {
     let (proxy, org) = (Proxy::start(), secure.other());
     secure.publish_at(&org);
     let url = proxy.url(&format!("me:{SECRET}@"));
-    secure.scene.context.set("HTTPS_PROXY", url);
-    let outcome = secure.scene.context.run([VERSION, "--pip", "latest"]);
+    secure.fixture.context.set("HTTPS_PROXY", url);
+    let outcome = secure.fixture.context.run([VERSION, "--pip", "latest"]);
     outcome.success().never_says(SECRET);
-    assert_eq!(secure.scene.venv_pip(&secure.scene.prefix()), LATEST_PIP);
+    assert_eq!(
+        secure.fixture.venv_pip(&secure.fixture.prefix()),
+        LATEST_PIP
+    );
     let heads = proxy.heads();
     assert!(heads.len() >= 4, "{heads:?}");
     let login = crate::server::base64(format!("me:{SECRET}").as_bytes());
@@ -482,7 +500,7 @@ fn what_is_asked_over_tls_goes_through_the_proxy_unread() {
         assert_eq!(request.header("authorization"), None);
         assert_eq!(request.header("proxy-authorization"), None);
     }
-    let found = secure.scene.context.files_with(SECRET);
+    let found = secure.fixture.context.files_with(SECRET);
     assert_eq!(found, [] as [std::path::PathBuf; 0]);
 }
 
@@ -494,7 +512,7 @@ fn a_proxy_that_does_not_connect_is_told() {
     ] {
         let mut secure = Secure::with_index();
         let proxy = Proxy::answering(status);
-        secure.scene.context.set("HTTPS_PROXY", proxy.url(""));
+        secure.fixture.context.set("HTTPS_PROXY", proxy.url(""));
         let outcome = secure.build_with_latest().exits(4);
         let outcome = outcome.has_one_error_with_a_hint();
         outcome.says([said]);

@@ -3,14 +3,14 @@
 use std::os::unix::fs::symlink;
 
 use crate::context::snapshot;
+use crate::fixture::{Fixture, LATEST_PIP};
 use crate::mini_cpython::{BUNDLED_PIP, MiniCpython, VERSION};
 use crate::outcome::Outcome;
-use crate::scene::{LATEST_PIP, Scene};
 
-/// A scene with the usual release installed in the folder `usr-local`, which holds something of others'
+/// A fixture with the usual release installed in the folder `usr-local`, which holds something of others'
 /// when `shared`; and what was there before.
-fn installed(shared: bool) -> (Scene, std::collections::BTreeMap<String, String>) {
-    let scene = Scene::new();
+fn installed(shared: bool) -> (Fixture, std::collections::BTreeMap<String, String>) {
+    let fixture = Fixture::new();
     if shared {
         for file in [
             "bin/other",
@@ -18,58 +18,66 @@ fn installed(shared: bool) -> (Scene, std::collections::BTreeMap<String, String>
             "share/man/man1/other.1",
             "share/pybuild/notes.txt",
         ] {
-            scene.context.write(&format!("usr-local/{file}"), "theirs");
+            fixture
+                .context
+                .write(&format!("usr-local/{file}"), "theirs");
         }
-        symlink("other", scene.context.path("usr-local/bin/link")).unwrap();
-        fs_err::create_dir_all(scene.context.path("usr-local/include")).unwrap();
+        symlink("other", fixture.context.path("usr-local/bin/link")).unwrap();
+        fs_err::create_dir_all(fixture.context.path("usr-local/include")).unwrap();
     }
-    let before = scene.context.snapshot("usr-local");
-    build(&scene, &["--pip", "latest"]).success();
-    (scene, before)
+    let before = fixture.context.snapshot("usr-local");
+    build(&fixture, &["--pip", "latest"]).success();
+    (fixture, before)
 }
 
-fn prefix(scene: &Scene) -> String {
-    scene.context.path("usr-local").display().to_string()
+fn prefix(fixture: &Fixture) -> String {
+    fixture.context.path("usr-local").display().to_string()
 }
 
-fn build(scene: &Scene, more: &[&str]) -> Outcome {
-    scene.build(&[&["--prefix", &prefix(scene)], more].concat())
+fn build(fixture: &Fixture, more: &[&str]) -> Outcome {
+    fixture.build(&[&["--prefix", &prefix(fixture)], more].concat())
 }
 
 #[test]
 fn exactly_what_was_installed_goes() {
     for shared in [false, true] {
-        let (scene, before) = installed(shared);
+        let (fixture, before) = installed(shared);
         // Over an earlier installation, too.
-        build(&scene, &["--pip", "23.3.2"]).success();
-        let there = scene.context.snapshot("usr-local");
-        let listed = scene
+        build(&fixture, &["--pip", "23.3.2"]).success();
+        let there = fixture.context.snapshot("usr-local");
+        let listed = fixture
             .context
-            .run(["uninstall", &prefix(&scene), "--dry-run"]);
+            .run(["uninstall", &prefix(&fixture), "--dry-run"]);
         let listed = listed.success();
         assert!(listed.stdout.contains("bin/python3.99\n"), "{listed}");
         assert!(listed.stdout.contains("record.json\n"), "{listed}");
-        assert_eq!(scene.context.snapshot("usr-local"), there);
-        let outcome = scene.context.run(["uninstall", &prefix(&scene)]).success();
+        assert_eq!(fixture.context.snapshot("usr-local"), there);
+        let outcome = fixture
+            .context
+            .run(["uninstall", &prefix(&fixture)])
+            .success();
         outcome
             .says(["uninstall CPython 3.99.1"])
             .never_says("warning");
         assert_eq!(
-            scene.context.snapshot("usr-local"),
+            fixture.context.snapshot("usr-local"),
             before,
             "shared: {shared}"
         );
-        let again = scene.context.run(["uninstall", &prefix(&scene)]).exits(3);
+        let again = fixture
+            .context
+            .run(["uninstall", &prefix(&fixture)])
+            .exits(3);
         again.has_one_error_with_a_hint();
-        assert_eq!(scene.context.snapshot("usr-local"), before);
+        assert_eq!(fixture.context.snapshot("usr-local"), before);
     }
 }
 
 #[test]
 fn a_version_in_the_default_prefix_goes_by_its_name() {
-    let scene = Scene::new();
-    scene.build(&[]).success();
-    let run = |arguments: &[&str]| scene.context.run(arguments);
+    let fixture = Fixture::new();
+    fixture.build(&[]).success();
+    let run = |arguments: &[&str]| fixture.context.run(arguments);
     run(&["uninstall", "3.98"])
         .exits(3)
         .has_one_error_with_a_hint();
@@ -82,21 +90,21 @@ fn a_version_in_the_default_prefix_goes_by_its_name() {
     run(&["uninstall", "x", "--prefix", "elsewhere"])
         .exits(2)
         .has_one_error_with_a_hint();
-    assert!(!scene.context.path("work/elsewhere").exists());
-    assert!(scene.prefix().exists());
+    assert!(!fixture.context.path("work/elsewhere").exists());
+    assert!(fixture.prefix().exists());
     run(&["uninstall", "3.99"]).success();
-    assert!(!scene.prefix().exists());
+    assert!(!fixture.prefix().exists());
     // The folder of all versions is pybuild's, and has nothing in it.
-    let versions = scene.prefix().parent().unwrap().to_owned();
+    let versions = fixture.prefix().parent().unwrap().to_owned();
     assert_eq!(fs_err::read_dir(versions).unwrap().count(), 0);
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn an_interpreter_that_a_process_runs_stays_unless_it_is_to_go_all_the_same() {
-    let (scene, _) = installed(false);
+    let (fixture, _) = installed(false);
     // The miniature's interpreter is a script, and what runs then is the shell.
-    let program = scene.context.path("usr-local/bin/python3.99");
+    let program = fixture.context.path("usr-local/bin/python3.99");
     fs_err::remove_file(&program).unwrap();
     // By another process: what this one has open for writing, its children may have open too, and
     // what is open for writing cannot be run.
@@ -112,16 +120,16 @@ fn an_interpreter_that_a_process_runs_stays_unless_it_is_to_go_all_the_same() {
         .arg("60")
         .spawn()
         .unwrap();
-    let before = scene.context.snapshot("usr-local");
+    let before = fixture.context.snapshot("usr-local");
     let uninstall = |more: &[&str]| {
-        let prefix = prefix(&scene);
+        let prefix = prefix(&fixture);
         let arguments = ["uninstall", prefix.as_str()].into_iter();
-        scene.context.run(arguments.chain(more.iter().copied()))
+        fixture.context.run(arguments.chain(more.iter().copied()))
     };
     let outcome = uninstall(&[]).exits(1).has_one_error_with_a_hint();
     let process = format!("python3.99 is running: process {}", running.id());
     outcome.says([process.as_str(), "--even-if-running"]);
-    assert_eq!(scene.context.snapshot("usr-local"), before);
+    assert_eq!(fixture.context.snapshot("usr-local"), before);
     uninstall(&["--even-if-running"]).success();
     assert_eq!(running.try_wait().unwrap(), None);
     running.kill().unwrap();
@@ -130,8 +138,8 @@ fn an_interpreter_that_a_process_runs_stays_unless_it_is_to_go_all_the_same() {
 
 #[test]
 fn what_was_changed_since_stays_and_is_named() {
-    let (scene, _) = installed(false);
-    let root = scene.context.path("usr-local");
+    let (fixture, _) = installed(false);
+    let root = fixture.context.path("usr-local");
     fs_err::write(root.join("lib/python3.99/os.py"), "sep = ':'\n").unwrap();
     let link = root.join("bin/python3");
     fs_err::remove_file(&link).unwrap();
@@ -141,12 +149,15 @@ fn what_was_changed_since_stays_and_is_named() {
     fs_err::set_permissions(root.join("bin/python3.99"), mode).unwrap();
     let own = root.join("share/pybuild").join(VERSION).join("own.txt");
     fs_err::write(&own, "mine").unwrap();
-    let outcome = scene.context.run(["uninstall", &prefix(&scene)]).success();
+    let outcome = fixture
+        .context
+        .run(["uninstall", &prefix(&fixture)])
+        .success();
     outcome.says([
         "lib/python3.99/os.py was changed",
         "bin/python3 was changed",
     ]);
-    let left = scene.context.snapshot("usr-local");
+    let left = fixture.context.snapshot("usr-local");
     let files: Vec<_> = left
         .iter()
         .filter(|(_, content)| *content != "folder")
@@ -164,9 +175,9 @@ fn what_was_changed_since_stays_and_is_named() {
 
 #[test]
 fn what_python_compiled_of_what_goes_goes_too_and_later_packages_stay() {
-    let (scene, _) = installed(false);
+    let (fixture, _) = installed(false);
     let file = |name: &str| {
-        scene
+        fixture
             .context
             .write(&format!("usr-local/lib/python3.99/{name}"), "later")
     };
@@ -180,14 +191,19 @@ fn what_python_compiled_of_what_goes_goes_too_and_later_packages_stay() {
         file("site-packages/requests-2.0.dist-info/RECORD"),
     ];
     // A newer pip in the place of the one that was installed.
-    let site = scene.context.path("usr-local/lib/python3.99/site-packages");
+    let site = fixture
+        .context
+        .path("usr-local/lib/python3.99/site-packages");
     fs_err::remove_dir_all(site.join(format!("pip-{LATEST_PIP}.dist-info"))).unwrap();
     fs_err::write(site.join("pip/__init__.py"), "__version__ = \"99\"\n").unwrap();
-    scene.context.write(
+    fixture.context.write(
         "usr-local/lib/python3.99/site-packages/pip-99.dist-info/RECORD",
         "pip/__init__.py,,\n../../../bin/pip3,,\npip-99.dist-info/RECORD,,\n",
     );
-    let outcome = scene.context.run(["uninstall", &prefix(&scene)]).success();
+    let outcome = fixture
+        .context
+        .run(["uninstall", &prefix(&fixture)])
+        .success();
     outcome
         .says(["2 packages in site-packages came later and stay: pip 99, requests 2.0"])
         .never_says("was changed");
@@ -195,12 +211,12 @@ fn what_python_compiled_of_what_goes_goes_too_and_later_packages_stay() {
         assert!(path.exists(), "{}", path.display());
     }
     assert!(site.join("pip/__init__.py").exists());
-    assert!(scene.context.path("usr-local/bin/pip3").exists());
-    let left = scene.context.snapshot("usr-local");
+    assert!(fixture.context.path("usr-local/bin/pip3").exists());
+    let left = fixture.context.snapshot("usr-local");
     let files = left.values().filter(|content| *content != "folder");
     assert_eq!(files.count(), kept.len() + 3, "{left:?}");
     assert!(
-        !scene
+        !fixture
             .context
             .path("usr-local/lib/python3.99/ensurepip")
             .exists()
@@ -209,11 +225,11 @@ fn what_python_compiled_of_what_goes_goes_too_and_later_packages_stay() {
 
 #[test]
 fn of_two_installations_in_a_prefix_only_one_goes() {
-    let (scene, before) = installed(true);
-    let alone = scene.context.snapshot("usr-local");
-    let other = Scene {
+    let (fixture, before) = installed(true);
+    let alone = fixture.context.snapshot("usr-local");
+    let other = Fixture {
         release: MiniCpython::new("3.98.4"),
-        ..scene
+        ..fixture
     };
     other.release.write_tgz(&other.context.path("releases"));
     build(&other, &[]).success();
@@ -238,42 +254,51 @@ fn of_two_installations_in_a_prefix_only_one_goes() {
 
 #[test]
 fn a_hotpatched_interpreter_goes_with_what_was_kept_of_it() {
-    let scene = Scene::new();
-    let asked = prefix(&scene);
-    build(&scene, &[]).success();
-    scene
+    let fixture = Fixture::new();
+    let asked = prefix(&fixture);
+    build(&fixture, &[]).success();
+    fixture
         .context
         .run(["hotpatch", &asked, "--pip", "latest", "--upgrade-installed"])
         .success();
-    assert_eq!(scene.pip(&scene.context.path("usr-local")), LATEST_PIP);
+    assert_eq!(fixture.pip(&fixture.context.path("usr-local")), LATEST_PIP);
     assert_ne!(LATEST_PIP, BUNDLED_PIP);
-    let outcome = scene.context.run(["uninstall", &asked]).success();
+    let outcome = fixture.context.run(["uninstall", &asked]).success();
     outcome.never_says("warning");
-    assert_eq!(snapshot(&scene.context.path("usr-local")).len(), 0);
+    assert_eq!(snapshot(&fixture.context.path("usr-local")).len(), 0);
 }
 
 #[test]
 fn a_list_that_leads_out_of_the_prefix_is_refused() {
-    let (scene, _) = installed(false);
-    let outside = scene.context.write("outside", "theirs");
-    let folder = scene.context.path("usr-local/share/pybuild").join(VERSION);
+    let (fixture, _) = installed(false);
+    let outside = fixture.context.write("outside", "theirs");
+    let folder = fixture
+        .context
+        .path("usr-local/share/pybuild")
+        .join(VERSION);
     let digest = pybuild::digest::Sha256::of(b"theirs");
     let text = format!("{{\"../outside\": {{\"file\": [\"0644\", \"{digest}\"]}}}}");
     fs_err::write(folder.join("files.json"), text).unwrap();
-    let before = scene.context.snapshot("usr-local");
-    let outcome = scene.context.run(["uninstall", &prefix(&scene)]).exits(1);
+    let before = fixture.context.snapshot("usr-local");
+    let outcome = fixture
+        .context
+        .run(["uninstall", &prefix(&fixture)])
+        .exits(1);
     outcome.has_one_error_with_a_hint();
     assert!(outside.exists());
-    assert_eq!(scene.context.snapshot("usr-local"), before);
+    assert_eq!(fixture.context.snapshot("usr-local"), before);
 }
 
 #[test]
 fn papers_that_lead_out_of_the_prefix_take_nothing_along() {
-    let (scene, _) = installed(false);
-    let outside = scene.context.write("outside", "theirs");
-    let empty = scene.context.path("empty");
+    let (fixture, _) = installed(false);
+    let outside = fixture.context.write("outside", "theirs");
+    let empty = fixture.context.path("empty");
     fs_err::create_dir(&empty).unwrap();
-    let folder = scene.context.path("usr-local/share/pybuild").join(VERSION);
+    let folder = fixture
+        .context
+        .path("usr-local/share/pybuild")
+        .join(VERSION);
     let folders = folder.join("folders.json");
     let text = fs_err::read(&folders).unwrap();
     let mut made: Vec<String> = serde_json::from_slice(&text).unwrap();
@@ -285,15 +310,18 @@ fn papers_that_lead_out_of_the_prefix_take_nothing_along() {
     let patches = record["patches"].as_array_mut().unwrap();
     patches.push("../../../../outside".into());
     fs_err::write(&path, serde_json::to_vec(&record).unwrap()).unwrap();
-    scene.context.run(["uninstall", &prefix(&scene)]).success();
+    fixture
+        .context
+        .run(["uninstall", &prefix(&fixture)])
+        .success();
     assert!(outside.exists() && empty.is_dir());
-    assert_eq!(scene.context.snapshot("usr-local").len(), 0);
+    assert_eq!(fixture.context.snapshot("usr-local").len(), 0);
 }
 
 #[test]
 fn what_python_compiled_anew_goes_by_its_source() {
-    let (scene, _) = installed(false);
-    let root = scene.context.path("usr-local");
+    let (fixture, _) = installed(false);
+    let root = fixture.context.path("usr-local");
     let papers = root.join("share/pybuild").join(VERSION).join("files.json");
     let text = fs_err::read(&papers).unwrap();
     let mut files: serde_json::Value = serde_json::from_slice(&text).unwrap();
@@ -307,16 +335,19 @@ fn what_python_compiled_anew_goes_by_its_source() {
     for path in &compiled {
         files[path] = serde_json::json!({"file": ["0644", "0".repeat(64)]});
         let path = format!("usr-local/{path}");
-        scene.context.write(&path, "compiled since");
+        fixture.context.write(&path, "compiled since");
     }
     fs_err::write(&papers, serde_json::to_vec(&files).unwrap()).unwrap();
     fs_err::write(root.join(changed), "sep = ':'\n").unwrap();
-    let outcome = scene.context.run(["uninstall", &prefix(&scene)]).success();
+    let outcome = fixture
+        .context
+        .run(["uninstall", &prefix(&fixture)])
+        .success();
     let [of_changed, of_source] = &compiled;
     outcome
         .says([&*format!("{of_changed} was changed"), "os.py was changed"])
         .never_says(of_source);
-    let left = scene.context.snapshot("usr-local");
+    let left = fixture.context.snapshot("usr-local");
     let files = left.iter().filter(|(_, content)| *content != "folder");
     let files: Vec<&str> = files.map(|(name, _)| name.as_str()).collect();
     assert_eq!(files, [of_changed, changed]);
@@ -324,10 +355,10 @@ fn what_python_compiled_anew_goes_by_its_source() {
 
 #[test]
 fn a_shared_link_that_somebody_turned_stays_turned() {
-    let (scene, _) = installed(true);
-    let other = Scene {
+    let (fixture, _) = installed(true);
+    let other = Fixture {
         release: MiniCpython::new("3.98.4"),
-        ..scene
+        ..fixture
     };
     other.release.write_tgz(&other.context.path("releases"));
     build(&other, &[]).success();

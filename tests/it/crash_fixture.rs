@@ -1,5 +1,5 @@
-//! A world for trials of a build that is cut short: each begins with the same prefix and an empty cache, and
-//! ends with a look at whether the prefix is whole.
+//! A prefix that can be put back to its first state, for tests that end a build early. Each run begins with
+//! the same prefix and an empty cache, and ends with a check that the prefix is complete.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -8,9 +8,9 @@ use std::path::Path;
 
 use pybuild::install::{Item, Manifest};
 
+use crate::fixture::{Fixture, LATEST_PIP};
 use crate::mini_cpython::VERSION;
 use crate::outcome::Outcome;
-use crate::scene::{LATEST_PIP, Scene};
 
 /// What is in the prefix beforehand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,16 +29,16 @@ pub const NEW_PIP: &str = LATEST_PIP;
 /// Content, mode and time of what others have in a prefix.
 type Theirs = BTreeMap<String, (String, u32, i64, i64)>;
 
-/// One world for many trials, each of which begins with the same prefix and an empty cache.
-pub struct Trial {
-    pub scene: Scene,
+/// A fixture for many runs that each begin with the same prefix and an empty cache.
+pub struct CrashFixture {
+    pub fixture: Fixture,
     theirs: Theirs,
 }
 
-impl Trial {
+impl CrashFixture {
     pub fn new(kind: Kind) -> Self {
-        let mut trial = Self {
-            scene: Scene::online(),
+        let mut crash = Self {
+            fixture: Fixture::online(),
             theirs: Theirs::new(),
         };
         if kind == Kind::Shared {
@@ -48,47 +48,47 @@ impl Trial {
                 "share/man/man1/other.1",
                 "share/pybuild/notes.txt",
             ] {
-                trial
-                    .scene
+                crash
+                    .fixture
                     .context
                     .write(&format!("prefix/{file}"), "theirs");
             }
-            symlink("other", trial.prefix().join("bin/link")).unwrap();
-            trial.theirs = trial.others();
-            assert_eq!(trial.theirs.len(), 5);
+            symlink("other", crash.prefix().join("bin/link")).unwrap();
+            crash.theirs = crash.others();
+            assert_eq!(crash.theirs.len(), 5);
         }
         if kind != Kind::Absent {
-            trial.build(OLD_PIP, None).success();
-            trial.copy("prefix", "before");
+            crash.build(OLD_PIP, None).success();
+            crash.copy("prefix", "before");
         }
-        trial.reset();
-        trial
+        crash.reset();
+        crash
     }
 
     /// Back to the beginning.
     pub fn reset(&self) {
         for folder in ["prefix", "cache"] {
-            drop(fs_err::remove_dir_all(self.scene.context.path(folder)));
+            drop(fs_err::remove_dir_all(self.fixture.context.path(folder)));
         }
-        if self.scene.context.path("before").exists() {
+        if self.fixture.context.path("before").exists() {
             self.copy("before", "prefix");
         }
     }
 
     /// A copy with modes, times and links.
     pub fn copy(&self, from: &str, to: &str) {
-        let path = |name| self.scene.context.path(name);
+        let path = |name| self.fixture.context.path(name);
         let mut copy = std::process::Command::new("cp");
         copy.arg("-a").args([path(from), path(to)]);
         assert!(copy.status().unwrap().success());
     }
 
     pub fn prefix(&self) -> std::path::PathBuf {
-        self.scene.context.path("prefix")
+        self.fixture.context.path("prefix")
     }
 
     pub fn arguments(&self, pip: &str) -> Vec<OsString> {
-        let digest = self.scene.release.sha256().to_string();
+        let digest = self.fixture.release.sha256().to_string();
         let prefix = self.prefix().display().to_string();
         let arguments = [
             VERSION, "--sha256", &digest, "--prefix", &prefix, "--pip", pip,
@@ -97,7 +97,7 @@ impl Trial {
     }
 
     pub fn command(&self, arguments: &[OsString], point: Option<&str>) -> std::process::Command {
-        let mut command = self.scene.context.command(arguments);
+        let mut command = self.fixture.context.command(arguments);
         if let Some(point) = point {
             command.env("PYBUILD_CRASH_AT", point);
         }
@@ -106,13 +106,13 @@ impl Trial {
 
     pub fn build(&self, pip: &str, point: Option<&str>) -> Outcome {
         let mut command = self.command(&self.arguments(pip), point);
-        self.scene.context.outcome(&mut command)
+        self.fixture.context.outcome(&mut command)
     }
 
     pub fn uninstall(&self, point: Option<&str>) -> Outcome {
         let arguments = ["uninstall".into(), self.prefix().into_os_string()];
         let mut command = self.command(&arguments, point);
-        self.scene.context.outcome(&mut command)
+        self.fixture.context.outcome(&mut command)
     }
 
     /// What the prefix holds that no manifest lists and that is in no record's folder.
@@ -171,7 +171,7 @@ impl Trial {
         let record: serde_json::Value =
             serde_json::from_slice(&fs_err::read(record).unwrap()).unwrap();
         let said = self
-            .scene
+            .fixture
             .python(&self.prefix(), &["-m", "pip", "--version"]);
         let pip = record["checks"]["pip"].as_str().unwrap().to_owned();
         assert!(said.starts_with(&format!("pip {pip} ")), "{what}: {said}");
@@ -182,13 +182,13 @@ impl Trial {
     #[track_caller]
     pub fn no_leftovers(&self, what: &str) {
         self.no_leftovers_at_prefix(what);
-        self.scene.assert_nothing_is_left_behind();
+        self.fixture.assert_nothing_is_left_behind();
     }
 
     /// The same, but for the cache.
     #[track_caller]
     pub fn no_leftovers_at_prefix(&self, what: &str) {
-        let top = self.scene.context.path("");
+        let top = self.fixture.context.path("");
         let beside = walkdir::WalkDir::new(&top).max_depth(2).into_iter();
         let left: Vec<_> = beside
             .filter_map(Result::ok)

@@ -10,20 +10,20 @@ use crate::python_org::ftp_path;
 use crate::server::{Answer, Server};
 use crate::wheels::{IndexForm, Wheel};
 
-/// The pip that `latest` comes to in a [`Scene`].
+/// The pip that `latest` comes to in a [`Fixture`].
 pub const LATEST_PIP: &str = "24.0";
 
 /// A world with a release and an index.
-pub struct Scene {
+pub struct Fixture {
     /// The world.
     pub context: Context,
     /// The index is below `/simple/` there.
     pub server: Server,
-    /// The release that [`Scene::build`] builds.
+    /// The release that [`Fixture::build`] builds.
     pub release: MiniCpython,
 }
 
-impl Scene {
+impl Fixture {
     /// With the usual miniature.
     pub fn new() -> Self {
         Self::of(MiniCpython::new(VERSION))
@@ -31,12 +31,12 @@ impl Scene {
 
     /// With the usual miniature, which comes from what stands in for python.org.
     pub fn online() -> Self {
-        let mut scene = Self::new();
-        let python_org = scene.server.url("/");
-        scene.context.set("PYBUILD_PYTHON_ORG", python_org);
-        let archive = Answer::bytes(scene.release.tgz());
-        scene.server.put(&scene.archive_path(), archive);
-        scene
+        let mut fixture = Self::new();
+        let python_org = fixture.server.url("/");
+        fixture.context.set("PYBUILD_PYTHON_ORG", python_org);
+        let archive = Answer::bytes(fixture.release.tgz());
+        fixture.server.put(&fixture.archive_path(), archive);
+        fixture
     }
 
     /// Where on python.org the release's archive is.

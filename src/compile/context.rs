@@ -1,0 +1,50 @@
+//! The environment, the tools and the confinement that all commands of a build share.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::compile::confinement::Confinement;
+use crate::compile::jobs::Jobs;
+use crate::host::build_environment::BuildEnvironment;
+use crate::host::prerequisites::Ready;
+use crate::process::{Command, Runner};
+use crate::progress::Reporter;
+
+pub(crate) struct BuildContext<'a> {
+    /// All variables that the commands see.
+    pub(crate) environment: &'a BuildEnvironment,
+    pub(crate) host: &'a Ready,
+    pub(crate) jobs: Jobs,
+    pub(crate) confinement: &'a Confinement,
+    pub(crate) runner: &'a Runner,
+    pub(crate) reporter: &'a dyn Reporter,
+}
+
+impl BuildContext<'_> {
+    /// A confined command that sees the build's environment only.
+    pub(crate) fn command(&self, program: impl Into<PathBuf>, folder: &Path) -> Command {
+        let command = Command::new(program, folder);
+        let command = command.with_variables(self.environment.variables());
+        self.confinement.confine(command)
+    }
+
+    pub(crate) fn make(&self, folder: &Path) -> Command {
+        self.command(&self.host.toolchain.make.path, folder)
+    }
+
+    /// The variable that makes an interpreter load the `libpython` in `folder` instead of an installed
+    /// one. An interpreter without `libpython` ignores it.
+    pub(crate) fn library_path(&self, folder: &Path) -> BTreeMap<OsString, OsString> {
+        let name = if cfg!(target_os = "macos") {
+            "DYLD_LIBRARY_PATH"
+        } else {
+            "LD_LIBRARY_PATH"
+        };
+        let given = self.environment.variable(name).map(std::env::split_paths);
+        let folders = std::iter::once(folder.to_owned()).chain(given.into_iter().flatten());
+        // The variable cannot hold a folder with a colon in its name; then the default search applies.
+        let value = std::env::join_paths(folders).unwrap_or_default();
+        BTreeMap::from([(name.into(), value)])
+    }
+}
