@@ -1,4 +1,4 @@
-//! Failures that tests ask for. Release builds have none of them.
+//! Failpoints: named points at which tests let this process fail. Debug builds only.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,17 +7,27 @@ use std::time::Duration;
 /// Ends the process as `kill -9` does if `PYBUILD_CRASH_AT` names this point: `point`, or `point:3`
 /// for the third time that it is reached. If the list `PYBUILD_HOLD_AT` names it, the thread
 /// instead creates a file of that name in `PYBUILD_HOLD_IN` and waits until the file is removed.
+/// Each point that is reached is appended to the file `PYBUILD_POINTS`, as `point:3`.
 pub fn crash_point(point: &str) {
     use rustix::process::{Signal, getpid, kill_process};
+    use std::io::Write as _;
 
     if !cfg!(debug_assertions) {
         return;
     }
-    let [crash, hold] = ["PYBUILD_CRASH_AT", "PYBUILD_HOLD_AT"].map(std::env::var);
-    if crash.is_err() && hold.is_err() {
+    let [crash, hold, list] =
+        ["PYBUILD_CRASH_AT", "PYBUILD_HOLD_AT", "PYBUILD_POINTS"].map(std::env::var);
+    if crash.is_err() && hold.is_err() && list.is_err() {
         return;
     }
     let count = times_reached(point);
+    if let Ok(list) = list {
+        let file = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(list);
+        let _ = file.and_then(|mut file| writeln!(file, "{point}:{count}"));
+    }
     let is_here = |name: &&str| match name.split_once(':') {
         Some((name, number)) => name == point && number.parse() == Ok(count),
         None => *name == point && count == 1,

@@ -28,8 +28,8 @@ use crate::progress::Reporter;
 use crate::resolve::planning;
 use crate::settings::{self, BuildSettings, Mode, WhenInstalled, WhenMissing};
 use crate::source;
-use crate::transaction::pending;
-use crate::transaction::pending::PendingChanges;
+use crate::transaction;
+use crate::transaction::pending::{self, PendingChanges};
 
 /// Prints the interpreter's path, or the plan with `--dry-run`.
 pub(crate) fn run(arguments: BuildArguments, invocation: &Invocation<'_>) -> Result<(), Error> {
@@ -62,12 +62,12 @@ pub(crate) fn run(arguments: BuildArguments, invocation: &Invocation<'_>) -> Res
     preflight.ensure_usable()?;
     match settings.mode {
         Mode::Change => {
-            pending::recover(prefix.path(), environment, reporter)?;
-            PendingChanges::of(&context.store).settle(environment, reporter);
+            transaction::recover(prefix.path(), reporter)?;
+            PendingChanges::of(&context.store).recover(reporter);
             context.store.sweep();
             BuildFolder::sweep(settings, &context.store);
         }
-        Mode::DryRun => super::warn_if_pending(prefix.path(), reporter),
+        Mode::DryRun => pending::report_pending(prefix.path(), reporter),
     }
     let installed = find_installed(settings, &prefix, python, reporter);
     match (&installed, settings.mode) {

@@ -9,7 +9,7 @@ use crate::fs::free_space::NoRoom;
 use crate::fs::lock::{self, LockError};
 use crate::process::in_use::InUse;
 use crate::settings;
-use crate::{compile, export, fetch, host, hotpatch, install, resolve, source};
+use crate::{compile, export, fetch, host, hotpatch, install, resolve, source, transaction};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -29,6 +29,8 @@ pub(crate) enum Error {
     Export(#[from] export::Error),
     #[error(transparent)]
     Hotpatch(#[from] hotpatch::Error),
+    #[error(transparent)]
+    Transaction(#[from] transaction::Error),
     #[error(transparent)]
     InUse(#[from] InUse),
     #[error(transparent)]
@@ -76,6 +78,7 @@ impl Error {
             Self::Install(error) => error,
             Self::Export(error) => error,
             Self::Hotpatch(error) => error,
+            Self::Transaction(error) => error,
             Self::InUse(error) => error,
             Self::Room(error) => error,
             Self::Settings(error) => error,

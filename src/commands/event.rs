@@ -11,9 +11,6 @@ use crate::progress;
 use crate::progress::Level;
 
 pub(crate) enum Event<'a> {
-    PendingChange {
-        prefix: &'a Path,
-    },
     /// A dry run of a build that has nothing to do.
     WouldDoNothing {
         python: PythonVersion,
@@ -50,10 +47,7 @@ pub(crate) enum Event<'a> {
 impl progress::Event for Event<'_> {
     fn level(&self) -> Level {
         match self {
-            Self::PendingChange { .. }
-            | Self::Shadowed(_)
-            | Self::IndexSetting(_)
-            | Self::BuildFailed { .. } => Level::Warning,
+            Self::Shadowed(_) | Self::IndexSetting(_) | Self::BuildFailed { .. } => Level::Warning,
             Self::HostNetwork { .. } | Self::PackageIndex { .. } => Level::Detail,
             _ => Level::Note,
         }
@@ -63,12 +57,6 @@ impl progress::Event for Event<'_> {
 impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PendingChange { prefix } => write!(
-                f,
-                "another pybuild is changing {0}, or was interrupted while it changed {0}; in that case, \
-                 the next command that changes {0} recovers it",
-                prefix.display()
-            ),
             Self::WouldDoNothing { python, prefix } => write!(
                 f,
                 "CPython {python} is installed in {prefix} as requested: a build would do nothing"

@@ -74,7 +74,7 @@ pub fn run(arguments: PatchArguments, invocation: &Invocation<'_>) -> Result<(),
         environment,
         reporter,
     )?;
-    PendingChanges::of(&context.store).settle(environment, reporter);
+    PendingChanges::of(&context.store).recover(reporter);
     let (python, source) = origin(&settings.target, &context)?;
     let pins = context.pins(python, &settings.pip, &settings.setuptools)?;
     let folder = SideFolder::new(&context.store, "patch")?;

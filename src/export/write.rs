@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::error::Error;
-use crate::source::change::write_beside;
+use crate::fs::durable::write_beside;
 
 /// Writes `content` to `path` atomically. A file that exists is replaced and keeps its mode; a link or a
 /// device is an error.

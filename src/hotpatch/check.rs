@@ -1,133 +1,94 @@
-//! The proof: what `ensurepip` says, and what a real venv gets from it.
+//! The check of a changed interpreter: the answer of `ensurepip`, and the packages of a real venv.
 
 use std::path::{Path, PathBuf};
 
 use pep440_rs::Version;
 
 use crate::environment::Environment;
-use crate::hotpatch::projects::dist_infos;
-use crate::hotpatch::target::command;
-use crate::hotpatch::{Error, Target};
+use crate::hotpatch::error::Error;
+use crate::hotpatch::target::{Target, command};
+use crate::install::dist_info::DistInfo;
 use crate::plan::{Pin, Pins};
 use crate::process::{Command, CommandError, Runner};
 use crate::python::Program;
 
-/// What the proof has to find.
-#[derive(Debug, Clone)]
-pub struct Expected {
-    /// The pip, where it is pinned.
-    pip: Option<Version>,
-    setuptools: Setuptools,
-}
-
-#[derive(Debug, Clone)]
-enum Setuptools {
-    Whatever,
-    None,
-    Version(Version),
-}
-
-impl Expected {
-    /// What these pins promise.
-    #[must_use]
-    pub fn of(pins: &Pins) -> Self {
-        Self {
-            pip: match &pins.pip {
-                Pin::Wheel(wheel) => Some(wheel.version.clone()),
-                Pin::Bundled | Pin::Removed => None,
-            },
-            setuptools: match &pins.setuptools {
-                Pin::Wheel(wheel) => Setuptools::Version(wheel.version.clone()),
-                Pin::Removed => Setuptools::None,
-                Pin::Bundled => Setuptools::Whatever,
-            },
-        }
-    }
-}
-
-/// What the proof works with.
-pub struct Proof<'a> {
-    /// The interpreter.
+/// The check of one interpreter against its pins.
+pub(crate) struct InterpreterCheck<'a> {
     pub target: &'a Target,
+    pub pins: &'a Pins,
     /// A folder for the venv.
     pub scratch: &'a Path,
-    /// Where programs are.
     pub environment: &'a Environment,
-    /// Runs the interpreter, and keeps what it prints.
     pub runner: &'a Runner,
 }
 
-impl Proof<'_> {
-    /// Asks `ensurepip`, makes a venv without the network and asks the pip in it (CPython 2.7 has no
-    /// venv: there, `ensurepip` installs into a scratch root). Gives the pip that was found.
+impl InterpreterCheck<'_> {
+    /// Asks `ensurepip`, makes a venv without the network and asks the pip in it. CPython 2.7 has no
+    /// venv: there, `ensurepip` installs into a scratch root. Returns the version of the pip.
     ///
     /// # Errors
-    /// [`Error::Differs`], [`Error::Proof`].
-    pub fn ensurepip(&self, expected: &Expected) -> Result<String, Error> {
-        let said = self.ask(
-            &self
-                .command(self.target.python())
-                .with_program(Program::EnsurepipVersion),
+    /// [`Error::Differs`], [`Error::Check`].
+    pub fn ensurepip(&self) -> Result<String, Error> {
+        let command = self.command(&self.target.python);
+        let answer = self.ask(
+            &command.with_program(Program::EnsurepipVersion),
             "ensurepip ",
         )?;
-        if let Some(wanted) = &expected.pip {
-            self.same("`ensurepip.version()`", &said, wanted)?;
+        if let Pin::Wheel(wheel) = &self.pins.pip {
+            self.same("`ensurepip.version()`", &answer, &wheel.version)?;
         }
-        let site_packages = if self.target.version().series().0 >= 3 {
-            self.venv(&said)?
+        let Ok(pip) = answer.parse() else {
+            return Err(self.differs("`ensurepip.version()`", &answer, "a version"));
+        };
+        let site_packages = if self.target.version.series().0 >= 3 {
+            self.venv(&pip)?
         } else {
             self.seeded()?
         };
-        let pip = installed_version(&site_packages, "pip");
-        self.same_text("the pip that it gives", pip.as_deref(), &said)?;
+        let found = installed_version(&site_packages, "pip");
+        self.same("the pip that it gives", &found, &pip)?;
         let setuptools = installed_version(&site_packages, "setuptools");
-        match &expected.setuptools {
-            Setuptools::Whatever => {}
-            Setuptools::None => match setuptools {
-                None => {}
-                Some(found) => {
-                    return Err(self.differs("the setuptools of a new venv", &found, "none"));
-                }
-            },
+        match &self.pins.setuptools {
             // From 3.12 on a venv has pip alone.
-            Setuptools::Version(wanted) => self.same(
-                "the setuptools that it gives",
-                setuptools.as_deref().unwrap_or("none"),
-                wanted,
-            )?,
+            Pin::Wheel(wheel) => {
+                self.same("the setuptools that it gives", &setuptools, &wheel.version)?;
+            }
+            Pin::Removed if setuptools != NONE => {
+                return Err(self.differs("the setuptools of a new venv", &setuptools, NONE));
+            }
+            Pin::Removed | Pin::Bundled => {}
         }
-        Ok(said)
+        Ok(answer)
     }
 
     /// Asks the interpreter's own pip, and looks for its setuptools.
     ///
     /// # Errors
-    /// [`Error::Differs`], [`Error::Proof`].
-    pub fn installed(&self, expected: &Expected) -> Result<(), Error> {
-        if let Some(wanted) = &expected.pip {
-            let found = self.pip_of(self.target.python())?;
-            self.same("the interpreter's own pip", &found, wanted)?;
+    /// [`Error::Differs`], [`Error::Check`].
+    pub fn installed(&self) -> Result<(), Error> {
+        if let Pin::Wheel(wheel) = &self.pins.pip {
+            let found = self.pip_of(&self.target.python)?;
+            self.same("the interpreter's own pip", &found, &wheel.version)?;
         }
-        if let Setuptools::Version(wanted) = &expected.setuptools {
-            let found = installed_version(self.target.purelib(), "setuptools");
-            let found = found.as_deref().unwrap_or("none");
-            self.same("the interpreter's own setuptools", found, wanted)?;
+        if let Pin::Wheel(wheel) = &self.pins.setuptools {
+            let found = installed_version(&self.target.purelib, "setuptools");
+            self.same("the interpreter's own setuptools", &found, &wheel.version)?;
         }
         Ok(())
     }
 
-    fn venv(&self, pip: &str) -> Result<PathBuf, Error> {
+    /// Makes a venv; returns its site-packages.
+    fn venv(&self, pip: &Version) -> Result<PathBuf, Error> {
         let venv = self.scratch.join("venv");
-        let make = self.command(self.target.python()).with_venv_in(&venv);
-        self.run(&make)?;
+        self.run(&self.command(&self.target.python).with_venv_in(&venv))?;
         let found = self.pip_of(&venv.join("bin/python"))?;
-        self.same_text("the pip of a new venv", Some(&found), pip)?;
-        let python = format!("python{}", self.target.version().short());
+        self.same("the pip of a new venv", &found, pip)?;
+        let python = format!("python{}", self.target.version.short());
         let named = venv.join("lib").join(python).join("site-packages");
         if named.is_dir() {
             return Ok(named);
         }
-        // A free-threaded interpreter's folder has a name of its own.
+        // The folder of a free-threaded interpreter has another name.
         let entries = std::fs::read_dir(venv.join("lib")).into_iter().flatten();
         let mut folders = entries
             .flatten()
@@ -135,52 +96,52 @@ impl Proof<'_> {
         Ok(folders.find(|folder| folder.is_dir()).unwrap_or(named))
     }
 
+    /// Installs into a scratch root; returns its site-packages.
     fn seeded(&self) -> Result<PathBuf, Error> {
         let root = self.scratch.join("seeded");
         let seed = self
-            .command(self.target.python())
+            .command(&self.target.python)
             .with_program(Program::RunEnsurepip)
             .with_arguments(["--upgrade", "--root"])
             .with_argument(root.as_os_str());
         self.run(&seed)?;
-        let inside = self.target.purelib().strip_prefix("/");
-        Ok(root.join(inside.unwrap_or(self.target.purelib())))
+        let inside = self.target.purelib.strip_prefix("/");
+        Ok(root.join(inside.unwrap_or(&self.target.purelib)))
     }
 
     fn pip_of(&self, python: &Path) -> Result<String, Error> {
         let command = self
             .command(python)
             .with_arguments(["-m", "pip", "--version"]);
-        let said = self.ask(&command, "pip ")?;
-        Ok(said.split(' ').next().unwrap_or_default().to_owned())
+        let answer = self.ask(&command, "pip ")?;
+        Ok(answer.split(' ').next().unwrap_or_default().to_owned())
     }
 
     fn command(&self, python: &Path) -> Command {
         command(python, self.scratch, self.environment)
     }
 
-    /// What the last line that starts with `mark` says behind it.
+    /// The rest of the last printed line that starts with `mark`.
     fn ask(&self, command: &Command, mark: &str) -> Result<String, Error> {
-        let mut said = None;
+        let mut answer = String::new();
         self.runner
             .run("check", command, |line| {
                 if let Some(text) = line.strip_prefix(mark) {
-                    said = Some(text.trim().to_owned());
+                    text.trim().clone_into(&mut answer);
                 }
             })
             .map_err(|source| self.failed(source))?;
-        Ok(said.unwrap_or_default())
+        Ok(answer)
     }
 
     fn run(&self, command: &Command) -> Result<(), Error> {
-        self.runner
-            .run("check", command, |_| {})
-            .map_err(|source| self.failed(source))
+        let run = self.runner.run("check", command, |_| {});
+        run.map_err(|source| self.failed(source))
     }
 
     fn failed(&self, source: CommandError) -> Error {
-        Error::Proof {
-            python: self.target.python().to_owned(),
+        Error::Check {
+            python: self.target.python.clone(),
             source,
         }
     }
@@ -192,33 +153,23 @@ impl Proof<'_> {
         Err(self.differs(what, found, &wanted.to_string()))
     }
 
-    fn same_text(
-        &self,
-        what: &'static str,
-        found: Option<&str>,
-        wanted: &str,
-    ) -> Result<(), Error> {
-        match wanted.parse() {
-            Ok(wanted) => self.same(what, found.unwrap_or("none"), &wanted),
-            Err(_) => Err(self.differs("`ensurepip.version()`", wanted, "a version")),
-        }
-    }
-
     fn differs(&self, what: &'static str, found: &str, wanted: &str) -> Error {
-        let named = |text: &str| if text.is_empty() { "nothing" } else { text }.to_owned();
+        let found = if found.is_empty() { "nothing" } else { found };
         Error::Differs {
-            python: self.target.python().to_owned(),
+            python: self.target.python.clone(),
             what,
-            found: named(found),
-            wanted: named(wanted),
+            found: found.to_owned(),
+            wanted: wanted.to_owned(),
         }
     }
 }
 
-/// The version of an installed project, as its folder's name says; `None` unless there is exactly one.
-fn installed_version(site_packages: &Path, project: &str) -> Option<String> {
-    let found = dist_infos(site_packages, project).ok()?;
-    let [only] = &found[..] else { return None };
-    let name = only.file_name()?.to_str()?.strip_suffix(".dist-info")?;
-    Some(name.split_once('-')?.1.to_owned())
+const NONE: &str = "none";
+
+/// The version of an installed project by its folder's name; [`NONE`] unless there is exactly one.
+fn installed_version(site_packages: &Path, project: &str) -> String {
+    match &DistInfo::of_project(site_packages, project).unwrap_or_default()[..] {
+        [only] => only.version.clone(),
+        _ => NONE.to_owned(),
+    }
 }

@@ -1,67 +1,60 @@
-//! The interpreter's own site-packages: brought to the pins by the bundled pip, without the network.
-//!
-//! pip installs into a scratch root, as it does for a package; what it made takes the place of what
-//! was there in one transaction, so that site-packages never holds half a pip.
+//! The change of the interpreter's own site-packages. The new pip installs the wheels into a scratch
+//! root, without the network; the files become part of the hotpatch's transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-use super::kept::{Kept, OUT, Part};
-use super::projects::{claims, files_below, files_of, is_loose, projects_on, unclaimed};
-use super::{Error, Target};
 use crate::digest::Sha256;
 use crate::environment::Environment;
-use crate::fs::durable::remove_if_there;
-use crate::hotpatch::change::{is_compiled, take_after};
-use crate::hotpatch::originals::{Item, Originals, ensure_folders};
+use crate::fs::durable::{set_mode, set_owner, take_after};
+use crate::fs::list::files_below;
+use crate::hotpatch::change::ChangeList;
+use crate::hotpatch::error::Error;
+use crate::hotpatch::originals::ensure_folders;
+use crate::hotpatch::projects::{files_of, is_loose, unclaimed};
+use crate::hotpatch::target::Target;
 use crate::install::dead_script;
 use crate::plan::Pins;
 use crate::process::Runner;
-use crate::progress::Reporter;
 use crate::python::Program;
-use crate::source::ensurepip::Bundled;
-use crate::transaction::Transaction;
+use crate::source::ensurepip::{Bundled, EnsurepipPatch};
 
-/// What is to happen in site-packages.
-#[derive(Debug, Clone, Default)]
-pub struct InstalledChange {
-    /// What is there of the projects now, below the prefix.
+/// The change of site-packages. All paths are below the prefix.
+#[derive(Debug, Default)]
+pub(crate) struct InstalledChange {
+    /// The files of the projects that are there now.
     old: BTreeSet<PathBuf>,
-    /// What is to be there, and where it is now.
+    /// The new files, and their scratch paths.
     new: BTreeMap<PathBuf, PathBuf>,
+    /// The old and new paths.
+    changed: BTreeSet<PathBuf>,
     /// Files that the change leaves alone, but that another version of the projects may replace.
-    beside: BTreeSet<PathBuf>,
+    pub(super) beside: BTreeSet<PathBuf>,
 }
 
 impl InstalledChange {
-    /// What the bundled pip makes of the pins in a scratch root; site-packages stays as it is.
+    /// Lets pip install the pins into a scratch root, as it will be bundled after the patch.
     ///
     /// # Errors
     /// When pip fails, or installs outside the prefix.
     pub fn make(
         target: &Target,
+        patch: &EnsurepipPatch,
         pins: &Pins,
         scratch: &Path,
         environment: &Environment,
         runner: &Runner,
     ) -> Result<Self, Error> {
         let root = scratch.join("root");
-        let init = target.stdlib().join("ensurepip/__init__.py");
-        let text = fs_err::read_to_string(&init).map_err(Error::file(&init))?;
-        let bundled =
-            Bundled::read(&text).map_err(|source| Error::file(&init)(io::Error::other(source)))?;
-        let folder = target.stdlib().join("ensurepip/_bundled");
-        let pip = folder.join(bundled.pip.file_name("pip"));
+        let (pip, wheels) = wheels_in(scratch, target, patch)?;
         let projects = pins.wheels().map(|wheel| wheel.project.clone()).collect();
         let old = files_of(target, &projects)?;
         let mut command = target
             .command(scratch, environment)
             .with_program(Program::RunPip)
-            .with_argument(pip.as_os_str())
+            .with_argument(&pip)
             .with_arguments([
                 "install",
                 "--no-index",
@@ -70,9 +63,9 @@ impl InstalledChange {
                 "--ignore-installed",
             ])
             .with_argument("--find-links")
-            .with_argument(folder.as_os_str())
+            .with_argument(&wheels)
             .with_argument("--root")
-            .with_argument(root.as_os_str());
+            .with_argument(&root);
         if !is_compiled_there(target) {
             command = command.with_argument("--no-compile");
         }
@@ -84,18 +77,24 @@ impl InstalledChange {
         }
         runner.run("pip install", &command, |_| {})?;
         let new = files_in(&root, target)?;
-        let own = target.below_prefix(target.purelib());
-        for path in old.iter().chain(new.keys()) {
-            ensure_folders(target.prefix(), path, &own)?;
+        let changed: BTreeSet<PathBuf> = old.iter().chain(new.keys()).cloned().collect();
+        let own = target.below_prefix(&target.purelib);
+        for path in &changed {
+            ensure_folders(&target.prefix, path, &own)?;
         }
         let mut beside = unclaimed(target, &projects, new.keys()).map_err(Error::file(&root))?;
-        beside.retain(|path| !old.contains(path) && !new.contains_key(path));
-        let change = Self { old, new, beside };
+        beside.retain(|path| !changed.contains(path));
+        let change = Self {
+            old,
+            new,
+            changed,
+            beside,
+        };
         change.ensure_scripts_run(target)?;
         Ok(change)
     }
 
-    /// Finds out whether the new scripts will run in the prefix.
+    /// Ensures that the new scripts will run in the prefix.
     fn ensure_scripts_run(&self, target: &Target) -> Result<(), Error> {
         let now = |path: &Path| {
             let below = target.below_prefix(path);
@@ -105,8 +104,8 @@ impl InstalledChange {
             }
         };
         for path in self.new.keys() {
-            let script = target.prefix().join(path);
-            if script.parent() == Some(target.scripts())
+            let script = target.prefix.join(path);
+            if script.parent() == Some(&target.scripts)
                 && let Some(dead) = dead_script(&script, &now).map_err(Error::file(&script))?
             {
                 return Err(Error::Script(dead));
@@ -115,22 +114,12 @@ impl InstalledChange {
         Ok(())
     }
 
-    /// The paths that change, below the prefix.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> + Clone {
-        let new = self.new.keys().filter(|path| !self.old.contains(*path));
-        self.old.iter().chain(new).map(PathBuf::as_path)
+    /// The paths that change.
+    pub(super) fn paths(&self) -> &BTreeSet<PathBuf> {
+        &self.changed
     }
 
-    /// The paths of files that the change leaves alone, but that another version of the projects may
-    /// replace.
-    pub fn beside(&self) -> impl Iterator<Item = &Path> {
-        self.beside.iter().map(PathBuf::as_path)
-    }
-
-    /// The digests of the new files that are not in a project's own folder.
-    ///
-    /// # Errors
-    /// When one cannot be read.
+    /// The digests of the new files outside the projects' own folders.
     pub(super) fn loose(&self, target: &Target) -> Result<BTreeMap<PathBuf, Sha256>, Error> {
         let loose = self.new.iter().filter(|(path, _)| is_loose(target, path));
         loose
@@ -141,213 +130,97 @@ impl InstalledChange {
             .collect()
     }
 
-    /// Puts what is new in the place of what is old, all of it or nothing. New files have owner and
-    /// mode of the file that they replace, or else of the folder of all packages.
-    ///
-    /// # Errors
-    /// When the prefix cannot be changed.
-    pub fn apply(&self, target: &Target, reporter: &dyn Reporter) -> Result<(), Error> {
-        let purelib = fs_err::metadata(target.purelib()).map_err(Error::file(target.purelib()))?;
+    /// Adds the removal of the old files and the new files. New files get owner and mode of the file
+    /// that they replace, or else of site-packages.
+    pub(super) fn add_to(&self, changes: &mut ChangeList, target: &Target) -> Result<(), Error> {
+        for path in &self.old {
+            changes.remove(path.clone());
+        }
+        // The user may have removed site-packages.
+        let existing = target.purelib.ancestors().find(|folder| folder.is_dir());
+        let folder = existing.unwrap_or(&target.prefix);
+        let folder = fs_err::metadata(folder).map_err(Error::file(folder))?;
         for (path, from) in &self.new {
-            match std::fs::metadata(target.prefix().join(path)) {
+            match std::fs::metadata(target.prefix.join(path)) {
                 Ok(model) => take_after(from, &model),
-                Err(_) => level(from, &purelib),
+                Err(_) => take_after_folder(from, &folder),
             }
             .map_err(Error::file(from))?;
-        }
-        self.swap(target, reporter)
-    }
-
-    fn swap(&self, target: &Target, reporter: &dyn Reporter) -> Result<(), Error> {
-        // The user may have removed it, with all packages.
-        let existing = target.purelib().ancestors().find(|folder| folder.is_dir());
-        let model = existing.unwrap_or(target.prefix());
-        let model = fs_err::metadata(model).map_err(Error::file(model))?;
-        let mut transaction = Transaction::begin(target.prefix(), reporter)?;
-        for path in self.old.iter().filter(|path| !self.new.contains_key(*path)) {
-            let folders = path.ancestors().skip(1).map(Path::to_owned);
-            transaction.may_go(folders.filter(|folder| !folder.as_os_str().is_empty()));
-            transaction.remove(path);
-        }
-        let mut made = BTreeSet::new();
-        for (path, from) in &self.new {
-            let folders = path.ancestors().skip(1);
-            let folders = folders.map(|folder| target.prefix().join(folder));
-            made.extend(folders.take_while(|folder| !folder.exists()));
-            transaction.add(path, from)?;
-        }
-        transaction.commit()?;
-        for folder in made {
-            take_after(&folder, &model).map_err(Error::file(&folder))?;
+            changes.add_file(path.clone(), from.clone());
         }
         Ok(())
     }
-
-    /// What puts back what is on the originals, and removes the other files of the projects that are there
-    /// now; `out` is a new folder in the prefix.
-    fn back_to(
-        originals: &Originals,
-        now: BTreeSet<PathBuf>,
-        prefix: &Path,
-        out: &Path,
-    ) -> Result<Self, Error> {
-        let mut change = Self {
-            old: now,
-            ..Self::default()
-        };
-        for (number, (path, item)) in originals.items().iter().enumerate() {
-            if *item != Item::Absent {
-                change.old.remove(path);
-            }
-            if item.is_at(&prefix.join(path)) {
-                continue;
-            }
-            let from = out.join(number.to_string());
-            match item {
-                Item::Absent => continue,
-                Item::File(file) => file
-                    .restore(&originals.copy_of(file), &from)
-                    .map_err(Error::file(&from))?,
-                Item::Link { to } => {
-                    std::os::unix::fs::symlink(to, &from).map_err(Error::file(&from))?;
-                }
-            }
-            change.new.insert(path.clone(), from);
-        }
-        Ok(change)
-    }
 }
 
-impl Kept<'_> {
-    /// Puts back what site-packages held when this originals was filled.
-    pub(super) fn put_installed_back(&mut self, stood: &Originals) -> Result<(), Error> {
-        if stood.items().is_empty() {
-            return Ok(());
-        }
-        let target = self.target().clone();
-        let now = self.brought_since(stood)?;
-        let out = self.made_folder(OUT)?;
-        // What a killed process left there is the kept files themselves, under other names.
-        for entry in fs_err::read_dir(&out).map_err(Error::file(&out))?.flatten() {
-            remove_if_there(&entry.path()).map_err(Error::file(&out))?;
-        }
-        let change = InstalledChange::back_to(stood, now, target.prefix(), &out)?;
-        change.swap(&target, self.reporter())?;
-        let _ = fs_err::remove_dir_all(out);
-        Ok(())
+/// A scratch folder with the wheels that the patched `ensurepip` bundles; the path of its pip, and the
+/// folder.
+fn wheels_in(
+    scratch: &Path,
+    target: &Target,
+    patch: &EnsurepipPatch,
+) -> Result<(PathBuf, PathBuf), Error> {
+    let init = Path::new("ensurepip/__init__.py");
+    let file = target.stdlib.join(init);
+    let text = match patch.changes().iter().find(|change| change.path() == init) {
+        Some(change) => change.after().to_owned(),
+        None => fs_err::read_to_string(&file).map_err(Error::file(&file))?,
+    };
+    let bundled =
+        Bundled::read(&text).map_err(|source| Error::file(&file)(io::Error::other(source)))?;
+    let wheels = scratch.join("wheels");
+    fs_err::create_dir(&wheels).map_err(Error::file(&wheels))?;
+    for name in bundled.file_names() {
+        let path = Path::new("ensurepip/_bundled").join(&name);
+        let added = patch.added().iter().find(|wheel| wheel.path == path);
+        let from = added.map_or_else(|| target.stdlib.join(path), |wheel| wheel.from.clone());
+        fs_err::copy(&from, wheels.join(name)).map_err(Error::file(&from))?;
     }
-
-    /// The files of the projects on this originals that are there now, whoever brought them. A file outside
-    /// the projects' folders that neither a hotpatch nor pip wrote as it is now belongs to the user: it
-    /// stays and is reported, unless an original belongs there.
-    fn brought_since(&self, stood: &Originals) -> Result<BTreeSet<PathBuf>, Error> {
-        let target = self.target();
-        let mut now = files_of(target, &projects_on(stood))?;
-        let absent = stood.items().iter();
-        let absent = absent.filter(|(_, item)| **item == Item::Absent);
-        now.extend(absent.map(|(path, _)| path.clone()));
-        let claims = claims(target, &projects_on(stood)).map_err(Error::file(target.purelib()))?;
-        let written = |path: &Path, digest: Sha256| {
-            let record = self.record().and_then(|record| record.written.get(path));
-            record.is_some_and(|digests| digests.contains(&digest))
-                || claims.get(path).is_some_and(|claimed| {
-                    let digest = URL_SAFE_NO_PAD.encode(digest.as_bytes());
-                    claimed.as_ref().is_none_or(|claimed| *claimed == digest)
-                })
-        };
-        let own = target.below_prefix(target.purelib());
-        now.retain(|path| {
-            if ensure_folders(target.prefix(), path, &own).is_err() {
-                return false;
-            }
-            let file = target.prefix().join(path);
-            let Ok(found) = file.symlink_metadata() else {
-                return false;
-            };
-            let is_original = stood
-                .items()
-                .get(path)
-                .is_some_and(|item| *item != Item::Absent);
-            let is_theirs = is_original
-                || !is_loose(target, path)
-                || is_compiled(path)
-                || (found.is_file() && Sha256::of_file(&file).is_ok_and(|it| written(path, it)));
-            if !is_theirs {
-                let file = file.display();
-                self.reporter()
-                    .warn(&format!("{file} stays: it is not as pip wrote it"));
-            }
-            is_theirs
-        });
-        Ok(now)
-    }
-
-    /// The files of the projects whose originals are kept that are there now. Those of them that are not
-    /// kept came later: they are no originals.
-    pub(super) fn came_later(&self) -> Result<BTreeSet<PathBuf>, Error> {
-        files_of(
-            self.target(),
-            &projects_on(&self.originals(Part::Installed)),
-        )
-    }
+    Ok((wheels.join(bundled.pip.file_name("pip")), wheels))
 }
 
-/// Whether the installed pip has compiled files, as an image that was made small has not.
+/// Whether the installed pip has compiled files. The one in an image that was made small has none.
 fn is_compiled_there(target: &Target) -> bool {
-    let pip = target.purelib().join("pip");
+    let pip = target.purelib.join("pip");
     !pip.exists() || pip.join("__pycache__").is_dir() || pip.join("__init__.pyc").exists()
 }
 
-/// Which of `pip`, `pip3` and `pip3.X` are this interpreter's and not another's in the same folder;
-/// the value is pip's own word for it (its `ENSUREPIP_OPTIONS`).
+/// Selects the scripts `pip`, `pip3` and `pip3.X` that are this interpreter's and not another's in the
+/// same folder, as a value of pip's `ENSUREPIP_OPTIONS`.
 fn scripts_wanted(target: &Target, old: &BTreeSet<PathBuf>) -> Option<&'static str> {
-    let major = target.version().series().0;
-    let is_ours = |name: String| {
-        let path = target.scripts().join(name);
-        old.contains(&target.below_prefix(&path))
-    };
-    let is_free = |name: String| !target.scripts().join(name).exists();
-    let nothing_installed = old.is_empty();
-    if is_ours("pip".to_owned()) {
+    let major = target.version.series().0;
+    let is_ours = |name: &str| old.contains(&target.below_prefix(&target.scripts.join(name)));
+    let with_major = format!("pip{major}");
+    let is_free = || old.is_empty() && !target.scripts.join(&with_major).exists();
+    if is_ours("pip") {
         None
-    } else if is_ours(format!("pip{major}"))
-        || (nothing_installed && is_free(format!("pip{major}")))
-    {
+    } else if is_ours(&with_major) || is_free() {
         Some("install")
     } else {
         Some("altinstall")
     }
 }
 
-/// What pip put below the scratch root, by its path below the prefix.
+/// The files that pip put below the scratch root, by path below the prefix.
 fn files_in(root: &Path, target: &Target) -> Result<BTreeMap<PathBuf, PathBuf>, Error> {
     let mut found = BTreeMap::new();
     for from in files_below(root) {
-        let inside = from.strip_prefix(root).unwrap_or(&from);
-        let path = Path::new("/").join(inside);
-        match path.strip_prefix(target.prefix()) {
+        let path = Path::new("/").join(from.strip_prefix(root).unwrap_or(&from));
+        match path.strip_prefix(&target.prefix) {
             Ok(below) => found.insert(below.to_owned(), from),
             Err(_) => {
-                return Err(Error::Outside {
-                    path,
-                    prefix: target.prefix().to_owned(),
-                });
+                let prefix = target.prefix.clone();
+                return Err(Error::Outside { path, prefix });
             }
         };
     }
     Ok(found)
 }
 
-/// Owner of the model, its permissions for reading, and the file's own for executing.
-fn level(file: &Path, model: &std::fs::Metadata) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-    let found = fs_err::metadata(file)?;
-    if (found.uid(), found.gid()) != (model.uid(), model.gid()) {
-        std::os::unix::fs::chown(file, Some(model.uid()), Some(model.gid()))?;
-    }
-    // The model is a folder: who may enter it may run what is to be run.
-    let runs = found.permissions().mode() & 0o100 != 0;
-    let keep = if runs { 0o777 } else { 0o666 };
-    let mode = model.permissions().mode() & keep;
-    fs_err::set_permissions(file, std::fs::Permissions::from_mode(mode))
+/// Gives a file the owner of a folder and its permissions, but for executing.
+fn take_after_folder(file: &Path, folder: &std::fs::Metadata) -> io::Result<()> {
+    // Who may enter the folder may run a program.
+    let is_program = fs_err::metadata(file)?.mode() & 0o100 != 0;
+    let mask = if is_program { 0o777 } else { 0o666 };
+    set_owner(file, folder.uid(), folder.gid())?;
+    set_mode(file, folder.mode() & mask)
 }

@@ -1,34 +1,30 @@
-//! Interpreters that are installed already: their `ensurepip` changed in place, and put back.
+//! Interpreters that are installed already: their `ensurepip` is changed in place, and restored.
 //!
 //! ```text
-//! path → Target (asked, refused or taken) → Change (what is to stand where) → Originals (what
-//! stands there now, kept) → bring_about → proof → record
+//! path → Target → ChangeList (+ InstalledChange) → Hotpatch::apply → InterpreterCheck → commit
 //! ```
 //!
-//! At every moment each wheel that a text names is there: new wheels come before the text that
-//! names them, old ones go after it. So a process that is killed anywhere leaves an interpreter that
-//! can make a venv, with the old pip or the new one, and the next run finishes what this one began.
+//! A hotpatch is one transaction with an ordered list: new wheels, then the texts that name them, then
+//! compiled files, then old wheels. So at every moment each wheel that a text or compiled file names is
+//! there. A process that is killed anywhere leaves an interpreter that can make a venv, with the old pip
+//! or the new one, and the next run rolls it back. An undo is such a transaction, too.
 
 mod change;
 mod check;
 mod error;
-mod finish;
+mod flow;
 mod installed;
 mod interpreter_lock;
-mod kept;
-mod kept_record;
 mod originals;
 mod projects;
-mod recover;
-mod stage;
+mod record;
 mod target;
 
-pub use change::Change;
-pub use check::{Expected, Proof};
+pub(crate) use change::ChangeList;
+pub(crate) use check::InterpreterCheck;
 pub use error::Error;
-pub use installed::InstalledChange;
-pub use interpreter_lock::InterpreterLock;
-pub use kept::Kept;
-pub use kept_record::{KeptRecord, is_hotpatched};
-pub use recover::{is_under_way, recover};
-pub use target::Target;
+pub(crate) use flow::Hotpatch;
+pub(crate) use installed::InstalledChange;
+pub(crate) use interpreter_lock::InterpreterLock;
+pub(crate) use record::{HotpatchRecord, is_hotpatched};
+pub(crate) use target::Target;

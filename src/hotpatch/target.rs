@@ -1,4 +1,4 @@
-//! From what was typed to an interpreter that can be hotpatched, or the reason why it cannot.
+//! Finds the interpreter that a command names, or the reason why it cannot be hotpatched.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -6,35 +6,41 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::Error;
 use crate::environment::Environment;
+use crate::fs::durable::take_after;
 use crate::host::loader::Shadowed;
-use crate::hotpatch::change::ensure_folder;
+use crate::hotpatch::error::Error;
+use crate::hotpatch::record::is_hotpatched;
+use crate::install::record;
 use crate::plan::version::PythonVersion;
 use crate::process::Command;
 use crate::process::in_use::STARTED_BY_PYBUILD;
 use crate::python::Program;
 
-/// What stands before the answer, so that what a `sitecustomize` prints is not taken for it.
+/// The beginning of the answer's line. A `sitecustomize` may print other lines.
 const MARK: &str = "pybuild-answer ";
 
 /// The file by which a distribution claims an interpreter's packages (PEP 668).
 const EXTERNALLY_MANAGED: &str = "EXTERNALLY-MANAGED";
 
-/// What the interpreter's own processes take over from the caller; all else is empty or ours.
+/// The caller's variables that the interpreter's processes get.
 const TAKEN_OVER: [&str; 2] = ["PATH", LIBRARY_PATH];
 
 const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
 /// An installed interpreter that is no virtual environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    python: PathBuf,
-    version: PythonVersion,
-    prefix: PathBuf,
-    stdlib: PathBuf,
-    purelib: PathBuf,
-    scripts: PathBuf,
+pub(crate) struct Target {
+    /// The program itself, no link.
+    pub python: PathBuf,
+    pub version: PythonVersion,
+    pub prefix: PathBuf,
+    /// The folder of `os.py`.
+    pub stdlib: PathBuf,
+    /// `site-packages`.
+    pub purelib: PathBuf,
+    /// The folder of projects' scripts.
+    pub scripts: PathBuf,
     wheel_folder: Option<PathBuf>,
 }
 
@@ -53,11 +59,8 @@ struct Answer {
 }
 
 impl Target {
-    /// The interpreter that `given` means: itself, the one in that prefix, or one of that name in
-    /// `PATH`. Nothing is changed, and none of its caches is written.
-    ///
-    /// # Errors
-    /// When it is not there, not a Python, or a virtual environment's.
+    /// Finds the interpreter that `given` names: a program, a prefix, or a name in `PATH`. Nothing is
+    /// changed, and none of its caches is written.
     pub fn find(given: &Path, environment: &Environment) -> Result<Self, Error> {
         let path = locate(given, environment)?;
         let answer = ask(&path, environment)?;
@@ -74,6 +77,12 @@ impl Target {
                 real: answer.executable,
             });
         }
+        if !answer.stdlib.starts_with(&answer.base_prefix) {
+            return Err(Error::Outside {
+                path: answer.stdlib,
+                prefix: answer.base_prefix,
+            });
+        }
         Ok(Self {
             python,
             version: answer.version,
@@ -85,8 +94,7 @@ impl Target {
         })
     }
 
-    /// The prefixes in which the interpreter may be that `given` means, whether it is there or not.
-    #[must_use]
+    /// The prefixes that `given` may mean, even if no interpreter is there now.
     pub fn prefixes_meant(given: &Path, environment: &Environment) -> Vec<PathBuf> {
         let path = environment.absolute(given);
         let named = given.to_str().filter(|name| !name.contains('/'));
@@ -104,52 +112,17 @@ impl Target {
             .collect()
     }
 
-    /// The interpreter, no link.
-    #[must_use]
-    pub fn python(&self) -> &Path {
-        &self.python
-    }
-
-    /// Its version.
-    #[must_use]
-    pub fn version(&self) -> PythonVersion {
-        self.version
-    }
-
-    /// Its prefix.
-    #[must_use]
-    pub fn prefix(&self) -> &Path {
-        &self.prefix
-    }
-
-    /// The folder that `os.py` is in.
-    #[must_use]
-    pub fn stdlib(&self) -> &Path {
-        &self.stdlib
-    }
-
-    /// `site-packages`.
-    #[must_use]
-    pub fn purelib(&self) -> &Path {
-        &self.purelib
-    }
-
-    /// Where the scripts of installed projects go.
-    #[must_use]
-    pub fn scripts(&self) -> &Path {
-        &self.scripts
-    }
-
-    /// The path as it is recorded: below the prefix where it is, as it is elsewhere.
-    #[must_use]
+    /// The path relative to the prefix.
     pub fn below_prefix(&self, path: &Path) -> PathBuf {
         path.strip_prefix(&self.prefix).unwrap_or(path).to_owned()
     }
 
+    /// The folder of its hotpatch record and originals.
+    pub fn hotpatch_folder(&self) -> PathBuf {
+        self.prefix.join(record::hotpatch_folder(self.version))
+    }
+
     /// Ensures that its `ensurepip` bundles wheels.
-    ///
-    /// # Errors
-    /// [`Error::NothingBundled`].
     pub fn ensure_bundles(&self) -> Result<(), Error> {
         let nothing_bundled = |what: String| {
             let python = self.python.clone();
@@ -166,40 +139,34 @@ impl Target {
         }
     }
 
-    /// Makes the folders of `ensurepip` again where a hotpatched interpreter lost them, so that an undo
-    /// can put back the files.
-    ///
-    /// # Errors
-    /// When one cannot be made.
+    /// Makes the folders of `ensurepip` again if a hotpatched interpreter lost them, so that an undo can
+    /// restore the files.
     pub fn restore_folders(&self) -> Result<(), Error> {
-        let ensurepip = self.stdlib.join("ensurepip");
-        if super::is_hotpatched(&self.prefix, self.version) {
+        if is_hotpatched(&self.prefix, self.version) {
+            let ensurepip = self.stdlib.join("ensurepip");
             for folder in [ensurepip.clone(), ensurepip.join("_bundled")] {
-                ensure_folder(&folder).map_err(Error::file(&folder))?;
+                if !folder.is_dir() {
+                    let parent = folder.parent().unwrap_or(&self.prefix);
+                    fs_err::create_dir(&folder)
+                        .and_then(|()| take_after(&folder, &fs_err::metadata(parent)?))
+                        .map_err(Error::file(&folder))?;
+                }
             }
         }
         Ok(())
     }
 
-    /// Finds out whether the folders that change may be written.
-    ///
-    /// # Errors
-    /// [`Error::ReadOnly`].
+    /// Ensures that the folders that change may be written.
     pub fn ensure_writable(&self) -> Result<(), Error> {
         let ensurepip = self.stdlib.join("ensurepip");
-        let records = self
-            .prefix
-            .join(crate::install::record::hotpatch_folder(self.version));
-        let existing = records.ancestors().find(|folder| folder.exists());
-        let folders = [ensurepip.join("_bundled"), ensurepip];
-        let folders = folders.iter().map(PathBuf::as_path);
+        let hotpatch = self.hotpatch_folder();
+        let existing = hotpatch.ancestors().find(|folder| folder.exists());
+        let bundled = ensurepip.join("_bundled");
+        let folders = [bundled.as_path(), &ensurepip, &self.prefix].into_iter();
         folders.chain(existing).try_for_each(ensure_writable)
     }
 
-    /// Finds out whether its installed packages are its own and may be changed.
-    ///
-    /// # Errors
-    /// [`Error::ExternallyManaged`]; [`Error::ReadOnly`].
+    /// Ensures that no package manager owns its installed packages and that they may be changed.
     pub fn ensure_packages_are_its_own(&self) -> Result<(), Error> {
         let marker = self.stdlib.join(EXTERNALLY_MANAGED);
         if marker.exists() {
@@ -211,9 +178,8 @@ impl Target {
         ensure_writable(&self.purelib)
     }
 
-    /// The interpreter as a command that sees nothing of the caller's settings, neither of Python's
-    /// nor of pip's, and writes no bytecode; `home` is its home and current folder.
-    #[must_use]
+    /// The interpreter as a command without the caller's settings of Python and pip. It writes no
+    /// bytecode; `home` is its home and current folder.
     pub fn command(&self, home: &Path, environment: &Environment) -> Command {
         command(&self.python, home, environment)
     }
@@ -227,7 +193,7 @@ fn ensure_writable(folder: &Path) -> Result<(), Error> {
     })
 }
 
-/// Any interpreter as such a command.
+/// Any interpreter as a command, as in [`Target::command`].
 pub(super) fn command(python: &Path, home: &Path, environment: &Environment) -> Command {
     let mut variables: BTreeMap<OsString, OsString> = BTreeMap::new();
     for name in TAKEN_OVER {
@@ -262,8 +228,8 @@ pub(super) fn command(python: &Path, home: &Path, environment: &Environment) -> 
         .with_arguments(["-E", "-s", "-B"])
 }
 
-/// The folder of the interpreter's own `libpython`, where a variable of the caller's names another one
-/// first: its answers would be another interpreter's.
+/// The folder of the interpreter's own `libpython`, if the caller's variable names another one first:
+/// then the answers would be another interpreter's.
 fn shadowed_library_folder(python: &Path, environment: &Environment) -> Option<PathBuf> {
     let python = python.canonicalize().ok()?;
     let short = python.file_name()?.to_str()?.strip_prefix("python")?;
@@ -271,7 +237,7 @@ fn shadowed_library_folder(python: &Path, environment: &Environment) -> Option<P
     Shadowed::find(&folder, short, environment).map(|_| folder)
 }
 
-/// The file that is meant, not followed through links: a virtual environment's is one itself.
+/// The named program, with links not followed: a virtual environment's program is a link itself.
 fn locate(given: &Path, environment: &Environment) -> Result<PathBuf, Error> {
     let path = environment.absolute(given);
     if path.is_dir() {
@@ -297,7 +263,7 @@ fn in_prefix(prefix: &Path) -> Result<PathBuf, Error> {
         .map(|entry| entry.path())
         .filter(|path| path.is_file() && is_interpreter_name(path))
         .collect();
-    // Of two names of one file the shorter one is shown: python3.13, not python3.13t.
+    // Of two names of one file the shorter one is used: python3.13, not python3.13t.
     paths.sort();
     for path in paths {
         found.entry(real(&path)?).or_insert(path);
@@ -351,7 +317,7 @@ fn ask(path: &Path, environment: &Environment) -> Result<Answer, Error> {
             let said = lines.find(|line| !line.trim().is_empty());
             Error::NotPython {
                 path: path.to_owned(),
-                said: said.unwrap_or("nothing").chars().take(200).collect(),
+                answer: said.unwrap_or("nothing").chars().take(200).collect(),
             }
         })
 }
@@ -377,7 +343,7 @@ mod tests {
     use crate::hotpatch::Error;
 
     #[test]
-    fn only_names_of_interpreters_count() {
+    fn names_of_interpreters_are_recognised() {
         for name in ["python2.7", "python3.4", "python3.13t", "python3.100"] {
             assert!(is_interpreter_name(Path::new(name)), "{name}");
         }
@@ -395,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_with_two_interpreters_is_told_apart_from_one_with_two_names() {
+    fn a_prefix_with_two_interpreters_differs_from_one_with_two_names() {
         let dir = tempfile::tempdir().unwrap();
         let bin = dir.path().join("bin");
         assert!(matches!(

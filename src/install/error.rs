@@ -9,11 +9,9 @@ use crate::compile::{BuildUserError, SEE_LOG};
 use crate::error::{ExitStatus, Explain};
 use crate::fs::disk;
 use crate::fs::disk::Refusal;
-use crate::fs::lock;
-use crate::fs::lock::LockError;
 use crate::plan::InstallPrefix;
 use crate::process::CommandError;
-use crate::transaction::journal::OtherFormat;
+use crate::transaction;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -39,8 +37,8 @@ pub(crate) enum Error {
         what: &'static str,
         source: Option<io::Error>,
     },
-    #[error("the prefix {} cannot be read or changed", prefix.display())]
-    Prefix { prefix: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Transaction(#[from] transaction::Error),
     #[error("{what} is not installed in {}", place.display())]
     NotInstalled {
         what: String,
@@ -51,12 +49,6 @@ pub(crate) enum Error {
     },
     #[error("the record in {} is not one that this pybuild understands", folder.display())]
     Record { folder: PathBuf },
-    #[error(
-        "foreign files are where pybuild's would go ({}): {}",
-        counted(paths),
-        shown(paths)
-    )]
-    InTheWay { paths: Vec<PathBuf> },
 }
 
 impl Error {
@@ -67,32 +59,8 @@ impl Error {
             Some(record) => Self::Record {
                 folder: record.folder.clone(),
             },
-            None => Self::Prefix {
-                prefix: prefix.to_owned(),
-                source,
-            },
+            None => transaction::Error::prefix(prefix)(source).into(),
         }
-    }
-}
-
-/// `1 file`, or `12 files`.
-pub(super) fn counted(paths: &[PathBuf]) -> String {
-    match paths.len() {
-        1 => "1 file".to_owned(),
-        n => format!("{n} files"),
-    }
-}
-
-/// The first few paths.
-pub(super) fn shown(paths: &[PathBuf]) -> String {
-    const MOST: usize = 4;
-    let paths: Vec<String> = paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
-    match paths.get(..MOST) {
-        Some(first) if paths.len() > MOST => format!("{}, …", first.join(", ")),
-        _ => paths.join(", "),
     }
 }
 
@@ -101,6 +69,7 @@ impl Explain for Error {
         match self {
             Self::Check(error) => error.exit_status(),
             Self::User(error) => error.exit_status(),
+            Self::Transaction(error) => error.exit_status(),
             Self::NotInstalled { .. } => ExitStatus::Unresolvable,
             _ => ExitStatus::Failed,
         }
@@ -110,12 +79,8 @@ impl Explain for Error {
         let hint = match self {
             Self::Check(error) => return error.hint(),
             Self::User(error) => return error.hint(),
-            Self::Prefix { source, .. } if LockError::is(source) => lock::HINT,
-            Self::Prefix { source, .. } if OtherFormat::is(source) => {
-                "nothing was changed; run the pybuild that was interrupted once more, so that it \
-                 completes or undoes its change"
-            }
-            Self::Prefix { .. } | Self::Unusable { .. } if Refusal::behind(self).is_some() => {
+            Self::Transaction(error) => return error.hint(),
+            Self::Unusable { .. } if Refusal::behind(self).is_some() => {
                 return disk::hint(self, "install into another folder with --prefix");
             }
             Self::Command(error) if Refusal::behind(error).is_some() => {
@@ -131,7 +96,7 @@ impl Explain for Error {
             Self::Outside { .. } => {
                 "leave out the --configure-arg that names a folder outside the prefix"
             }
-            Self::Unusable { .. } | Self::Prefix { .. } => {
+            Self::Unusable { .. } => {
                 "name another folder with --prefix, or run as a user who may write there"
             }
             Self::NotInstalled { installed, .. } if installed.is_empty() => {
@@ -142,9 +107,6 @@ impl Explain for Error {
             }
             Self::Record { .. } => {
                 "nothing was changed; use the pybuild that installed it, or remove the folder by hand"
-            }
-            Self::InTheWay { .. } => {
-                "nothing was changed; name another --prefix, or replace the files with --overwrite"
             }
         };
         Some(hint.to_owned())

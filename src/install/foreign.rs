@@ -1,5 +1,5 @@
-//! Foreign files that the commit would refuse, looked for before anything is fetched. Not all names are
-//! known then, so the commit looks again.
+//! Finds foreign files that the commit would refuse before anything is fetched. Not all names are known
+//! then, so the commit looks again.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -9,6 +9,7 @@ use super::error::Error;
 use super::record;
 use crate::plan::version::PythonVersion;
 use crate::plan::{InstallPrefix, Library};
+use crate::transaction;
 
 /// The treatment of foreign files that have the names of pybuild's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(crate) enum FilesInTheWay {
     Replace,
 }
 
-/// The files that every installation of the release has, relative to the prefix.
+/// The files that every installation of the release has, below the prefix.
 fn files(python: PythonVersion, library: Library) -> Vec<PathBuf> {
     let short = python.short();
     let (major, _) = python.series();
@@ -57,18 +58,13 @@ fn files(python: PythonVersion, library: Library) -> Vec<PathBuf> {
         .collect()
 }
 
-/// A file that most installations have, and that an option of `configure` may leave out. A foreign one is
-/// in the way unless it is left out.
+/// A file of most installations, which an option of `configure` leaves out.
 fn static_library(python: PythonVersion) -> PathBuf {
     format!("lib/libpython{}.a", python.short()).into()
 }
 
-/// Refuses a prefix in which foreign files are where files of the installation will be, and one in which
-/// a folder is where a file will be, or a file where a folder will be.
-///
-/// # Errors
-/// [`Error::InTheWay`], as the commit gives it; [`Error::Prefix`] when a folder may not be written, or
-/// the records cannot be read.
+/// Refuses a prefix in which a foreign file is at the path of a file of the installation, a folder is at
+/// the path of a file, or a file at the path of a folder.
 pub fn ensure_none(
     prefix: &InstallPrefix,
     python: PythonVersion,
@@ -89,7 +85,7 @@ pub fn ensure_none(
     for file in files {
         match prefix.join(&file).symlink_metadata() {
             Ok(metadata) if metadata.is_dir() => drop(blocked.insert(prefix.join(&file))),
-            // Files of a pip are replaced as a whole, whoever installed it.
+            // The files of a pip are replaced as a whole, foreign ones too.
             Ok(_)
                 if file
                     .components()
@@ -115,13 +111,10 @@ pub fn ensure_none(
     }
     if !blocked.is_empty() {
         let paths = blocked.into_iter().collect();
-        return Err(Error::InTheWay { paths });
+        return Err(transaction::Error::InTheWay { paths }.into());
     }
     for folder in folders {
-        ensure_writable(&folder).map_err(|source| Error::Prefix {
-            prefix: folder,
-            source,
-        })?;
+        ensure_writable(&folder).map_err(transaction::Error::prefix(&folder))?;
     }
     Ok(())
 }
@@ -136,7 +129,7 @@ fn ensure_writable(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{FilesInTheWay, InstallPrefix, Library, ensure_none};
+    use super::{FilesInTheWay, InstallPrefix, Library, ensure_none, transaction};
 
     /// The paths in the way of 3.11.2 in a prefix that has these files and, with a slash, folders.
     fn in_the_way(entries: &[&str], in_the_way: FilesInTheWay) -> Vec<String> {
@@ -154,7 +147,7 @@ mod tests {
         let python = "3.11.2".parse().unwrap();
         match ensure_none(&prefix, python, Library::Static, &[], in_the_way) {
             Ok(()) => Vec::new(),
-            Err(super::Error::InTheWay { paths }) => paths
+            Err(super::Error::Transaction(transaction::Error::InTheWay { paths })) => paths
                 .iter()
                 .map(|path| path.strip_prefix(dir.path()).unwrap())
                 .map(|path| path.display().to_string())
@@ -197,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_in_a_files_place_and_a_file_in_a_folders_place_are_found_in_any_case() {
+    fn a_folder_at_a_files_path_and_a_file_at_a_folders_path_are_always_found() {
         for mode in [FilesInTheWay::Stop, FilesInTheWay::Replace] {
             for (entry, named) in [
                 ("bin/python3.11/", "bin/python3.11"),

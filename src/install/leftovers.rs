@@ -1,31 +1,27 @@
-//! Files of an earlier interpreter in the prefix that pybuild did not install, and that would disturb
-//! the new one.
+//! Files of an earlier interpreter in the prefix that pybuild did not install and that would affect the
+//! new one.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
+use super::dist_info::record_in;
 use super::manifest::Manifest;
 use crate::digest::Sha256;
+use crate::fs::list::names_in;
 use crate::plan::version::PythonVersion;
 use crate::plan::wheel_name::WheelName;
 use crate::transaction::journal::is_below;
 
-/// The wheels of pip and setuptools in the folder from which the new `ensurepip` takes its own. From
-/// 3.10 on it may choose any that is there. Other projects' wheels are the user's.
+/// The other wheels of pip and setuptools in the folder from which the new `ensurepip` takes its own.
+/// From 3.10 on it may choose any that is there. Wheels of other projects are the user's.
 pub(super) fn other_bundled_wheels(prefix: &Path, manifest: &Manifest) -> Vec<PathBuf> {
-    let folders: BTreeSet<&Path> = manifest
-        .paths()
-        .filter_map(Path::parent)
+    let folders = manifest.paths().filter_map(Path::parent);
+    let folders: BTreeSet<&Path> = folders
         .filter(|folder| folder.ends_with("ensurepip/_bundled"))
         .collect();
-    let names = folders
-        .iter()
-        .flat_map(|folder| names_in(prefix, folder).map(|name| folder.join(name)));
-    names
+    let files = folders.iter().flat_map(|folder| files_in(prefix, folder));
+    files
         .filter(|path| {
             let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
             let wheel = name.parse::<WheelName>();
@@ -35,54 +31,46 @@ pub(super) fn other_bundled_wheels(prefix: &Path, manifest: &Manifest) -> Vec<Pa
         .collect()
 }
 
-/// The files outside of package folders that an installed project's `RECORD` (PEP 376) lists and that
-/// are as it says: scripts, modules and .pth files. `info` is its `dist-info` folder; all paths are below
-/// the prefix.
-pub(super) fn recorded_files(prefix: &Path, info: &Path) -> Recorded {
-    let mut recorded = Recorded::default();
-    let text = fs_err::read_to_string(prefix.join(info).join("RECORD")).unwrap_or_default();
-    let Some(site_packages) = info.parent() else {
-        return recorded;
-    };
-    for line in text.lines() {
-        let Some(path) = crate::plan::wheel_record::recorded_path(line, site_packages) else {
-            continue;
-        };
-        if !is_below(&path) {
-            continue;
-        }
-        let inside = path.strip_prefix(site_packages).ok();
-        let mut parts = inside.into_iter().flat_map(Path::iter);
-        match (parts.next(), parts.next()) {
-            (Some(folder), Some(_)) if folder != OsStr::new("__pycache__") => {
-                recorded.folders.insert(site_packages.join(folder));
-            }
-            _ => {
-                let hash = line.rsplit(',').nth(1).unwrap_or_default();
-                let is_as_recorded = if hash.is_empty() {
-                    inside.is_some()
-                } else {
-                    let found = Sha256::of_file(&prefix.join(&path));
-                    found.is_ok_and(|found| {
-                        hash == format!("sha256={}", URL_SAFE_NO_PAD.encode(found.as_bytes()))
-                    })
-                };
-                if is_as_recorded {
-                    recorded.files.insert(path);
-                }
-            }
-        }
-    }
-    recorded
-}
-
 /// The parts of an installed project; all paths are below the prefix.
 #[derive(Debug, Default)]
 pub(super) struct Recorded {
     /// Folders in site-packages.
     pub folders: BTreeSet<PathBuf>,
-    /// Other files.
+    /// Other files that still have their recorded content: scripts, modules and .pth files.
     pub files: BTreeSet<PathBuf>,
+}
+
+impl Recorded {
+    /// Reads the `RECORD` in the metadata folder `info`.
+    pub fn of(prefix: &Path, info: &Path) -> Self {
+        let mut recorded = Self::default();
+        let site_packages = info.parent().unwrap_or(Path::new(""));
+        for entry in record_in(&prefix.join(info)) {
+            let path = entry.path(site_packages);
+            if !is_below(&path) {
+                continue;
+            }
+            let inside = path.strip_prefix(site_packages).ok();
+            let mut parts = inside.into_iter().flat_map(Path::iter);
+            match (parts.next(), parts.next()) {
+                (Some(folder), Some(_)) if folder != OsStr::new("__pycache__") => {
+                    recorded.folders.insert(site_packages.join(folder));
+                }
+                _ => {
+                    let is_as_recorded = if entry.hash.is_empty() {
+                        inside.is_some()
+                    } else {
+                        let found = Sha256::of_file(&prefix.join(&path));
+                        found.is_ok_and(|found| entry.has_digest(found))
+                    };
+                    if is_as_recorded {
+                        recorded.files.insert(path);
+                    }
+                }
+            }
+        }
+        recorded
+    }
 }
 
 /// Libraries and extension modules of an earlier interpreter of the series, sorted. The new one, or a
@@ -93,25 +81,24 @@ pub(super) fn stale_libraries(
     version: PythonVersion,
 ) -> Vec<PathBuf> {
     let library = format!("libpython{}", version.short());
-    let is_libpython = |name: &OsStr| {
-        let rest = name.to_str().and_then(|name| name.strip_prefix(&library));
+    let is_libpython = |path: &PathBuf| {
+        let name = path.file_name().and_then(OsStr::to_str);
+        let rest = name.and_then(|name| name.strip_prefix(&library));
         rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
     };
     let lib = Path::new("lib");
+    let libraries = files_in(prefix, lib).filter(is_libpython);
     let modules = lib.join(format!("python{}/lib-dynload", version.short()));
-    let libraries = names_in(prefix, lib).filter(|name| is_libpython(name));
-    let libraries = libraries.map(|name| lib.join(name));
-    let modules = names_in(prefix, &modules)
-        .filter(|name| Path::new(name).extension() == Some(OsStr::new("so")))
-        .map(|name| modules.join(name));
+    let modules =
+        files_in(prefix, &modules).filter(|path| path.extension() == Some(OsStr::new("so")));
     let found: BTreeSet<PathBuf> = libraries.chain(modules).collect();
-    found
-        .into_iter()
-        .filter(|path| !manifest.contains(path))
-        .collect()
+    let stale = found.into_iter().filter(|path| !manifest.contains(path));
+    stale.collect()
 }
 
-fn names_in(prefix: &Path, folder: &Path) -> impl Iterator<Item = std::ffi::OsString> + use<> {
-    let entries = fs_err::read_dir(prefix.join(folder)).into_iter().flatten();
-    entries.flatten().map(|entry| entry.file_name())
+/// The paths in a folder below the prefix.
+fn files_in(prefix: &Path, folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let folder = folder.to_owned();
+    let names = names_in(&prefix.join(&folder)).unwrap_or_default();
+    names.into_iter().map(move |name| folder.join(name))
 }

@@ -1,4 +1,4 @@
-//! The list of what an installation consists of: part of the record, and what a commit goes by.
+//! The manifest: the files and links of an installation. It is part of the record.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,7 +25,7 @@ pub enum Item {
 }
 
 impl Item {
-    /// What is at `path`; `None` when that is nothing, or neither a file nor a link.
+    /// The file or link at `path`; `None` when there is neither.
     ///
     /// # Errors
     /// When it cannot be read; the error names it.
@@ -44,9 +44,7 @@ impl Item {
             None
         })
     }
-}
 
-impl Item {
     /// Whether `other` has the same content, whatever its permission bits.
     #[must_use]
     pub fn holds_the_same(&self, other: &Self) -> bool {
@@ -59,7 +57,7 @@ impl Item {
 }
 
 impl Manifest {
-    /// What lies below `root`.
+    /// The files and links below `root`.
     ///
     /// # Errors
     /// When something there cannot be read; the error names it.
@@ -75,22 +73,12 @@ impl Manifest {
         Ok(Self(items))
     }
 
-    /// The list with these paths (below `root`) as they are now.
-    ///
-    /// # Errors
-    /// When something there cannot be read; the error names it.
-    pub fn refreshed<'a>(
-        mut self,
-        root: &Path,
-        paths: impl Iterator<Item = &'a Path>,
-    ) -> io::Result<Self> {
-        for path in paths {
-            match Item::at(&root.join(path))? {
-                Some(item) => self.0.insert(path.to_owned(), item),
-                None => self.0.remove(path),
-            };
+    /// Sets or removes the item at `path` below the prefix.
+    pub(crate) fn set(&mut self, path: &Path, item: Option<Item>) {
+        match item {
+            Some(item) => drop(self.0.insert(path.to_owned(), item)),
+            None => drop(self.0.remove(path)),
         }
-        Ok(self)
     }
 
     /// The paths, sorted.
@@ -98,12 +86,12 @@ impl Manifest {
         self.0.keys().map(PathBuf::as_path)
     }
 
-    /// The paths and what is there, sorted.
+    /// The paths and items, sorted.
     pub fn items(&self) -> impl Iterator<Item = (&Path, &Item)> {
         self.0.iter().map(|(path, item)| (path.as_path(), item))
     }
 
-    /// What the installation has at `path`.
+    /// The installation's item at `path`.
     #[must_use]
     pub fn get(&self, path: &Path) -> Option<&Item> {
         self.0.get(path)

@@ -3,10 +3,12 @@
 mod check;
 mod check_report;
 mod commit;
+pub(crate) mod dist_info;
 mod error;
 mod foreign;
 mod leftovers;
 mod manifest;
+mod merge;
 pub(crate) mod prefix;
 pub(crate) mod record;
 mod recorded;
@@ -25,4 +27,4 @@ pub(crate) use recorded::record;
 pub(crate) use replaced::describe as describe_replaced;
 pub(crate) use scripts::{DeadScript, dead_script};
 pub(crate) use stage::{make_install, stage};
-pub(crate) use uninstall::{Leaving, uninstall};
+pub(crate) use uninstall::{Uninstallation, uninstall};

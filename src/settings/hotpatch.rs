@@ -32,7 +32,8 @@ pub enum Task {
         index_url: Option<Address>,
         network: Network,
         installed: InstalledPackages,
-        proof: ResultCheck,
+        /// Whether the result is checked.
+        check: ResultCheck,
     },
 }
 
@@ -47,7 +48,7 @@ pub enum InstalledPackages {
 /// Whether the changed interpreter is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResultCheck {
-    Prove,
+    Run,
     /// `--no-check`.
     Skip,
 }
@@ -73,7 +74,7 @@ impl HotpatchSettings {
                     InstalledPackages::Upgrade,
                     InstalledPackages::Keep,
                 ),
-                proof: choose(arguments.no_check, ResultCheck::Skip, ResultCheck::Prove),
+                check: choose(arguments.no_check, ResultCheck::Skip, ResultCheck::Run),
             }
         };
         Ok(Self {
@@ -95,9 +96,11 @@ impl HotpatchSettings {
         }
     }
 
-    pub fn proof(&self) -> ResultCheck {
+    /// Whether the result is checked.
+    #[must_use]
+    pub fn check(&self) -> ResultCheck {
         match self.task {
-            Task::Pin { proof, .. } => proof,
+            Task::Pin { check, .. } => check,
             Task::Undo => ResultCheck::Skip,
         }
     }

@@ -1,9 +1,9 @@
 //! The change of one text file, as a unified diff that `diffy` makes and applies.
 
-use std::fs::Permissions;
-use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::fs::durable::replace_file;
 
 /// A diff, and the text that must come of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -92,45 +92,6 @@ impl FileChange {
         replace_file(&path, self.after.as_bytes())
             .map_err(|source| ChangeError::File { path, source })
     }
-}
-
-/// Replaces the content of an existing file atomically. Its mode and owner stay.
-fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
-    let before = fs_err::metadata(path)?;
-    let scratch = write_beside(path, content, Some(before.permissions().mode()))?;
-    let now = fs_err::metadata(scratch.path())?;
-    if (now.uid(), now.gid()) != (before.uid(), before.gid()) {
-        std::os::unix::fs::chown(scratch.path(), Some(before.uid()), Some(before.gid()))?;
-    }
-    scratch.persist(path)?;
-    Ok(())
-}
-
-/// Writes a new or an existing file atomically.
-pub(super) fn write_file(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    write_beside(path, content, Some(mode))?.persist(path)?;
-    Ok(())
-}
-
-/// Writes a synced file in the folder of `path`, to be renamed to it. Without a mode, it has the mode of
-/// any new file.
-pub(crate) fn write_beside(
-    path: &Path,
-    content: &[u8],
-    mode: Option<u32>,
-) -> io::Result<tempfile::NamedTempFile> {
-    let mut scratch = tempfile::Builder::new()
-        .prefix(".pybuild-")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(path.parent().unwrap_or(Path::new(".")))?;
-    scratch.write_all(content)?;
-    if let Some(mode) = mode {
-        // Set after creation: the process's umask must not change the modes of a tree.
-        let permissions = Permissions::from_mode(mode & 0o7777);
-        scratch.as_file().set_permissions(permissions)?;
-    }
-    scratch.as_file().sync_all()?;
-    Ok(scratch)
 }
 
 #[cfg(test)]

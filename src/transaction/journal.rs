@@ -1,4 +1,4 @@
-//! The journal of a transaction: what is to change, written before anything does.
+//! The journal of a transaction: its list of changes, written before the first one is made.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -6,21 +6,43 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// One path below the prefix that changes.
+/// The folder of a prefix's open transaction.
+pub(crate) const FOLDER: &str = ".pybuild-transaction";
+pub(super) const JOURNAL: &str = "journal.json";
+pub(super) const COMMITTED: &str = "committed.json";
+pub(super) const LOCK: &str = "lock";
+
+/// The staging path of change `number`.
+pub(super) fn new_path(prefix: &Path, number: usize) -> PathBuf {
+    prefix.join(FOLDER).join("new").join(number.to_string())
+}
+
+/// The path of the file that change `number` replaces or removes.
+pub(super) fn old_path(prefix: &Path, number: usize) -> PathBuf {
+    prefix.join(FOLDER).join("old").join(number.to_string())
+}
+
+/// The change of one path below the prefix.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Change {
     pub path: PathBuf,
-    /// Whether something was there before; it lies in `old/N` while the transaction is open.
+    /// Something was there before.
     pub replaces: bool,
-    /// Whether something takes its place; it lies in `new/N` until it does.
+    /// Something new takes its place.
     pub adds: bool,
+    /// The changes before it are synced first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub after_sync: bool,
 }
 
-/// The format of the journal: raised when an older pybuild would undo or finish wrongly what a newer one
-/// began. The names of the journal's files stay, whatever the format.
-const FORMAT: u32 = 1;
+/// The format of the journal. It is raised when an older pybuild would recover it wrongly. The names of
+/// the journal's files stay.
+///
+/// Format 1, which also stands for none, moved a replaced file to `old/N` before it placed the new one:
+/// a file may be in `old/N` and `new/N` while its path is absent.
+const FORMAT: u32 = 2;
 
-/// A journal that this pybuild does not understand. It comes inside of an [`io::Error`].
+/// A journal of a newer format. It comes inside an [`io::Error`].
 #[derive(Debug, thiserror::Error)]
 #[error("{} is the journal of another version of pybuild: its format is {found}, and this one knows {FORMAT}", path.display())]
 pub(crate) struct OtherFormat {
@@ -29,16 +51,11 @@ pub(crate) struct OtherFormat {
 }
 
 impl OtherFormat {
-    /// Whether this is one.
     pub fn is(error: &io::Error) -> bool {
-        let inner = error.get_ref();
-        inner
-            .and_then(|error| error.downcast_ref::<Self>())
-            .is_some()
+        error.get_ref().is_some_and(|error| error.is::<Self>())
     }
 }
 
-/// What is to change, in order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Journal {
     #[serde(default = "first_format")]
@@ -46,12 +63,11 @@ pub(super) struct Journal {
     pub changes: Vec<Change>,
     /// Folders that were not there before, parents first.
     pub folders: Vec<PathBuf>,
-    /// Folders that go afterwards if they are empty then; the empty path is the prefix itself.
+    /// Folders that are removed after the commit if they are empty; the empty path is the prefix.
     #[serde(default)]
     pub may_go: BTreeSet<PathBuf>,
 }
 
-/// Journals had none at first.
 fn first_format() -> u32 {
     1
 }
@@ -68,7 +84,7 @@ impl Default for Journal {
 }
 
 impl Journal {
-    /// `None` when there is none.
+    /// The journal in a file; `None` when there is none.
     pub fn read(path: &Path) -> io::Result<Option<Self>> {
         #[derive(Deserialize)]
         struct Format {
@@ -81,7 +97,7 @@ impl Journal {
             Err(error) => return Err(error),
         };
         let Format { format: found } = serde_json::from_slice(&text)?;
-        if found != FORMAT {
+        if !(1..=FORMAT).contains(&found) {
             let path = path.to_owned();
             return Err(io::Error::other(OtherFormat { path, found }));
         }
@@ -97,7 +113,7 @@ impl Journal {
     }
 }
 
-/// Whether a path is relative and leads nowhere else. The empty one is.
+/// Whether a relative path stays below the folder that it is joined to. The empty path does.
 pub(crate) fn is_below(path: &Path) -> bool {
     path.components()
         .all(|part| matches!(part, Component::Normal(_)))

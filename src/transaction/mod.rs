@@ -1,468 +1,335 @@
-//! A change to a prefix that other things live in: all of it or nothing, whatever happens on the way.
+//! Changes to a prefix: all of them or none, whatever happens on the way.
 //!
-//! Everything new is brought into `PREFIX/.pybuild-transaction` first, so that the change itself is
-//! nothing but renames within one file system. The journal there is written before the first rename;
-//! it and the files that lie beside it tell at any moment how to go back. Renaming the journal is
-//! the commit. What a killed process left is rolled back, or cleaned up, by the next one.
+//! A transaction executes an ordered list of changes. A change adds a file or link, replaces one, or
+//! removes one.
 //!
-//! Against a loss of power: all that is new, and the journal, is synced before the journal gets its
-//! name; the journal's name before the first rename; all renames before the journal's next name; and
-//! that name before anything of the old state is thrown away. With a disk that keeps what it says is
-//! written, the prefix is old or new then too. Outside of Linux the sync is sync(2), which may return
-//! before all is written.
+//! 1. **Stage.** Each new file is brought into `PREFIX/.pybuild-transaction/new/N`, on the prefix's own
+//!    file system. Each file that will be replaced is kept in `old/N`: by a hard link, or as a copy
+//!    where links are refused.
+//! 2. **Apply.** The journal is written. Then the list is executed: a new file is renamed over the old
+//!    one, so its path is never absent; a removed file is renamed to `old/N`.
+//! 3. **Commit or roll back.** The caller may check the result first. Renaming the journal to
+//!    `committed.json` is the commit. Rolling back executes the list backwards; a kept file is renamed
+//!    over the new one.
+//!
+//! The next process recovers an interrupted transaction: a journal means roll back, a committed journal
+//! means that only leftover files are removed. So an order of changes that keeps a prefix usable at
+//! each step keeps it usable after a kill at any moment, and during recovery. `install` and `hotpatch`
+//! state their guarantees as such orders.
+//!
+//! Against a loss of power, the order of syncs is:
+//!
+//! | synced | before |
+//! | --- | --- |
+//! | new files, kept files and the journal's content | the journal gets its name |
+//! | the journal's name | the first change |
+//! | changes up to [`Transaction::sync_before_next`] | the changes after it, and the same backwards |
+//! | all changes | the journal is renamed |
+//! | the journal's new name | a kept file is removed |
+//!
+//! On systems other than Linux the sync is sync(2), which may return before all is written.
 
+mod error;
+mod event;
 pub(crate) mod journal;
 pub(crate) mod pending;
+mod recovery;
+mod whole;
 
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use error::{Error, counted, shown};
+pub(crate) use recovery::{Recovered, recover};
+pub(crate) use whole::{is_vacant, place_whole};
+
 use crate::failpoint::crash_point;
 use crate::fs::durable::{
-    bring, remove_if_there, rename_to_nothing, sync_file_system, sync_folder,
+    bring, keep, rename_to_nothing, sync_file_system, sync_folder, take_after,
 };
-use crate::fs::lock;
-use crate::fs::scratch;
-use crate::install::Error;
 use crate::process::signals::{HeldFolder, uninterrupted};
 use crate::progress::Reporter;
-use crate::transaction::journal::{Change, Journal};
+use journal::{COMMITTED, Change, FOLDER, JOURNAL, Journal};
+use recovery::{clean_up, open};
 
-const FOLDER: &str = ".pybuild-transaction";
-const JOURNAL: &str = "journal.json";
-const COMMITTED: &str = "committed.json";
-const LOCK: &str = "lock";
-
-/// What a killed process had left in a prefix.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recovered {
-    /// Nothing, or nothing that had changed anything.
-    Nothing,
-    /// A change that was not finished; it was undone.
-    RolledBack,
-    /// A change that was finished but for the clearing away.
-    Finished {
-        /// What it had taken away, below the prefix.
-        removed: Vec<PathBuf>,
-    },
-}
-
-/// An open change to a prefix. Dropped without [`Transaction::commit`], nothing has changed.
-pub struct Transaction {
+/// A list of changes that is being made. Dropping it leaves the prefix unchanged.
+pub(crate) struct Transaction {
     prefix: PathBuf,
     journal: Journal,
-    /// Held as long as the transaction is open; the system lets go of it when the process ends.
+    /// Released by the system when the process ends.
     _lock: fs_err::File,
-    /// As long as nothing in the prefix has changed, a signal may simply clear everything away.
+    /// Until the journal is written, a signal may simply remove the folder.
     held: Option<HeldFolder>,
-    open: bool,
+    like_parents: bool,
+    sync_before_next: bool,
+    state: State,
 }
 
+#[derive(PartialEq)]
+enum State {
+    Staging,
+    Applied,
+    Ended,
+}
+
+/// A transaction whose changes are made. Dropping it rolls them back.
+#[must_use]
+pub(crate) struct Applied(Transaction);
+
 impl Transaction {
-    /// Opens a transaction on `prefix`, after undoing or finishing what a killed process left, and
-    /// waiting for a process that has one open.
-    ///
-    /// # Errors
-    /// [`Error::Prefix`].
+    /// Opens a transaction on `prefix`, after recovering an interrupted one and waiting for a process
+    /// that has one open.
     pub fn begin(prefix: &Path, reporter: &dyn Reporter) -> Result<Self, Error> {
-        let failed = |source| prefix_error(prefix, source);
-        let lock = loop {
-            fs_err::create_dir_all(prefix.join(FOLDER)).map_err(failed)?;
-            if let Some(lock) = lock(prefix, reporter)? {
-                break lock;
-            }
-        };
-        let recovered = settle(prefix).map_err(failed)?;
-        tell(&recovered, prefix, reporter);
-        let open = || {
-            discard(prefix)?;
-            for name in ["new", "old"] {
-                fs_err::create_dir_all(prefix.join(FOLDER).join(name))?;
-            }
-            Ok(())
-        };
-        if let Err(source) = open() {
-            let _ = clean_up(prefix);
-            return Err(failed(source));
-        }
-        crash_point("commit.begun");
+        let lock = open(prefix, reporter)?;
+        crash_point("transaction.begun");
         Ok(Self {
             prefix: prefix.to_owned(),
             journal: Journal::default(),
             _lock: lock,
             held: Some(HeldFolder::new(prefix.join(FOLDER))),
-            open: true,
+            like_parents: false,
+            sync_before_next: false,
+            state: State::Staging,
         })
     }
 
-    /// Brings a file or link in that is to stand at `path` below the prefix; `from` may be moved.
-    ///
-    /// # Errors
-    /// [`Error::InTheWay`] when a folder stands there; [`Error::Prefix`].
+    /// Gives each new folder the owner and mode of its parent.
+    pub fn make_folders_like_parents(&mut self) {
+        self.like_parents = true;
+    }
+
+    /// Lets the changes that follow reach the disk only after those so far.
+    pub fn sync_before_next(&mut self) {
+        self.sync_before_next = true;
+    }
+
+    /// Adds or replaces the file or link at `path` below the prefix; `from` may be moved.
     pub fn add(&mut self, path: &Path, from: &Path) -> Result<(), Error> {
-        let new = self.new_place(path)?;
-        bring(from, &new).map_err(|source| prefix_error(&self.prefix, source))?;
-        crash_point("commit.brought");
+        let new = self.staging_path(path)?;
+        bring(from, &new).map_err(Error::prefix(&self.prefix))?;
+        crash_point("transaction.staged");
         Ok(())
     }
 
-    /// Places a copy of the file `from`, with its permission bits, at `path` below the prefix.
+    /// Adds a change of `path` below the prefix and returns its staging path. The caller makes the new
+    /// file or link there.
     ///
     /// # Errors
-    /// As [`Transaction::add`].
-    pub fn add_copy(&mut self, path: &Path, from: &Path) -> Result<(), Error> {
-        let new = self.new_place(path)?;
-        let copied = fs_err::copy(from, new);
-        copied
-            .map(drop)
-            .map_err(|source| prefix_error(&self.prefix, source))
-    }
-
-    /// Lets a link to `target` stand at `path` below the prefix.
-    ///
-    /// # Errors
-    /// As [`Transaction::add`].
-    pub fn add_link(&mut self, path: &Path, target: &Path) -> Result<(), Error> {
-        let new = self.new_place(path)?;
-        std::os::unix::fs::symlink(target, new).map_err(|source| prefix_error(&self.prefix, source))
-    }
-
-    /// Where that which is to stand at `path` is to lie until then.
-    fn new_place(&mut self, path: &Path) -> Result<PathBuf, Error> {
-        let in_the_way = || Error::InTheWay {
-            paths: vec![self.prefix.join(path)],
-        };
+    /// [`Error::InTheWay`] when a folder is at `path`, or a file is where a folder of it has to be.
+    pub fn staging_path(&mut self, path: &Path) -> Result<PathBuf, Error> {
         let replaces = match self.prefix.join(path).symlink_metadata() {
-            Ok(metadata) if metadata.is_dir() => return Err(in_the_way()),
-            Ok(_) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(in_the_way()),
-            Err(_) => false,
+            Ok(found) if !found.is_dir() => true,
+            Err(error) if error.kind() != io::ErrorKind::NotADirectory => false,
+            _ => {
+                return Err(Error::InTheWay {
+                    paths: vec![self.prefix.join(path)],
+                });
+            }
         };
-        let new = self.new_path(self.journal.changes.len());
+        self.push(path, replaces, true);
+        Ok(self.new_path(self.journal.changes.len() - 1))
+    }
+
+    /// Removes the file or link at `path` below the prefix, if there is one.
+    pub fn remove(&mut self, path: &Path) {
+        let found = self.prefix.join(path).symlink_metadata();
+        if found.is_ok_and(|found| !found.is_dir()) {
+            self.push(path, true, false);
+        }
+    }
+
+    fn push(&mut self, path: &Path, replaces: bool, adds: bool) {
         self.journal.changes.push(Change {
             path: path.to_owned(),
             replaces,
-            adds: true,
+            adds,
+            after_sync: std::mem::take(&mut self.sync_before_next),
         });
-        Ok(new)
     }
 
-    /// Takes away what stands at `path` below the prefix, if anything does.
-    pub fn remove(&mut self, path: &Path) {
-        if self
-            .prefix
-            .join(path)
-            .symlink_metadata()
-            .is_ok_and(|metadata| !metadata.is_dir())
-        {
-            self.journal.changes.push(Change {
-                path: path.to_owned(),
-                replaces: true,
-                adds: false,
-            });
-        }
-    }
-
-    /// Lets these folders below the prefix go when the change leaves them empty. The empty path is the
-    /// prefix itself.
-    pub fn may_go(&mut self, folders: impl IntoIterator<Item = PathBuf>) {
+    /// Removes these folders below the prefix after the commit if they are empty then. The empty path
+    /// is the prefix itself.
+    pub fn remove_if_empty(&mut self, folders: impl IntoIterator<Item = PathBuf>) {
         self.journal.may_go.extend(folders);
     }
 
-    /// Makes the change. The last path added appears last.
-    ///
-    /// # Errors
-    /// [`Error::Prefix`]; then everything is as it was.
-    pub fn commit(mut self) -> Result<(), Error> {
-        let _whole = uninterrupted();
-        self.held = None;
-        self.open = false;
-        let swapped = self.swap();
-        let settled = match &swapped {
-            Ok(()) => Ok(()),
-            Err(_) => settle(&self.prefix).map(drop),
-        };
-        if settled.is_ok() {
-            // What is left to do is tidying, and the next process would do it too.
-            let _ = clean_up(&self.prefix);
-        }
-        swapped.map_err(|source| prefix_error(&self.prefix, source))
+    /// The changed paths, each with the staging path of its new file; `None` for a removal.
+    pub fn changes(&self) -> impl Iterator<Item = (&Path, Option<PathBuf>)> {
+        let changes = self.journal.changes.iter().enumerate();
+        changes.map(|(number, change)| {
+            (
+                change.path.as_path(),
+                change.adds.then(|| self.new_path(number)),
+            )
+        })
     }
 
-    fn swap(&mut self) -> io::Result<()> {
+    /// Makes the changes and commits them. A signal waits until this is done.
+    ///
+    /// # Errors
+    /// When a change fails: then the prefix is as it was.
+    pub fn commit(self) -> Result<(), Error> {
+        self.commit_if(|| Ok(()))
+    }
+
+    /// Makes the changes, and commits them if the check succeeds. A signal waits until this is done.
+    ///
+    /// # Errors
+    /// When a change or the check fails: then the prefix is as it was.
+    pub fn commit_if<E: From<Error>>(
+        mut self,
+        check: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let _whole = uninterrupted();
+        self.make_changes()?;
+        if let Err(error) = check() {
+            self.end().map_err(Error::prefix(&self.prefix))?;
+            return Err(error);
+        }
+        Ok(self.write_commit()?)
+    }
+
+    /// Makes the changes, in the order in which they were added.
+    ///
+    /// # Errors
+    /// When a change fails: then the prefix is as it was.
+    pub fn apply(mut self) -> Result<Applied, Error> {
+        let _whole = uninterrupted();
+        self.make_changes()?;
+        Ok(Applied(self))
+    }
+
+    fn make_changes(&mut self) -> Result<(), Error> {
+        self.held = None;
+        self.state = State::Applied;
+        self.execute().map_err(|source| {
+            // What cannot be rolled back now is recovered by the next process.
+            let _ = self.end();
+            Error::prefix(&self.prefix)(source)
+        })
+    }
+
+    fn execute(&mut self) -> io::Result<()> {
         let folder = self.prefix.join(FOLDER);
         self.journal.folders = self.missing_folders();
+        for (number, change) in self.journal.changes.iter().enumerate() {
+            if change.replaces && change.adds {
+                keep(&self.prefix.join(&change.path), &self.old_path(number))?;
+                crash_point("transaction.kept");
+            }
+        }
         let scratch = folder.join("journal.scratch");
         fs_err::write(&scratch, serde_json::to_vec(&self.journal)?)?;
         sync_file_system(&self.prefix)?;
-        crash_point("commit.written");
+        crash_point("transaction.written");
         fs_err::rename(&scratch, folder.join(JOURNAL))?;
         sync_folder(&folder)?;
-        crash_point("commit.journal");
+        crash_point("transaction.journal");
         for path in &self.journal.folders {
-            fs_err::create_dir(self.prefix.join(path))?;
+            let path = self.prefix.join(path);
+            fs_err::create_dir(&path)?;
+            if let Some(parent) = path.parent().filter(|_| self.like_parents) {
+                take_after(&path, &fs_err::metadata(parent)?)?;
+            }
         }
-        crash_point("commit.folders");
+        crash_point("transaction.folders");
         for (number, change) in self.journal.changes.iter().enumerate() {
-            let path = self.prefix.join(&change.path);
-            if change.replaces {
-                fs_err::rename(&path, folder.join("old").join(number.to_string()))?;
-                crash_point("commit.aside");
+            if change.after_sync {
+                sync_file_system(&self.prefix)?;
+            }
+            let (path, new) = (self.prefix.join(&change.path), self.new_path(number));
+            match (change.adds, change.replaces) {
+                (true, true) => fs_err::rename(new, path)?,
+                (true, false) => rename_to_nothing(&new, &path)?,
+                (false, _) => match fs_err::rename(path, self.old_path(number)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    // Another process has removed it.
+                    _ => {}
+                },
             }
             if change.adds {
-                rename_to_nothing(&self.new_path(number), &path)?;
-                crash_point("commit.placed");
+                crash_point("transaction.placed");
+            } else {
+                crash_point("transaction.removed");
             }
         }
-        crash_point("commit.all-placed");
-        sync_file_system(&self.prefix)?;
-        fs_err::rename(folder.join(JOURNAL), folder.join(COMMITTED))?;
-        crash_point("commit.renamed");
-        sync_folder(&folder)
+        crash_point("transaction.applied");
+        Ok(())
+    }
+
+    fn write_commit(&mut self) -> Result<(), Error> {
+        let folder = self.prefix.join(FOLDER);
+        let committed = sync_file_system(&self.prefix)
+            .and_then(|()| fs_err::rename(folder.join(JOURNAL), folder.join(COMMITTED)))
+            .and_then(|()| {
+                crash_point("transaction.committed");
+                sync_folder(&folder)
+            });
+        // What cannot be removed or rolled back now is left to the next process.
+        let _ = self.end();
+        committed.map_err(Error::prefix(&self.prefix))
+    }
+
+    /// Rolls back unless the journal says that the changes are committed, and removes the folder.
+    fn end(&mut self) -> io::Result<()> {
+        self.state = State::Ended;
+        recovery::settle(&self.prefix)?;
+        clean_up(&self.prefix)
     }
 
     fn missing_folders(&self) -> Vec<PathBuf> {
-        let mut missing = BTreeSet::new();
-        for change in self.journal.changes.iter().filter(|change| change.adds) {
-            for folder in change.path.ancestors().skip(1) {
-                if folder.as_os_str().is_empty() || self.prefix.join(folder).is_dir() {
-                    break;
-                }
-                missing.insert(folder.to_owned());
-            }
-        }
+        let added = self.journal.changes.iter().filter(|change| change.adds);
+        let missing: BTreeSet<PathBuf> = added
+            .flat_map(|change| {
+                let folders = change.path.ancestors().skip(1);
+                folders.take_while(|folder| !self.prefix.join(folder).is_dir())
+            })
+            .map(Path::to_owned)
+            .collect();
         missing.into_iter().collect()
     }
 
     fn new_path(&self, number: usize) -> PathBuf {
-        self.prefix
-            .join(FOLDER)
-            .join("new")
-            .join(number.to_string())
+        journal::new_path(&self.prefix, number)
+    }
+
+    fn old_path(&self, number: usize) -> PathBuf {
+        journal::old_path(&self.prefix, number)
+    }
+}
+
+impl Applied {
+    /// Keeps the changes.
+    ///
+    /// # Errors
+    /// When the commit cannot be written: then the prefix is as it was.
+    pub fn commit(mut self) -> Result<(), Error> {
+        let _whole = uninterrupted();
+        self.0.write_commit()
+    }
+
+    /// Undoes the changes.
+    ///
+    /// # Errors
+    /// When one cannot be undone: the next process tries again.
+    pub fn roll_back(mut self) -> Result<(), Error> {
+        let _whole = uninterrupted();
+        self.0.end().map_err(Error::prefix(&self.0.prefix))
     }
 }
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        if self.open {
-            // Nothing has changed yet. What cannot be cleared away now, the next process clears.
-            let _ = clean_up(&self.prefix);
-        }
-    }
-}
-
-/// Undoes or finishes what a killed process left in or beside `prefix`, and says so. Waits for a
-/// process that is at work there.
-///
-/// # Errors
-/// [`Error::Prefix`].
-pub fn recover(prefix: &Path, reporter: &dyn Reporter) -> Result<Recovered, Error> {
-    sweep_beside(prefix);
-    if !is_pending(prefix) {
-        return Ok(Recovered::Nothing);
-    }
-    let Some(_lock) = lock(prefix, reporter)? else {
-        // It ended in order meanwhile.
-        return Ok(Recovered::Nothing);
-    };
-    let recovered = settle(prefix)
-        .and_then(|recovered| clean_up(prefix).map(|()| recovered))
-        .map_err(|source| prefix_error(prefix, source))?;
-    tell(&recovered, prefix, reporter);
-    Ok(recovered)
-}
-
-/// Whether there is anything to [`recover`], or a process at work.
-#[must_use]
-pub fn is_pending(prefix: &Path) -> bool {
-    prefix.join(FOLDER).is_dir()
-}
-
-fn tell(recovered: &Recovered, prefix: &Path, reporter: &dyn Reporter) {
-    let prefix = prefix.display();
-    match recovered {
-        Recovered::Nothing => reporter.detail(&format!(
-            "what an earlier pybuild left in {prefix} when it was ended was cleared away"
-        )),
-        Recovered::RolledBack => reporter.warn(&format!(
-            "an earlier pybuild was ended while it changed {prefix}; what it left was put in order: everything is as it was before"
-        )),
-        Recovered::Finished { .. } => reporter.warn(&format!(
-            "an earlier pybuild was ended just when it had changed {prefix}; what it left was put in order: the change is made"
-        )),
-    }
-}
-
-/// The lock of a prefix whose transaction folder exists; `None` when it went away meanwhile.
-fn lock(prefix: &Path, reporter: &dyn Reporter) -> Result<Option<fs_err::File>, Error> {
-    let path = prefix.join(FOLDER).join(LOCK);
-    let what = format!("changes {}", prefix.display());
-    match lock::open_locked(&path, &what, reporter) {
-        Ok(lock) => Ok(Some(lock)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(prefix_error(prefix, source)),
-    }
-}
-
-/// Leaves the prefix as it was before the transaction, or as it is after it when that was made.
-fn settle(prefix: &Path) -> io::Result<Recovered> {
-    let folder = prefix.join(FOLDER);
-    if let Some(journal) = read_committed(prefix)? {
-        let removed = journal.changes.into_iter().filter(|change| !change.adds);
-        return Ok(Recovered::Finished {
-            removed: removed.map(|change| change.path).collect(),
-        });
-    }
-    let Some(journal) = Journal::read(&folder.join(JOURNAL))? else {
-        // Nothing was renamed yet.
-        return Ok(Recovered::Nothing);
-    };
-    for (number, change) in journal.changes.iter().enumerate().rev() {
-        let path = prefix.join(&change.path);
-        let old = folder.join("old").join(number.to_string());
-        let new = folder.join("new").join(number.to_string());
-        if old.symlink_metadata().is_ok() {
-            fs_err::rename(&old, &path)?;
-        } else if !change.replaces && new.symlink_metadata().is_err() {
-            match fs_err::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+        // What cannot be removed or rolled back now is left to the next process.
+        match self.state {
+            State::Staging => drop(clean_up(&self.prefix)),
+            State::Applied => {
+                let _whole = uninterrupted();
+                drop(self.end());
             }
+            State::Ended => {}
         }
-        crash_point("rollback.put-back");
-    }
-    for created in journal.folders.iter().rev() {
-        // Somebody else may have put something there meanwhile; then it stays.
-        let _ = fs_err::remove_dir(prefix.join(created));
-    }
-    sync_file_system(prefix)?;
-    crash_point("rollback.done");
-    fs_err::remove_file(folder.join(JOURNAL))?;
-    Ok(Recovered::RolledBack)
-}
-
-/// Removes the transaction's folder and what the change left empty, the prefix itself included where
-/// the journal says so.
-fn clean_up(prefix: &Path) -> io::Result<()> {
-    if read_committed(prefix)?.is_some_and(|journal| journal.may_go.contains(Path::new(""))) {
-        discard_but_for_journal(prefix)?;
-        if remove_prefix(prefix)? {
-            return Ok(());
-        }
-    }
-    discard(prefix)?;
-    crash_point("tidy.discarded");
-    fs_err::remove_dir_all(prefix.join(FOLDER))
-}
-
-/// Throws away what a settled transaction needs no more, and folders that it left empty.
-fn discard(prefix: &Path) -> io::Result<()> {
-    discard_but_for_journal(prefix)?;
-    crash_point("tidy.old");
-    remove_if_there(&prefix.join(FOLDER).join(COMMITTED))
-}
-
-fn discard_but_for_journal(prefix: &Path) -> io::Result<()> {
-    let folder = prefix.join(FOLDER);
-    if let Some(journal) = read_committed(prefix)? {
-        // Children first.
-        for path in journal.may_go.iter().rev() {
-            if !path.as_os_str().is_empty() {
-                // What somebody else has put something into stays.
-                let _ = fs_err::remove_dir(prefix.join(path));
-            }
-        }
-        crash_point("tidy.folders");
-    }
-    for name in ["new", "old"] {
-        match fs_err::remove_dir_all(folder.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn read_committed(prefix: &Path) -> io::Result<Option<Journal>> {
-    Journal::read(&prefix.join(FOLDER).join(COMMITTED))
-}
-
-/// Removes a prefix that holds nothing any more but the transaction's folder; says whether it is gone.
-/// By one rename, so that no killed process leaves half of it under its own name.
-fn remove_prefix(prefix: &Path) -> io::Result<bool> {
-    let mut others = fs_err::read_dir(prefix)?
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_name() != FOLDER);
-    // A link to a folder is the work of a person.
-    if others.next().is_some() || prefix.is_symlink() {
-        return Ok(false);
-    }
-    let Some((parent, name)) = beside(prefix) else {
-        return Ok(false);
-    };
-    let gone = parent.join(format!("{}{}", gone_name(&name), std::process::id()));
-    if std::fs::rename(prefix, &gone).is_err() {
-        // A mount point, or a parent that may not be written: it stays, empty.
-        return Ok(false);
-    }
-    crash_point("tidy.gone");
-    fs_err::remove_dir_all(gone.join(FOLDER))?;
-    if fs_err::remove_dir(&gone).is_err() {
-        // Something came in at the last moment.
-        fs_err::rename(&gone, prefix)?;
-    }
-    sync_folder(parent)?;
-    Ok(true)
-}
-
-/// The folder that a prefix is in, and its name there.
-pub(super) fn beside(prefix: &Path) -> Option<(&Path, String)> {
-    let name = prefix.file_name()?.to_string_lossy().into_owned();
-    Some((prefix.parent()?, name))
-}
-
-/// How the names of scratch folders beside a prefix of that name begin: for one that is to become it.
-pub(super) fn coming_name(name: &str) -> String {
-    format!(".pybuild-coming-{name}.")
-}
-
-/// The same for what was the prefix.
-fn gone_name(name: &str) -> String {
-    format!(".pybuild-gone-{name}.")
-}
-
-/// Removes what killed processes left beside the prefix.
-fn sweep_beside(prefix: &Path) {
-    let Some((parent, name)) = beside(prefix) else {
-        return;
-    };
-    scratch::sweep_folders(parent, &coming_name(&name), |_| {});
-    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
-        let of_prefix = entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with(&gone_name(&name));
-        let folder = entry.path().join(FOLDER);
-        if of_prefix {
-            let lock = fs_err::OpenOptions::new()
-                .write(true)
-                .open(folder.join(LOCK));
-            let free = lock.map_or(true, |lock| {
-                lock::try_take(lock.file(), &folder).is_ok_and(|free| free)
-            });
-            if free {
-                let _ = fs_err::remove_dir_all(folder);
-                let _ = fs_err::remove_dir(entry.path());
-            }
-        }
-    }
-}
-
-fn prefix_error(prefix: &Path, source: io::Error) -> Error {
-    Error::Prefix {
-        prefix: prefix.to_owned(),
-        source,
     }
 }
 

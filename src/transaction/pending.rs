@@ -1,6 +1,5 @@
-//! Which prefixes are being changed: a note of each in the cache folder, held by the process that
-//! changes it. By the notes of the dead, any later command finds what they left half done, whatever
-//! prefix it is about itself.
+//! Pending changes: for each prefix that a process is changing, a note in the cache folder. The note of
+//! a killed process leads any later command to the prefix that has to be recovered.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read as _, Write as _};
@@ -10,65 +9,62 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use crate::commands::error::Error;
-use crate::environment::Environment;
 use crate::error::chain;
 use crate::failpoint::crash_point;
 use crate::fs::durable::sync_folder;
-use crate::fs::lock;
-use crate::fs::scratch;
-use crate::hotpatch;
+use crate::fs::{lock, scratch};
 use crate::progress::Reporter;
 use crate::store::Store;
-use crate::transaction::Recovered;
+use crate::transaction::event::Event;
+use crate::transaction::recovery::{is_pending, recover};
 
 /// The notes in one cache folder.
 #[derive(Debug, Clone, Copy)]
-pub struct PendingChanges<'a> {
+pub(crate) struct PendingChanges<'a> {
     store: &'a Store,
 }
 
-/// A prefix that this process is changing, until this is dropped.
+/// The note of a prefix that this process is changing.
 #[derive(Debug)]
 #[must_use]
-pub struct Entry {
+pub(crate) struct Entry {
     prefix: PathBuf,
     note: Option<NamedTempFile>,
 }
 
-/// What a note says.
 #[derive(Debug, Serialize, Deserialize)]
 struct Note {
-    /// A cache folder may be shared by hosts and containers, each of which has prefixes of its own.
+    /// Hosts and containers may share a cache folder, and each has prefixes of its own.
     host: String,
     prefix: PathBuf,
 }
 
 /// A note whose process is gone.
-struct Left {
+struct StaleNote {
     prefix: PathBuf,
     path: PathBuf,
-    /// Its lock, so that no other process sees to the same thing.
+    /// Keeps other processes from recovering the same prefix.
     _lock: fs_err::File,
 }
 
 impl<'a> PendingChanges<'a> {
-    /// The notes in this cache folder.
-    #[must_use]
     pub fn of(store: &'a Store) -> Self {
         Self { store }
     }
 
-    /// Notes that this process is about to change `prefix`. Where no note can be made, what a killed
-    /// process leaves is found by the next command that is about the prefix.
+    /// Notes that this process is about to change `prefix`. If the note cannot be written, only
+    /// commands about the prefix itself will recover it.
     pub fn enter(self, prefix: &Path, reporter: &dyn Reporter) -> Entry {
-        let note = self.write(prefix).map_err(|error| {
-            let (prefix, error) = (prefix.display(), chain(&error));
-            reporter.detail(&format!("no note can be made of {prefix}: {error}"));
+        let prefix = prefix.to_owned();
+        let note = self.write(&prefix).map_err(|error| {
+            reporter.report(&Event::NotNoted {
+                prefix: prefix.clone(),
+                cause: chain(&error),
+            });
         });
         crash_point("pending.noted");
         Entry {
-            prefix: prefix.to_owned(),
+            prefix,
             note: note.ok(),
         }
     }
@@ -86,28 +82,27 @@ impl<'a> PendingChanges<'a> {
         Ok(file)
     }
 
-    /// Puts in order what killed processes left in any prefix. What cannot be put in order is told, and
-    /// is tried again by the next command.
-    pub fn settle(self, environment: &Environment, reporter: &dyn Reporter) {
-        for left in self.left() {
-            match recover(&left.prefix, environment, reporter) {
-                Ok(_) => drop(fs_err::remove_file(&left.path)),
-                Err(error) => reporter.warn(&format!(
-                    "an earlier pybuild was ended while it changed {}, and what it left cannot be put in order: {}",
-                    left.prefix.display(),
-                    chain(&error)
-                )),
+    /// Recovers all prefixes that killed processes left half done. One that cannot be recovered is
+    /// reported, and the next command tries again.
+    pub fn recover(self, reporter: &dyn Reporter) {
+        for note in self.stale_notes() {
+            match recover(&note.prefix, reporter) {
+                Ok(_) => drop(fs_err::remove_file(&note.path)),
+                Err(error) => reporter.report(&Event::NotRecovered {
+                    prefix: note.prefix,
+                    cause: chain(&error),
+                }),
             }
         }
     }
 
-    /// The notes of this user's and host's dead, but for those of prefixes that somebody else is at work on.
-    fn left(self) -> Vec<Left> {
-        let mut left = Vec::new();
+    /// The stale notes of this user on this host, without those of prefixes that a process is changing.
+    fn stale_notes(self) -> Vec<StaleNote> {
+        let mut stale = Vec::new();
         let mut busy = BTreeSet::new();
         let own = rustix::process::geteuid().as_raw();
-        let folder = self.store.notes_if_there();
-        let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
+        let entries = std::fs::read_dir(self.store.notes_if_there());
+        let mut paths: Vec<PathBuf> = entries
             .into_iter()
             .flatten()
             .flatten()
@@ -121,7 +116,7 @@ impl<'a> PendingChanges<'a> {
                 .open(&path);
             let Ok(mut file) = opened else { continue };
             if !file.metadata().is_ok_and(|found| found.uid() == own) {
-                // Somebody else's, who could name any folder and have what is in it run.
+                // Another user could name any folder.
                 continue;
             }
             let Ok(free) = lock::try_take(file.file(), &path) else {
@@ -131,25 +126,26 @@ impl<'a> PendingChanges<'a> {
             let read = file.read_to_string(&mut text).ok();
             let note = read.and_then(|_| serde_json::from_str::<Note>(&text).ok());
             match note.filter(|note| note.host == this_host()) {
-                Some(Note { prefix, .. }) if free => left.push(Left {
+                Some(Note { prefix, .. }) if free => stale.push(StaleNote {
                     prefix,
                     path,
                     _lock: file,
                 }),
                 Some(Note { prefix, .. }) => drop(busy.insert(prefix)),
-                // Killed before it had changed anything. What another pybuild wrote there stays.
+                // Its process was killed before it changed anything. A note in another form is a
+                // newer pybuild's, and stays.
                 None if free && text.is_empty() => drop(fs_err::remove_file(&path)),
                 None => {}
             }
         }
-        left.retain(|left| !busy.contains(&left.prefix));
-        left
+        stale.retain(|note| !busy.contains(&note.prefix));
+        stale
     }
 }
 
 impl Entry {
-    /// Ends the note of a change that succeeded. Dropping it looks into the prefix first, and may take
-    /// the change of another process there for one that was left half done.
+    /// Removes the note of a change that succeeded. Dropping the entry looks into the prefix first, and
+    /// may take the change of another process there for an interrupted one.
     pub fn finish(mut self) {
         self.note.take();
     }
@@ -158,32 +154,19 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let note = self.note.take();
-        if let Some(note) = note.filter(|_| is_left_half_done(&self.prefix)) {
-            // It could neither be finished nor undone; the next command tries again.
+        if let Some(note) = note.filter(|_| is_pending(&self.prefix)) {
+            // The change could be neither finished nor undone.
             let _ = note.keep();
         }
     }
 }
 
-/// Whether a process changes this prefix, or was killed while it did.
-#[must_use]
-pub fn is_left_half_done(prefix: &Path) -> bool {
-    super::is_pending(prefix) || hotpatch::is_under_way(prefix)
-}
-
-/// Puts in order what a killed process left in `prefix`, and says so. Waits for one that is at work
-/// there.
-///
-/// # Errors
-/// When something cannot be read or written; the next command can try again.
-pub fn recover(
-    prefix: &Path,
-    environment: &Environment,
-    reporter: &dyn Reporter,
-) -> Result<Recovered, Error> {
-    let recovered = super::recover(prefix, reporter)?;
-    hotpatch::recover(prefix, environment, reporter)?;
-    Ok(recovered)
+/// Reports to a command that changes nothing that the prefix may have to be recovered.
+pub(crate) fn report_pending(prefix: &Path, reporter: &dyn Reporter) {
+    if is_pending(prefix) {
+        let prefix = prefix.to_owned();
+        reporter.report(&Event::Pending { prefix });
+    }
 }
 
 fn this_host() -> String {
@@ -214,7 +197,7 @@ mod tests {
         }
     }
 
-    /// A note as a process of this host's leaves it when it is killed.
+    /// The note of a killed process of this host.
     fn left_behind(store: &Store, name: &str, prefix: &Path) -> PathBuf {
         let path = store.notes().unwrap().join(name);
         let note = Note {
@@ -226,12 +209,12 @@ mod tests {
     }
 
     fn found(store: &Store) -> Vec<PathBuf> {
-        let left = PendingChanges::of(store).left();
-        left.into_iter().map(|left| left.prefix).collect()
+        let left = PendingChanges::of(store).stale_notes();
+        left.into_iter().map(|note| note.prefix).collect()
     }
 
-    /// Other tests start processes, which hold every lock of this one until they run their program. So
-    /// a lock may look taken for a moment.
+    /// A lock may look taken for a moment: processes that other tests start hold every lock of this one
+    /// until they run their program.
     #[track_caller]
     fn assert_found(store: &Store, expected: &[&Path]) {
         for _ in 0..200 {
@@ -244,22 +227,22 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_that_somebody_is_at_work_on_is_left_to_them() {
+    fn a_prefix_that_a_process_is_changing_is_not_recovered() {
         let (place, store) = Place::new();
         let (busy, idle) = (place.path("busy"), place.path("idle"));
-        let at_work = PendingChanges::of(&store).enter(&busy, &Said::default());
+        let changing = PendingChanges::of(&store).enter(&busy, &Said::default());
         assert!(found(&store).is_empty());
-        // Two were killed there, and their notes stand before and behind the one of the living.
+        // Notes of killed processes sort before and after that of the running one.
         left_behind(&store, "a", &busy);
         left_behind(&store, "z", &busy);
         left_behind(&store, "m", &idle);
         assert_found(&store, &[&idle]);
-        drop(at_work);
+        drop(changing);
         assert_found(&store, &[&busy, &idle, &busy]);
     }
 
     #[test]
-    fn a_note_of_another_user_is_not_believed() {
+    fn a_note_of_another_user_is_ignored() {
         let (place, store) = Place::new();
         let note = left_behind(&store, "a", &place.path("prefix"));
         assert_eq!(found(&store).len(), 1);
@@ -273,26 +256,25 @@ mod tests {
     }
 
     #[test]
-    fn a_note_that_says_nothing_goes_unless_its_process_lives() {
+    fn an_empty_note_is_removed_unless_its_process_runs() {
         let (_place, store) = Place::new();
         let folder = store.notes().unwrap();
-        let living = scratch::scratch_file(&folder, "prefix-").unwrap();
+        let running = scratch::scratch_file(&folder, "prefix-").unwrap();
         let dead = folder.join("dead");
         fs_err::write(&dead, "").unwrap();
         let newer = folder.join("newer");
         fs_err::write(&newer, "of a newer pybuild").unwrap();
         assert!(found(&store).is_empty());
-        assert!(living.path().exists() && newer.exists());
+        assert!(running.path().exists() && newer.exists());
         assert!(!dead.exists());
     }
 
     #[test]
-    fn a_note_stays_only_where_something_is_left_half_done() {
+    fn a_note_stays_only_while_the_prefix_has_to_be_recovered() {
         for (left, stays) in [
             ("lib", false),
             (".pybuild-transaction", true),
-            // What was kept for a hotpatch, without a record.
-            ("share/pybuild/hotpatch/3.99", true),
+            ("share/pybuild/hotpatch/3.99", false),
         ] {
             let (place, store) = Place::new();
             let prefix = place.path("prefix");

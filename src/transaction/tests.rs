@@ -1,11 +1,13 @@
-//! A prefix as a killed process leaves it, made by hand, and put in order.
+//! A prefix as a killed process leaves it, made by hand, and recovered; and the states of a transaction.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::error::Explain as _;
 use crate::testing::Said;
-use crate::transaction::{
-    COMMITTED, Error, FOLDER, JOURNAL, Recovered, Transaction, is_pending, recover, settle,
-};
+use crate::transaction::journal::{COMMITTED, FOLDER, JOURNAL};
+use crate::transaction::recovery::{is_pending, settle};
+use crate::transaction::{Error, Recovered, Transaction, recover};
 
 fn write(root: &Path, name: &str, text: &str) {
     let path = root.join(name);
@@ -13,25 +15,39 @@ fn write(root: &Path, name: &str, text: &str) {
     fs_err::write(path, text).unwrap();
 }
 
-/// A prefix in the midst of a change: what was reached, what was not yet, and what others did meanwhile.
-fn half_done() -> tempfile::TempDir {
+#[track_caller]
+fn assert_holds(prefix: &Path, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        let found = fs_err::read_to_string(prefix.join(name)).unwrap();
+        assert_eq!(found, *text, "{name}");
+    }
+}
+
+/// A prefix in the middle of a transaction: changes that are made, changes that are not, and foreign
+/// files. The journal's format decides whether the change that is being made has moved its old file.
+fn half_done(format: Option<u32>) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let changes = [
         ("first", true, true),
         ("second", true, true),
         ("made/in/it", false, true),
         ("removed", true, false),
+        ("current", true, true),
         ("later", true, true),
         ("theirs", false, true),
         ("last", true, true),
+        ("remains", true, false),
     ];
     let changes = changes.map(|(path, replaces, adds)| {
         serde_json::json!({"path": path, "replaces": replaces, "adds": adds})
     });
-    let journal = serde_json::json!({
+    let mut journal = serde_json::json!({
         "changes": changes,
         "folders": ["made", "made/in", "used"],
     });
+    if let Some(format) = format {
+        journal["format"] = format.into();
+    }
     let journal = journal.to_string();
     for (name, text) in [
         ("first", "new"),
@@ -39,62 +55,174 @@ fn half_done() -> tempfile::TempDir {
         ("made/in/it", "new"),
         ("later", "old"),
         ("last", "old"),
-        // Others' work: one file where one was to come, and one in a folder that was made.
+        ("remains", "old"),
+        // A foreign file at the path of a new one, and one in a new folder.
         ("theirs", "others"),
         ("used/file", "others"),
         (".pybuild-transaction/old/0", "old"),
         (".pybuild-transaction/old/1", "old"),
         (".pybuild-transaction/old/3", "old"),
+        (".pybuild-transaction/old/4", "old"),
         (".pybuild-transaction/new/4", "new"),
         (".pybuild-transaction/new/5", "new"),
         (".pybuild-transaction/new/6", "new"),
+        (".pybuild-transaction/new/7", "new"),
         (".pybuild-transaction/lock", ""),
         (".pybuild-transaction/journal.json", &journal),
     ] {
         write(dir.path(), name, text);
     }
+    if format == Some(2) {
+        write(dir.path(), "current", "old");
+        // Kept before the first change; the file has been replaced by another program since.
+        write(dir.path(), ".pybuild-transaction/old/7", "old");
+        write(dir.path(), "last", "newer");
+    }
     dir
 }
 
 #[test]
-fn every_single_change_is_rolled_back_and_what_others_did_stays() {
-    let dir = half_done();
-    let prefix = dir.path();
-    assert!(is_pending(prefix));
-    assert_eq!(
-        recover(prefix, &Said::default()).unwrap(),
-        Recovered::RolledBack
-    );
-    for (name, text) in [
-        ("first", "old"),
-        ("second", "old"),
-        ("removed", "old"),
-        ("later", "old"),
-        ("last", "old"),
-        ("theirs", "others"),
-        ("used/file", "others"),
-    ] {
-        let found = fs_err::read_to_string(prefix.join(name)).unwrap();
-        assert_eq!(found, text, "{name}");
+fn each_change_of_either_format_is_rolled_back_and_foreign_files_stay() {
+    for format in [None, Some(1), Some(2)] {
+        let dir = half_done(format);
+        let prefix = dir.path();
+        assert!(is_pending(prefix));
+        let said = Said::default();
+        assert_eq!(recover(prefix, &said).unwrap(), Recovered::RolledBack);
+        let last = if format == Some(2) { "newer" } else { "old" };
+        assert_holds(
+            prefix,
+            &[
+                ("first", "old"),
+                ("second", "old"),
+                ("removed", "old"),
+                ("current", "old"),
+                ("later", "old"),
+                ("last", last),
+                ("remains", "old"),
+                ("theirs", "others"),
+                ("used/file", "others"),
+            ],
+        );
+        assert!(!prefix.join("made").exists());
+        assert!(!is_pending(prefix));
     }
-    assert!(!prefix.join("made").exists());
-    assert!(!is_pending(prefix));
 }
 
 #[test]
-fn what_is_rolled_back_once_is_not_rolled_back_again() {
-    let dir = half_done();
+fn a_rolled_back_transaction_is_not_rolled_back_again() {
+    let dir = half_done(Some(2));
     let folder = dir.path().join(FOLDER);
     assert_eq!(settle(dir.path()).unwrap(), Recovered::RolledBack);
     assert!(!folder.join(JOURNAL).exists() && !folder.join(COMMITTED).exists());
-    // Somebody else's from now on.
+    // A foreign file from now on.
     write(dir.path(), "made/in/it", "others");
     assert_eq!(settle(dir.path()).unwrap(), Recovered::Nothing);
     assert!(dir.path().join("made/in/it").exists());
 }
 
 #[test]
-fn a_folder_in_the_way_is_told_and_is_never_taken_away() {
+fn a_committed_journal_of_either_format_is_finished() {
+    for format in [1, 2] {
+        let dir = half_done(Some(format));
+        let folder = dir.path().join(FOLDER);
+        fs_err::rename(folder.join(JOURNAL), folder.join(COMMITTED)).unwrap();
+        let removed = ["removed", "remains"].map(PathBuf::from).to_vec();
+        let recovered = recover(dir.path(), &Said::default()).unwrap();
+        assert_eq!(recovered, Recovered::Finished { removed });
+        assert_holds(dir.path(), &[("first", "new"), ("made/in/it", "new")]);
+        assert!(!is_pending(dir.path()));
+    }
+}
+
+#[test]
+fn a_hotpatch_that_an_older_pybuild_left_is_refused() {
+    for name in ["under-way.json", "undoing.json", "forgotten.json"] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = format!("share/pybuild/hotpatch/3.11/{name}");
+        write(dir.path(), &path, "{}");
+        let said = Said::default();
+        let recovered = recover(dir.path(), &said).map(drop);
+        for refused in [recovered, Transaction::begin(dir.path(), &said).map(drop)] {
+            let error = refused.unwrap_err();
+            assert!(error.to_string().contains(&path), "{error}");
+            let hint = error.hint().unwrap();
+            assert!(
+                hint.contains("older pybuild") && hint.contains("--undo"),
+                "{hint}"
+            );
+        }
+        assert!(!is_pending(dir.path()));
+    }
+}
+
+/// A transaction that replaces, adds and removes a file.
+fn staged(prefix: &Path) -> Transaction {
+    write(prefix, "replaced", "old");
+    write(prefix, "removed", "old");
+    let mut transaction = Transaction::begin(prefix, &Said::default()).unwrap();
+    for path in ["replaced", "made/added"] {
+        let new = transaction.staging_path(Path::new(path)).unwrap();
+        fs_err::write(new, "new").unwrap();
+    }
+    transaction.sync_before_next();
+    transaction.remove(Path::new("removed"));
+    transaction
+}
+
+#[test]
+fn an_applied_transaction_is_committed_or_rolled_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = dir.path();
+    let old = |inode| {
+        assert_holds(prefix, &[("replaced", "old"), ("removed", "old")]);
+        assert!(!prefix.join("made").exists() && !is_pending(prefix));
+        // The very file.
+        let found = fs_err::metadata(prefix.join("replaced")).unwrap();
+        assert_eq!(found.ino(), inode);
+    };
+    let inode = || fs_err::metadata(prefix.join("replaced")).unwrap().ino();
+    let new = || {
+        assert_holds(prefix, &[("replaced", "new"), ("made/added", "new")]);
+        assert!(!prefix.join("removed").exists());
+    };
+
+    let transaction = staged(prefix);
+    let before = inode();
+    drop(transaction);
+    old(before);
+
+    let transaction = staged(prefix);
+    let before = inode();
+    let applied = transaction.apply().unwrap();
+    new();
+    applied.roll_back().unwrap();
+    old(before);
+
+    let transaction = staged(prefix);
+    let before = inode();
+    drop(transaction.apply().unwrap());
+    old(before);
+
+    staged(prefix).apply().unwrap().commit().unwrap();
+    new();
+    assert!(!is_pending(prefix));
+}
+
+#[test]
+fn a_failed_change_leaves_the_prefix_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = dir.path();
+    let mut transaction = staged(prefix);
+    transaction.staging_path(Path::new("missing")).unwrap();
+    // Nothing was made at the staging path.
+    assert!(matches!(transaction.commit(), Err(Error::Prefix { .. })));
+    assert_holds(prefix, &[("replaced", "old"), ("removed", "old")]);
+    assert!(!prefix.join("made").exists() && !is_pending(prefix));
+}
+
+#[test]
+fn a_folder_in_the_way_is_refused_and_never_removed() {
     let dir = tempfile::tempdir().unwrap();
     let (prefix, from) = (dir.path().join("prefix"), dir.path().join("from"));
     write(&prefix, "folder/file", "others");
@@ -121,16 +249,16 @@ fn a_folder_in_the_way_is_told_and_is_never_taken_away() {
     assert!(!is_pending(&prefix));
 }
 
-/// Takes `a/b/file` out of a prefix, and all folders with it that are empty then.
+/// Removes `a/b/file` from a prefix, and the folders that are empty then.
 fn emptied(prefix: &Path) {
     let mut transaction = Transaction::begin(prefix, &Said::default()).unwrap();
     transaction.remove(Path::new("a/b/file"));
-    transaction.may_go(["", "a", "a/b"].map(PathBuf::from));
+    transaction.remove_if_empty(["", "a", "a/b"].map(PathBuf::from));
     transaction.commit().unwrap();
 }
 
 #[test]
-fn what_is_empty_then_goes_with_its_folders_and_what_is_not_stays() {
+fn only_empty_folders_are_removed() {
     let dir = tempfile::tempdir().unwrap();
     let prefix = dir.path().join("prefix");
     write(&prefix, "a/b/file", "ours");
@@ -142,7 +270,7 @@ fn what_is_empty_then_goes_with_its_folders_and_what_is_not_stays() {
     emptied(&prefix);
     assert!(prefix.join("a/other").exists() && !prefix.join("a/b").exists());
 
-    // A link to the prefix is somebody's work, and so is what it points at.
+    // A link to the prefix was made by the user, and so was the folder.
     let (real, link) = (dir.path().join("real"), dir.path().join("link"));
     write(&real, "a/b/file", "ours");
     std::os::unix::fs::symlink(&real, &link).unwrap();

@@ -1,5 +1,5 @@
-//! Death at any moment: the prefix is the old state or the new one after one more run, and nothing of
-//! what others have in it is touched.
+//! Kills at any moment of a run: the next run leaves the prefix in the old or the new state, and foreign
+//! files stay as they are.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::crash_fixture::{CrashFixture, KINDS, Kind, NEW_PIP, OLD_PIP};
 use crate::fixture::Fixture;
 
-/// Every point that a build passes. A number asks for a later passing.
+/// The failpoints of a build. A number asks for a later passing.
 const BUILD_POINTS: [&str; 10] = [
     "download.begun",
     "download.part",
@@ -29,20 +29,21 @@ const BUILD_POINTS: [&str; 10] = [
 /// Those of a commit by one rename.
 const RENAME_POINTS: [&str; 3] = ["replace.synced", "replace.renamed", "commit.done"];
 
-/// Those of a commit through the journal.
-const JOURNAL_POINTS: [&str; 16] = [
-    "commit.begun",
-    "commit.brought",
-    "commit.brought:9",
-    "commit.written",
-    "commit.journal",
-    "commit.folders",
-    "commit.aside",
-    "commit.aside:5",
-    "commit.placed",
-    "commit.placed:9",
-    "commit.all-placed",
-    "commit.renamed",
+/// Those of a commit by a transaction. [`crate::kills`] has every passing of them.
+const JOURNAL_POINTS: [&str; 17] = [
+    "transaction.begun",
+    "transaction.staged",
+    "transaction.staged:9",
+    "transaction.kept",
+    "transaction.kept:5",
+    "transaction.written",
+    "transaction.journal",
+    "transaction.folders",
+    "transaction.removed",
+    "transaction.placed",
+    "transaction.placed:9",
+    "transaction.applied",
+    "transaction.committed",
     "tidy.folders",
     // It is passed when a transaction is opened, too.
     "tidy.old:2",
@@ -51,9 +52,9 @@ const JOURNAL_POINTS: [&str; 16] = [
 ];
 
 /// Those of a roll-back.
-const ROLLBACK_POINTS: [&str; 3] = ["rollback.put-back", "rollback.put-back:20", "rollback.done"];
+const ROLLBACK_POINTS: [&str; 3] = ["rollback.change", "rollback.change:20", "rollback.done"];
 
-/// Those of an uninstallation that takes the prefix itself along, beside those of a commit.
+/// The one of an uninstallation that removes the prefix itself.
 const LAST_POINTS: [&str; 1] = ["tidy.gone"];
 
 /// Those of a release that is a file on this host.
@@ -64,15 +65,15 @@ const ELSEWHERE_POINTS: [(Kind, &str); 6] = [
     (Kind::Absent, "replace.synced"),
     (Kind::Absent, "replace.copied"),
     (Kind::Absent, "commit.done"),
-    (Kind::Shared, "commit.brought:9"),
-    (Kind::Shared, "commit.journal"),
-    (Kind::Shared, "commit.placed:9"),
+    (Kind::Shared, "transaction.staged:9"),
+    (Kind::Shared, "transaction.journal"),
+    (Kind::Shared, "transaction.placed:9"),
 ];
 
-/// Those of clearing away after a signal; see [`crate::second_signal`].
+/// Those of the cleanup after a signal; see [`crate::second_signal`].
 pub const INTERRUPT_POINTS: [&str; 2] = ["interrupt.begun", "interrupt.ended"];
 
-/// Runs `work` for each of `all`, a thread and a world for each kind of prefix.
+/// Runs `work` for each of `all`, with a thread and a crash for each kind of prefix.
 fn for_each<T: Sync>(all: &[(Kind, T)], work: impl Fn(&CrashFixture, Kind, &T) + Sync) {
     std::thread::scope(|scope| {
         for kind in KINDS {
@@ -93,7 +94,7 @@ fn for_each<T: Sync>(all: &[(Kind, T)], work: impl Fn(&CrashFixture, Kind, &T) +
 }
 
 #[test]
-fn killed_at_any_named_point_of_a_build_the_next_run_makes_it_whole() {
+fn a_build_that_is_killed_at_any_failpoint_is_completed_by_the_next_run() {
     let mut all: Vec<(Kind, &str)> = Vec::new();
     for kind in KINDS {
         let commit: &[&str] = match kind {
@@ -109,7 +110,7 @@ fn killed_at_any_named_point_of_a_build_the_next_run_makes_it_whole() {
     }
     // Nothing of the usual release comes from a copied file.
     all.retain(|(_, point)| *point != "store.copied");
-    assert_eq!(all.len(), 9 + 3 + 2 * (9 + 16));
+    assert_eq!(all.len(), 9 + 3 + 2 * (9 + 17));
     for_each(&all, |crash, kind, point| {
         let what = format!("{kind:?} {point}");
         let outcome = crash.build(NEW_PIP, Some(point));
@@ -118,32 +119,42 @@ fn killed_at_any_named_point_of_a_build_the_next_run_makes_it_whole() {
         let outcome = crash.build(NEW_PIP, None).success();
         assert_eq!(crash.whole(&what).as_deref(), Some(NEW_PIP), "{outcome}");
         crash.no_leftovers(&what);
-        let changing = ["commit.journal", "commit.placed", "commit.renamed"];
+        let changing = [
+            "transaction.journal",
+            "transaction.placed",
+            "transaction.committed",
+        ];
         if changing.contains(point) {
-            outcome.says(["an earlier pybuild was ended", "put in order"]);
+            outcome.says(["recovered", "an interrupted pybuild run"]);
         }
     });
 }
 
 #[test]
-fn killed_in_the_midst_of_a_commit_the_request_of_before_finds_the_old_state_or_the_new_one() {
+fn a_commit_that_is_killed_leaves_the_old_state_or_the_new_one() {
     let all = JOURNAL_POINTS.map(|point| (Kind::Shared, point));
     for_each(&all, |crash, _, point| {
         assert_eq!(crash.build(NEW_PIP, Some(point)).code, None, "{point}");
-        // A run that only looks changes nothing, and says that there is something.
+        // A dry run changes nothing, and reports the pending change.
         let arguments = crash.arguments(OLD_PIP);
         let before = crash.fixture.context.snapshot("prefix");
         let look = [arguments.as_slice(), &["--dry-run".into()]].concat();
         let looked = crash.fixture.context.run(look).success();
         assert_eq!(crash.fixture.context.snapshot("prefix"), before, "{point}");
         let pending = crash.prefix().join(".pybuild-transaction").exists();
-        assert_eq!(looked.stderr.contains("recovers it"), pending, "{looked}");
-        // Any other command that is about the prefix does it, too.
+        assert_eq!(
+            looked.stderr.contains("the next command recovers it"),
+            pending,
+            "{looked}"
+        );
+        // Any other command about the prefix recovers it.
         let prefix = crash.prefix().into_os_string();
         let other = ["uninstall".into(), "3.0".into(), "--prefix".into(), prefix];
         crash.fixture.context.run(other).exits(3);
         let pip = crash.whole(point);
-        let new_from = JOURNAL_POINTS.iter().position(|it| *it == "commit.renamed");
+        let new_from = JOURNAL_POINTS
+            .iter()
+            .position(|it| *it == "transaction.committed");
         let at = JOURNAL_POINTS.iter().position(|it| it == point);
         let expected = if at < new_from { OLD_PIP } else { NEW_PIP };
         assert_eq!(pip.as_deref(), Some(expected), "{point}");
@@ -152,13 +163,13 @@ fn killed_in_the_midst_of_a_commit_the_request_of_before_finds_the_old_state_or_
 }
 
 #[test]
-fn a_command_about_something_else_puts_in_order_what_was_left_anywhere() {
-    // Before the point nothing was changed, at it the prefix is neither, and after it there is litter.
+fn a_command_about_something_else_recovers_every_prefix() {
+    // Kills before the first change, between two changes, and before the cleanup.
     let points = [
         "pending.noted",
-        "commit.begun",
-        "commit.placed",
-        "commit.renamed",
+        "transaction.begun",
+        "transaction.placed",
+        "transaction.committed",
     ];
     for_each(
         &points.map(|point| (Kind::Shared, point)),
@@ -175,19 +186,15 @@ fn a_command_about_something_else_puts_in_order_what_was_left_anywhere() {
             assert_ne!(text, theirs);
             fs_err::write(&ours, &theirs).unwrap();
             let before = context.snapshot("prefix");
-            context.run(elsewhere).exits(3).never_says("put in order");
+            context.run(elsewhere).exits(3).never_says("recovered");
             assert_eq!(context.snapshot("prefix"), before, "{point}");
             assert!(ours.exists());
             fs_err::write(&ours, &text).unwrap();
 
             let outcome = context.run(elsewhere).exits(3);
-            let changed = ["commit.placed", "commit.renamed"].contains(point);
-            assert_eq!(
-                outcome.stderr.contains("put in order"),
-                changed,
-                "{outcome}"
-            );
-            let pip = if point == &"commit.renamed" {
+            let changed = ["transaction.placed", "transaction.committed"].contains(point);
+            assert_eq!(outcome.stderr.contains("recovered"), changed, "{outcome}");
+            let pip = if point == &"transaction.committed" {
                 NEW_PIP
             } else {
                 OLD_PIP
@@ -200,10 +207,13 @@ fn a_command_about_something_else_puts_in_order_what_was_left_anywhere() {
 }
 
 #[test]
-fn what_cannot_be_put_in_order_is_told_until_it_can_and_keeps_nobody_from_other_work() {
+fn a_prefix_that_cannot_be_recovered_is_reported_and_other_work_goes_on() {
     let crash = CrashFixture::new(Kind::Shared);
     let context = &crash.fixture.context;
-    assert_eq!(crash.build(NEW_PIP, Some("commit.placed:9")).code, None);
+    assert_eq!(
+        crash.build(NEW_PIP, Some("transaction.placed:9")).code,
+        None
+    );
     let journal = crash.prefix().join(".pybuild-transaction/journal.json");
     let aside = context.path("journal");
     fs_err::rename(&journal, &aside).unwrap();
@@ -213,7 +223,7 @@ fn what_cannot_be_put_in_order_is_told_until_it_can_and_keeps_nobody_from_other_
             .fixture
             .build(&["--prefix", "other", "--force"])
             .success();
-        outcome.says(["what it left cannot be put in order", "journal.json"]);
+        outcome.says(["cannot recover", "journal.json"]);
     }
     fs_err::remove_dir(&journal).unwrap();
     fs_err::rename(&aside, &journal).unwrap();
@@ -221,33 +231,36 @@ fn what_cannot_be_put_in_order_is_told_until_it_can_and_keeps_nobody_from_other_
         .fixture
         .build(&["--prefix", "other", "--force"])
         .success();
-    outcome.says(["put in order: everything is as it was before"]);
+    outcome.says(["an interrupted pybuild run was rolled back"]);
     assert_eq!(crash.whole("").as_deref(), Some(OLD_PIP));
 }
 
 #[test]
-fn hotpatch_too_puts_in_order_what_was_cut_short() {
-    for_each(&[(Kind::Shared, "commit.all-placed")], |crash, _, point| {
-        // By then the folder of what was there before has half of the interpreter.
-        assert_eq!(crash.build(NEW_PIP, Some(point)).code, None);
-        let python = crash.prefix().join("bin/python3.99").into_os_string();
-        let arguments = ["hotpatch".into(), python, "--pip".into(), NEW_PIP.into()];
-        let outcome = crash.fixture.context.run(arguments).success();
-        outcome.says([
-            "put in order: everything is as it was before",
-            "pip 23.3.2 → 24.0",
-        ]);
-        assert_eq!(crash.fixture.pip(&crash.prefix()), OLD_PIP);
-        assert_eq!(crash.fixture.venv_pip(&crash.prefix()), NEW_PIP);
-    });
+fn hotpatch_recovers_an_interrupted_build_first() {
+    for_each(
+        &[(Kind::Shared, "transaction.applied")],
+        |crash, _, point| {
+            // By then half of the interpreter is in the transaction's folder.
+            assert_eq!(crash.build(NEW_PIP, Some(point)).code, None);
+            let python = crash.prefix().join("bin/python3.99").into_os_string();
+            let arguments = ["hotpatch".into(), python, "--pip".into(), NEW_PIP.into()];
+            let outcome = crash.fixture.context.run(arguments).success();
+            outcome.says([
+                "an interrupted pybuild run was rolled back",
+                "pip 23.3.2 → 24.0",
+            ]);
+            assert_eq!(crash.fixture.pip(&crash.prefix()), OLD_PIP);
+            assert_eq!(crash.fixture.venv_pip(&crash.prefix()), NEW_PIP);
+        },
+    );
 }
 
 #[test]
-fn killed_while_rolling_back_the_run_after_that_rolls_back() {
+fn a_roll_back_that_is_killed_is_completed_by_the_next_run() {
     for_each(
         &ROLLBACK_POINTS.map(|point| (Kind::Shared, point)),
         |crash, _, point| {
-            assert_eq!(crash.build(NEW_PIP, Some("commit.all-placed")).code, None);
+            assert_eq!(crash.build(NEW_PIP, Some("transaction.applied")).code, None);
             assert_eq!(crash.build(OLD_PIP, Some(point)).code, None, "{point}");
             crash.build(OLD_PIP, None).success().says(["nothing to do"]);
             assert_eq!(crash.whole(point).as_deref(), Some(OLD_PIP));
@@ -256,12 +269,12 @@ fn killed_while_rolling_back_the_run_after_that_rolls_back() {
 }
 
 #[test]
-fn killed_at_any_named_point_of_an_uninstall_the_next_run_finishes_it() {
+fn an_uninstallation_that_is_killed_is_completed_by_the_next_run() {
     let mut all: Vec<(Kind, &str)> = Vec::new();
     for kind in [Kind::Own, Kind::Shared] {
         let points = JOURNAL_POINTS.iter().filter(|point| {
-            let adds = point.contains("brought") || point.contains("placed:");
-            !adds && **point != "commit.placed" && **point != "commit.done"
+            let adds = ["staged", "kept", "placed"];
+            !adds.iter().any(|adds| point.contains(adds)) && **point != "commit.done"
         });
         all.extend(points.map(|point| (kind, *point)));
     }
@@ -275,7 +288,7 @@ fn killed_at_any_named_point_of_an_uninstall_the_next_run_finishes_it() {
         let outcome = crash.uninstall(Some(point));
         assert_eq!(outcome.code, None, "{what} was not passed: {outcome}");
         let outcome = crash.uninstall(None);
-        // What was finished but for its name in the parent folder is nowhere any more.
+        // The prefix was renamed already, so there is nothing to uninstall.
         let code = if *point == "tidy.gone" || *point == "tidy.discarded" {
             3
         } else {
@@ -309,8 +322,8 @@ fn points_in_the_sources() -> std::collections::BTreeSet<String> {
 }
 
 #[test]
-fn no_point_in_the_sources_goes_without_a_kill() {
-    let lists: [&[&str]; 8] = [
+fn every_failpoint_in_the_sources_has_a_kill() {
+    let lists: [&[&str]; 7] = [
         &BUILD_POINTS,
         &RENAME_POINTS,
         &JOURNAL_POINTS,
@@ -318,28 +331,21 @@ fn no_point_in_the_sources_goes_without_a_kill() {
         &LAST_POINTS,
         &COPIED_POINTS,
         &INTERRUPT_POINTS,
-        &crate::hotpatch::BACK_POINTS,
     ];
-    let hotpatch = [
-        crate::hotpatch::POINTS.as_slice(),
-        &crate::hotpatch::UNDO_POINTS,
-    ]
-    .concat();
-    let hotpatch = hotpatch.into_iter().map(|(point, _)| point);
     let elsewhere = ELSEWHERE_POINTS.into_iter().map(|(_, point)| point);
     let killed: std::collections::BTreeSet<String> = lists
         .concat()
         .iter()
         .copied()
         .chain(elsewhere)
-        .chain(hotpatch)
+        .chain(crate::kills::POINTS)
         .map(|point| point.split(':').next().unwrap_or_default().to_owned())
         .collect();
     assert_eq!(points_in_the_sources(), killed);
 }
 
 #[test]
-fn killed_while_a_release_is_copied_into_the_store_the_next_run_makes_it_whole() {
+fn a_copy_into_the_store_that_is_killed_is_completed_by_the_next_run() {
     let all = COPIED_POINTS.map(|point| (Kind::Absent, point));
     for_each(&all, |crash, _, point| {
         let prefix = crash.prefix().display().to_string();
@@ -373,7 +379,7 @@ fn folder_elsewhere(than: &Path) -> Option<tempfile::TempDir> {
 }
 
 #[test]
-fn killed_while_a_build_comes_over_from_another_file_system_the_next_run_makes_it_whole() {
+fn a_commit_from_another_file_system_that_is_killed_is_completed_by_the_next_run() {
     let world = Fixture::new();
     if folder_elsewhere(&world.context.path("")).is_none() {
         eprintln!("left out: there is no other file system here on which programs can be run");
@@ -395,7 +401,7 @@ fn killed_while_a_build_comes_over_from_another_file_system_the_next_run_makes_i
 }
 
 #[test]
-fn killed_at_a_hundred_random_moments_of_a_run_the_prefix_is_old_or_new() {
+fn after_a_hundred_kills_at_random_moments_the_prefix_is_old_or_new() {
     let kills = AtomicU32::new(0);
     let all: Vec<(Kind, u64)> = (0..102).map(|n| (KINDS[n % 3], n as u64)).collect();
     for_each(&all, |crash, kind, number| {

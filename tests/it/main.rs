@@ -31,6 +31,7 @@ mod hotpatch;
 mod hotpatch_undo;
 mod index;
 mod interrupt;
+mod kills;
 mod output;
 mod patch;
 mod prefix;

@@ -350,7 +350,7 @@ impl MiniCpython {
                     ),
                 ),
                 Fault::ScriptInterpreter(name) => {
-                    ("@SCRIPT_FAULT@", format!("first=\"#!${{3%/*}}/{name}\""))
+                    ("@SCRIPT_FAULT@", format!("first=\"#!${{5%/*}}/{name}\""))
                 }
                 Fault::Version(version) => ("@VERSION_FAULT@", format!("echo '{version}'; return")),
             };

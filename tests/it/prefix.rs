@@ -216,10 +216,10 @@ fn what_a_newer_pybuild_began_in_a_prefix_is_left_to_it() {
     let named = prefix.display().to_string();
     fixture.build(&["--prefix", &named]).success();
     for (journal, text) in [
-        ("journal.json", r#"{"format": 2, "steps": []}"#),
+        ("journal.json", r#"{"format": 3, "steps": []}"#),
         (
             "committed.json",
-            r#"{"format": 2, "changes": [], "folders": []}"#,
+            r#"{"format": 3, "changes": [], "folders": []}"#,
         ),
     ] {
         let folder = "prefix/.pybuild-transaction";

@@ -130,11 +130,11 @@ fn nothing_runs(fixture: &Fixture) {
 /// Those during which a first signal waits, and where a build that is ended there for good is made
 /// the new state by the next run.
 const UNINTERRUPTED: [(&str, bool); 5] = [
-    ("commit.written", false),
-    ("commit.journal", false),
-    ("commit.aside:5", false),
-    ("commit.placed:9", false),
-    ("commit.renamed", true),
+    ("transaction.written", false),
+    ("transaction.journal", false),
+    ("transaction.removed", false),
+    ("transaction.placed:9", false),
+    ("transaction.committed", true),
 ];
 
 #[test]
@@ -157,8 +157,8 @@ fn a_signal_in_the_midst_of_a_commit_waits_for_its_end_and_a_second_one_does_not
             crash.no_leftovers(&what);
         }
         for (signal, point) in [
-            (Signal::INT, "commit.placed:9"),
-            (Signal::TERM, "commit.aside"),
+            (Signal::INT, "transaction.placed:9"),
+            (Signal::TERM, "transaction.kept"),
         ] {
             crash.reset();
             let points = [point, "interrupt.begun"];
@@ -184,15 +184,15 @@ fn a_signal_in_the_midst_of_a_commit_waits_for_its_end_and_a_second_one_does_not
 #[test]
 fn two_signals_while_a_commit_is_undone_leave_it_to_the_next_run() {
     let crash = CrashFixture::new(Kind::Shared);
-    for point in ["rollback.put-back:20", "rollback.done", "tidy.old"] {
+    for point in ["rollback.change:20", "rollback.done", "tidy.old"] {
         crash.reset();
-        assert_eq!(crash.build(NEW_PIP, Some("commit.all-placed")).code, None);
+        assert_eq!(crash.build(NEW_PIP, Some("transaction.applied")).code, None);
         end_twice(&crash.fixture, &crash.arguments(OLD_PIP), point);
         crash.build(OLD_PIP, None).success().says(["nothing to do"]);
         assert_eq!(crash.whole(point).as_deref(), Some(OLD_PIP));
         // The other way of a run that is ended there: the first signal alone.
         crash.reset();
-        assert_eq!(crash.build(NEW_PIP, Some("commit.all-placed")).code, None);
+        assert_eq!(crash.build(NEW_PIP, Some("transaction.applied")).code, None);
         let run = HeldRun::start(&crash.fixture, &crash.arguments(OLD_PIP), &[point]);
         run.wait_for(point);
         run.signal_until_ended(Signal::TERM).exits(143);
@@ -205,11 +205,11 @@ fn two_signals_while_a_commit_is_undone_leave_it_to_the_next_run() {
 #[test]
 fn two_signals_while_something_is_uninstalled_leave_it_whole_or_gone() {
     for (kind, point) in [
-        (Kind::Own, "commit.begun"),
-        (Kind::Own, "commit.aside:5"),
-        (Kind::Own, "commit.renamed"),
+        (Kind::Own, "transaction.begun"),
+        (Kind::Own, "transaction.removed"),
+        (Kind::Own, "transaction.committed"),
         (Kind::Own, "tidy.gone"),
-        (Kind::Shared, "commit.aside:5"),
+        (Kind::Shared, "transaction.removed"),
         (Kind::Shared, "tidy.old:2"),
     ] {
         let what = format!("{kind:?} {point}");
@@ -232,14 +232,14 @@ fn two_signals_while_an_interpreter_is_hotpatched_leave_it_as_it_was_or_as_it_is
     let arguments = [&["hotpatch".into(), python][..], &words].concat();
     let undo = [arguments[0].clone(), arguments[1].clone(), "--undo".into()];
     for point in [
-        "commit.begun",
-        "commit.aside",
-        "commit.placed",
-        "commit.renamed",
-        "hotpatch.recorded",
-        "hotpatch.wheels",
-        "hotpatch.text",
-        "hotpatch.settled",
+        "transaction.begun",
+        "transaction.kept",
+        "transaction.placed",
+        "transaction.committed",
+        "transaction.journal",
+        "transaction.removed",
+        "transaction.applied",
+        "tidy.discarded",
     ] {
         crash.reset();
         end_twice(&crash.fixture, &arguments, point);

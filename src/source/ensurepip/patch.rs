@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::change::{FileChange, write_file};
+use super::super::change::FileChange;
 use super::super::sbom;
 use super::bundled::{Bundled, PinChange, PinChanges};
 use super::error::Error;
@@ -12,6 +12,7 @@ use super::stdlib::Stdlib;
 use super::{text, venv};
 use crate::digest::Sha256;
 use crate::fetch::VerifiedWheel;
+use crate::fs::durable::write_file;
 use crate::plan::Pins;
 
 /// A wheel that a patch adds to `_bundled`.

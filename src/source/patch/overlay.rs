@@ -9,11 +9,11 @@ use std::path::{Component, Path, PathBuf};
 
 use diffy::patch_set::{FileMode, FileOperation, FilePatch, ParseOptions, PatchKind, PatchSet};
 
-use super::super::change::write_file;
 use super::error::Error;
 use super::history::History;
 use super::label::Label;
 use crate::archive::entries::EntryName;
+use crate::fs::durable::write_file;
 
 pub(super) struct Overlay<'a> {
     root: &'a Path,

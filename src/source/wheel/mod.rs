@@ -18,6 +18,7 @@ use crate::archive::zip::Zip;
 use crate::digest::Sha256;
 use crate::plan::wheel_metadata::{Headers, Metadata};
 use crate::plan::wheel_name::{WheelName, normalised};
+use crate::plan::wheel_record::RecordEntry;
 
 /// Files of `*.dist-info` that `RECORD` need not list (PEP 427, "Signed wheel files").
 const UNRECORDED: [&str; 3] = ["RECORD", "RECORD.jws", "RECORD.p7s"];
@@ -245,27 +246,4 @@ fn is_of(name: &WheelName, project: &str, version: &str) -> bool {
         .parse::<Version>()
         .or_else(|_| version.replace('_', "-").parse());
     normalised(project) == name.project() && version.is_ok_and(|found| found == *name.version())
-}
-
-/// One line of `RECORD`: path, hash and size as comma-separated values.
-struct RecordEntry {
-    file: String,
-    hash: String,
-    size: String,
-}
-
-impl RecordEntry {
-    fn parse(line: &str) -> Option<Self> {
-        let mut parts = line.rsplitn(3, ',');
-        let (size, hash, file) = (parts.next()?, parts.next()?, parts.next()?);
-        let file = match file.strip_prefix('"') {
-            Some(quoted) => quoted.strip_suffix('"')?.replace("\"\"", "\""),
-            None => file.to_owned(),
-        };
-        Some(Self {
-            file,
-            hash: hash.to_owned(),
-            size: size.to_owned(),
-        })
-    }
 }

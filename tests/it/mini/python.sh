@@ -41,10 +41,13 @@ tag_of() { # as in ("pip", _PIP_VERSION, "py3"); py3 where the text has no such 
     tag=$(sed -n "s/^ *([\"']$1[\"'], _[A-Z]*_VERSION, [\"']\(.*\)[\"']),*/\1/p" "$ensurepip")
     echo "${tag:-py3}"
 }
-bundled() { # project, version: the wheel must be there, and hold that version of that project
+bundled() { # project, version: the bundled wheel must be there
     wheel=$lib/ensurepip/_bundled/$1-$2-$(tag_of "$1")-none-any.whl
     [ -f "$wheel" ] || fail "FileNotFoundError: [Errno 2] No such file or directory: '$wheel'"
-    grep -aq "^Version: $2\$" "$wheel" || fail "ValueError: $wheel is not $1 $2"
+    holds "$wheel" "$1" "$2"
+}
+holds() { # wheel, project, version: the wheel must hold that version of that project
+    grep -aq "^Version: $3\$" "$1" || fail "ValueError: $1 is not $2 $3"
 }
 projects() {
     if grep -q '^_SETUPTOOLS_VERSION' "$ensurepip"; then echo setuptools; fi
@@ -57,25 +60,32 @@ version_of() {
     esac
 }
 
+# Installs a project; $1: project, $2: version, $3: site-packages, $4: folder for scripts, $5: the
+# interpreter that the scripts name.
+install_project() {
+    # Like a real one, it fails if a file cannot be written.
+    mkdir -p "$3/$1" "$3/$1-$2.dist-info" "$4" || exit 1
+    echo "__version__ = \"$2\"" >"$3/$1/__init__.py" || exit 1
+    printf 'Metadata-Version: 2.1\nName: %s\nVersion: %s\n' "$1" "$2" \
+        >"$3/$1-$2.dist-info/METADATA" || exit 1
+    printf '%s,,\n' "$1/__init__.py" "$1-$2.dist-info/METADATA" \
+        "$1-$2.dist-info/RECORD" >"$3/$1-$2.dist-info/RECORD" || exit 1
+    [ "$1" = pip ] || return 0
+    for script in pip3 "pip$short"; do
+        first='#!/bin/sh'
+        @SCRIPT_FAULT@
+        printf '%s\nexec "%s" -m pip "$@"\n' "$first" "$5" >"$4/$script" || exit 1
+        chmod 755 "$4/$script"
+    done
+}
+
 # Installs the bundled wheels; $1: site-packages, $2: folder for scripts, $3: the interpreter
 # that the scripts name.
 bootstrap() {
     for project in $(projects); do
         wanted=$(version_of "$project")
         bundled "$project" "$wanted"
-        # Like a real one, it fails if a file cannot be written.
-        mkdir -p "$1/$project" "$1/$project-$wanted.dist-info" "$2" || exit 1
-        echo "__version__ = \"$wanted\"" >"$1/$project/__init__.py" || exit 1
-        printf 'Metadata-Version: 2.1\nName: %s\nVersion: %s\n' "$project" "$wanted" \
-            >"$1/$project-$wanted.dist-info/METADATA" || exit 1
-        printf '%s,,\n' "$project/__init__.py" "$project-$wanted.dist-info/METADATA" \
-            "$project-$wanted.dist-info/RECORD" >"$1/$project-$wanted.dist-info/RECORD" || exit 1
-    done
-    for script in pip3 "pip$short"; do
-        first='#!/bin/sh'
-        @SCRIPT_FAULT@
-        printf '%s\nexec "%s" -m pip "$@"\n' "$first" "$3" >"$2/$script" || exit 1
-        chmod 755 "$2/$script"
+        install_project "$project" "$wanted" "$1" "$2" "$3"
     done
     echo "Successfully installed pip-$(pinned PIP)"
 }
@@ -173,10 +183,25 @@ case $1 in
             "${MINI_VENV:-$home}" "$home" "$lib" "$site"
         printf '"scripts": "%s", "wheel_folder": null}\n' "$bin"
         ;;
-    run-pip) # the wheel of pip, then pip's own arguments; only --root counts
-        bundled pip "$(pinned PIP)"
-        while [ "$1" != --root ]; do shift; done
-        bootstrap "$2$site" "$2$bin" "$bin/python$short"
+    run-pip) # the wheel of pip, then the arguments of that pip
+        [ -f "$1" ] || fail "FileNotFoundError: [Errno 2] No such file or directory: '$1'"
+        shift
+        requirements='' links='' root=''
+        while [ $# -gt 0 ]; do
+            case $1 in
+            --find-links) links=$2; shift ;;
+            --root) root=$2; shift ;;
+            *==*) requirements="$requirements $1" ;;
+            esac
+            shift
+        done
+        for requirement in $requirements; do
+            project=${requirement%%==*} wanted=${requirement##*==}
+            wheel=$(echo "$links/$project-$wanted-"*.whl)
+            [ -f "$wheel" ] || fail "ERROR: No matching distribution found for $requirement"
+            holds "$wheel" "$project" "$wanted"
+            install_project "$project" "$wanted" "$root$site" "$root$bin" "$bin/python$short"
+        done
         ;;
     ensurepip-version) echo "ensurepip $(pinned PIP)" ;;
     make-venv) run_venv "$1" ;;
