@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use crate::net::http::Http;
 use crate::net::retry::Retries;
-pub use attempt::{Attempt, Miss};
+pub use attempt::Attempt;
 use download::{DownloadError, Downloads};
 use signature::Keyring;
 pub use signature::signature_beside;

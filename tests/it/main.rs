@@ -9,6 +9,8 @@ mod proxy;
 mod python_org;
 mod scene;
 mod server;
+#[path = "../support/signer.rs"]
+#[expect(dead_code, reason = "the unit tests use the rest")]
 mod signer;
 mod small_disk;
 mod trial;

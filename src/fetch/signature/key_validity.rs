@@ -1,150 +1,106 @@
-//! What a key says of itself, and whether it was good at a given time.
+//! The purpose of a key and the time in which it is valid.
 //!
-//! Only the key's own signatures count, and only those that verify. A self-signature may be made with
-//! SHA-1, as the older release managers' are: the key is trusted for its fingerprint, and they say
-//! no more than what it is for and until when.
+//! Only the key's own signatures count, and only those that verify. A self-signature may be made
+//! with SHA-1, as those of the older release managers are: the key is trusted for its fingerprint,
+//! and a self-signature only adds a purpose and an expiration.
 
-use pgp::composed::{SignedPublicKey, SignedPublicSubKey};
-use pgp::packet::{KeyFlags, RevocationCode, Signature, SignatureType};
-use pgp::types::{KeyDetails as _, Tag, Timestamp};
+use super::openpgp::{Certificate, PublicKey, Signature, Signed, kind};
+use super::signature_error::Fault;
 
-/// Why a key's signature made at some time proves nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// Nothing says that it is for signing.
-    NotForSigning,
-    /// The key did not exist.
-    MadeBefore(Timestamp),
-    /// The key's time was over.
-    Expired(Timestamp),
-    /// The key's owner took it back.
-    Revoked(Timestamp),
-}
-
-/// From when to when a key is good, and what for.
+/// Times are in seconds since 1970.
 #[derive(Debug, Clone)]
 pub(super) struct KeyValidity {
-    created: Timestamp,
-    expires: Option<Timestamp>,
+    created: u32,
+    expires: Option<u32>,
     revoked: Vec<Revocation>,
     signs: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Revocation {
-    made: Timestamp,
-    /// Nobody can say when a key was stolen: all that it ever signed is in doubt.
+    made: u32,
+    /// A stolen key may have made any of its signatures.
     for_all_time: bool,
 }
 
 impl KeyValidity {
-    /// A primary key's validity; `None` when it has no valid self-signature.
-    pub(super) fn of(key: &SignedPublicKey) -> Option<Self> {
-        let primary = &key.primary_key;
-        let direct = key
-            .details
-            .direct_signatures
-            .iter()
-            .filter(|signature| signature.verify_key(primary).is_ok());
-        let certifications = key.details.users.iter().flat_map(|user| {
-            let valid = |signature: &&Signature| {
-                signature
-                    .verify_certification(primary, Tag::UserId, &user.id)
-                    .is_ok()
-            };
-            let is_revocation =
-                |signature: &&Signature| signature.typ() == Some(SignatureType::CertRevocation);
-            let revoked = user
-                .signatures
-                .iter()
-                .filter(is_revocation)
-                .any(|it| valid(&it));
-            user.signatures
-                .iter()
-                .filter(move |signature| !revoked && !is_revocation(signature) && valid(signature))
+    /// A primary key's validity; `None` if it has no valid self-signature.
+    pub(super) fn of(key: &Certificate) -> Option<Self> {
+        let certifications = key.users.iter().flat_map(|user| {
+            let is_revocation = |kind| kind == kind::CERTIFICATION_REVOCATION;
+            let is_revoked = key.of_user(user, is_revocation).next().is_some();
+            key.of_user(user, move |kind| {
+                !is_revoked && kind::CERTIFICATION.contains(&kind)
+            })
         });
-        // The newest that says what the key is for: a user ID may have another word on top.
-        let newest = direct
+        // A user ID may have a newer self-signature that names no purpose.
+        let newest = key
+            .of_primary(kind::DIRECT_KEY)
             .chain(certifications)
-            .max_by_key(|it| (has_flags(it), it.created()))?;
-        let revoked = key.details.revocation_signatures.iter();
+            .max_by_key(|it| (it.key_flags().is_some(), it.created()))?;
+        let created = key.primary.subject.created;
         Some(Self {
-            created: primary.created_at(),
-            expires: expiry(primary.created_at(), newest),
-            revoked: revoked
-                .filter(|it| it.verify_key(primary).is_ok())
-                .filter_map(Revocation::of)
-                .collect(),
-            signs: newest.key_flags().sign() || !has_flags(newest),
+            created,
+            expires: expiration(created, newest),
+            revoked: revocations(key.of_primary(kind::KEY_REVOCATION)),
+            signs: newest.key_flags().is_none() || is_for_signing(newest),
         })
     }
 
-    /// A subkey's validity; `None` when it is not bound to the primary key.
-    pub(super) fn of_subkey(key: &SignedPublicKey, subkey: &SignedPublicSubKey) -> Option<Self> {
-        let primary = &key.primary_key;
-        let valid = |it: &&Signature| it.verify_subkey_binding(primary, &subkey.key).is_ok();
-        let of_type = |wanted| {
-            let signatures = subkey.signatures.iter();
-            signatures.filter(move |it: &&Signature| it.typ() == Some(wanted) && valid(it))
-        };
-        let newest = of_type(SignatureType::SubkeyBinding).max_by_key(|it| it.created())?;
-        // The subkey has to agree, or anybody could call another's subkey their own.
-        let agrees = newest
-            .embedded_signature()
-            .is_some_and(|it| it.verify_primary_key_binding(&subkey.key, primary).is_ok());
+    /// A subkey's validity; `None` if the primary key does not bind it.
+    pub(super) fn of_subkey(key: &Certificate, subkey: &Signed<PublicKey>) -> Option<Self> {
+        let bindings = key.of_subkey(subkey, kind::SUBKEY_BINDING);
+        let newest = bindings.max_by_key(|it| it.created())?;
+        let created = subkey.subject.created;
         Some(Self {
-            created: subkey.key.created_at(),
-            expires: expiry(subkey.key.created_at(), newest),
-            revoked: of_type(SignatureType::SubkeyRevocation)
-                .filter_map(Revocation::of)
-                .collect(),
-            signs: newest.key_flags().sign() && agrees,
+            created,
+            expires: expiration(created, newest),
+            revoked: revocations(key.of_subkey(subkey, kind::SUBKEY_REVOCATION)),
+            signs: is_for_signing(newest) && key.is_accepted_by(&subkey.subject, newest),
         })
     }
 
-    /// Whether a signature of a file counts that this key made at that time.
-    pub(super) fn signs_at(&self, time: Timestamp) -> Result<(), Fault> {
+    /// Fails if a signature of a file that the key made at that time does not count.
+    pub(super) fn ensure_signs_at(&self, time: u32) -> Result<(), Fault> {
         if !self.signs {
             return Err(Fault::NotForSigning);
         }
-        self.is_good_at(time)
+        self.ensure_valid_at(time)
     }
 
-    /// Whether the key was good at that time, whatever it is for.
-    pub(super) fn is_good_at(&self, time: Timestamp) -> Result<(), Fault> {
-        let revoked = |it: &&Revocation| it.for_all_time || time >= it.made;
-        if let Some(revocation) = self.revoked.iter().find(revoked) {
-            return Err(Fault::Revoked(revocation.made));
+    /// Fails if the key was not valid at that time, whatever its purpose.
+    pub(super) fn ensure_valid_at(&self, time: u32) -> Result<(), Fault> {
+        let mut revoked = self.revoked.iter();
+        if let Some(revocation) = revoked.find(|it| it.for_all_time || time >= it.made) {
+            return Err(Fault::KeyRevoked(revocation.made));
         }
         if time < self.created {
-            return Err(Fault::MadeBefore(self.created));
+            return Err(Fault::BeforeKey(self.created));
         }
         match self.expires {
-            Some(expires) if time >= expires => Err(Fault::Expired(expires)),
+            Some(expires) if time >= expires => Err(Fault::KeyExpired(expires)),
             _ => Ok(()),
         }
     }
 }
 
-impl Revocation {
-    fn of(signature: &Signature) -> Option<Self> {
-        let reason = signature.revocation_reason_code();
-        Some(Self {
+fn revocations<'a>(signatures: impl Iterator<Item = &'a Signature>) -> Vec<Revocation> {
+    let revocation = |signature: &Signature| {
+        // The key was superseded or retired (RFC 9580, section 5.2.3.31).
+        let is_harmless = matches!(signature.revocation_reason(), Some(1 | 3));
+        Some(Revocation {
             made: signature.created()?,
-            for_all_time: !matches!(
-                reason,
-                Some(RevocationCode::KeySuperseded | RevocationCode::KeyRetired)
-            ),
+            for_all_time: !is_harmless,
         })
-    }
+    };
+    signatures.filter_map(revocation).collect()
 }
 
-fn has_flags(signature: &Signature) -> bool {
-    signature.key_flags() != KeyFlags::default()
+fn is_for_signing(signature: &Signature) -> bool {
+    let flags = signature.key_flags().unwrap_or_default();
+    flags.first().is_some_and(|it| it & 0x02 != 0)
 }
 
-/// No time, and a time of zero, both mean for ever (RFC 9580, section 5.2.3.13).
-fn expiry(created: Timestamp, signature: &Signature) -> Option<Timestamp> {
-    let seconds = signature.key_expiration_time()?.as_secs();
-    (seconds != 0).then(|| Timestamp::from_secs(created.as_secs().saturating_add(seconds)))
+fn expiration(created: u32, signature: &Signature) -> Option<u32> {
+    Some(created.saturating_add(signature.key_lifetime()?))
 }

@@ -1,18 +1,20 @@
-//! Where signatures are looked for: beside the archive, in the store, at the other origins.
+//! Looks for signatures beside the archive, in the store and at the other origins.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::file::{LARGEST, SignatureFile};
-use super::{Error, SignatureError, read_small};
+use super::cache::SignatureCache;
+use super::error::Error;
+use super::event::SignatureEvent;
+use super::file::{ENDING, LARGEST, SignatureFile, read_small, signature_beside};
+use super::signature_error::SignatureError;
 use crate::digest::Sha256;
 use crate::fetch;
 use crate::fetch::archive::{Candidate, Search, is_absent, label, miss, needs_network};
+use crate::fetch::attempt::{Attempt, Miss};
 use crate::fetch::download::{Download, DownloadError, Wanted};
-use crate::fetch::signature::cache::SignatureCache;
-use crate::fetch::{Attempt, Miss};
 use crate::net::address::Address;
 use crate::net::http::HttpError;
 use crate::net::network::Network;
@@ -20,39 +22,34 @@ use crate::plan::Origin;
 use crate::plan::verification::{GoodSignature, Verify};
 use crate::progress::Phase;
 
-/// What the name of an archive's signature ends in.
-pub(in crate::fetch) const ENDING: &str = ".asc";
-
-/// Where the signature of the archive at `path` is looked for first.
-#[must_use]
-pub fn signature_beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ENDING);
-    name.into()
-}
-
-/// Where a candidate's signature would be.
+/// The place of a candidate's signature.
 pub(in crate::fetch) enum Beside {
-    /// Nowhere: the store holds archives alone.
+    /// The store keeps signatures apart from archives.
     Store,
-    /// In this file.
     File(PathBuf),
-    /// At this address.
     Address(Address),
-    /// In the host's source package, which had it or not.
+    /// The host's source package, and the signature in it.
     Packaged(Option<Vec<u8>>),
 }
 
-/// Bytes that should be a signature, and where they are from.
+/// The bytes of a signature file, not read yet.
 struct Statement {
     bytes: Vec<u8>,
+    /// The path or the address, for messages.
     from: String,
+}
+
+impl Statement {
+    fn in_store(bytes: Vec<u8>) -> Self {
+        let from = "in the store".to_owned();
+        Self { bytes, from }
+    }
 }
 
 type Outcome<T> = Result<T, fetch::Error>;
 
 impl Search<'_> {
-    /// Whose signature proves the candidate; `None` where a digest is enough.
+    /// Verifies the candidate's signature, unless `--verify` and a digest make that unnecessary.
     pub(in crate::fetch) fn proven(
         &self,
         candidate: &Candidate,
@@ -61,44 +58,51 @@ impl Search<'_> {
         let signature = match (&candidate.signature, self.verify) {
             (Some(good), _) => Some(good.clone()),
             (None, Verify::Digest) => None,
-            (None, Verify::Any) => self.look_beside(candidate)?,
-            (None, Verify::Signature) => Some(self.demand(candidate, name)?),
+            (None, Verify::Any) => self.verify_if_present(candidate)?,
+            (None, Verify::Signature) => Some(self.require(candidate, name)?),
         };
         if let Some(good) = &signature {
-            self.context.reporter.detail(&format!("{name} is {good}"));
+            self.context.reporter.report(&SignatureEvent::Verified {
+                archive: name.to_owned(),
+                signature: good.clone(),
+            });
         }
         Ok(signature)
     }
 
-    /// The digest is right: a signature that is at hand is looked at all the same, and nobody is
-    /// asked for one.
-    fn look_beside(&self, candidate: &Candidate) -> Outcome<Option<GoodSignature>> {
-        let statement = match &candidate.beside {
-            Beside::File(path) => read_file(path)?,
-            Beside::Packaged(Some(bytes)) => Some(Statement {
+    /// The signature that came with the candidate. An address is not asked for one.
+    fn present(candidate: &Candidate) -> Outcome<Option<Statement>> {
+        match &candidate.beside {
+            Beside::File(path) => read_file(path),
+            Beside::Packaged(Some(bytes)) => Ok(Some(Statement {
                 bytes: bytes.clone(),
                 from: format!("in {}", candidate.origin),
-            }),
-            Beside::Store | Beside::Address(_) | Beside::Packaged(None) => None,
-        };
-        let Some(statement) = statement else {
+            })),
+            Beside::Store | Beside::Address(_) | Beside::Packaged(None) => Ok(None),
+        }
+    }
+
+    /// Verifies a signature that is present, although the digest is right.
+    fn verify_if_present(&self, candidate: &Candidate) -> Outcome<Option<GoodSignature>> {
+        let Some(statement) = Self::present(candidate)? else {
             return Ok(None);
         };
         match self.judge(&statement, candidate.file.path()) {
             Ok(good) => Ok(Some(good)),
             Err(error) if error.is_doubt() => {
-                self.context.reporter.warn(&format!(
-                    "the signature {} proves nothing, and the digest decides: {error}",
-                    statement.from
-                ));
+                self.context.reporter.report(&SignatureEvent::Doubtful {
+                    signature: statement.from,
+                    error,
+                });
                 Ok(None)
             }
             Err(error) => Err(self.bad(&statement, error)),
         }
     }
 
-    /// The first signature that is found decides.
-    fn demand(&self, candidate: &Candidate, name: &str) -> Outcome<GoodSignature> {
+    /// Looks for a signature everywhere. The first one that is found decides, except that a bad one
+    /// in the store is discarded.
+    fn require(&self, candidate: &Candidate, name: &str) -> Outcome<GoodSignature> {
         let mut attempts = Vec::new();
         let cache = SignatureCache::new(self.context.store, name);
         let sha256 = candidate.file.sha256();
@@ -109,35 +113,24 @@ impl Search<'_> {
             self.keep(name, sha256, &statement)?;
             Ok(good)
         };
-        match &candidate.beside {
-            Beside::File(path) => {
-                if let Some(statement) = read_file(path)? {
-                    return take(statement);
-                }
-            }
-            Beside::Packaged(Some(bytes)) => {
-                return take(Statement {
-                    bytes: bytes.clone(),
-                    from: format!("in {}", candidate.origin),
-                });
-            }
-            Beside::Address(address) => match self.read_address(address) {
+        if let Some(statement) = Self::present(candidate)? {
+            return take(statement);
+        }
+        if let Beside::Address(address) = &candidate.beside {
+            match self.read_address(address) {
                 Ok(Some(statement)) => return take(statement),
                 Ok(None) => {}
                 Err(error) => attempts.push(Attempt {
                     origin: candidate.origin.clone(),
                     answer: error.into(),
                 }),
-            },
-            Beside::Store | Beside::Packaged(None) => {}
+            }
         }
-        let kept = cache.of(sha256, self.context.reporter);
-        if let Some(bytes) = kept {
-            let from = "in the store".to_owned();
-            match self.judge(&Statement { bytes, from }, candidate.file.path()) {
+        if let Some(bytes) = cache.get(sha256, self.context.reporter) {
+            match self.judge(&Statement::in_store(bytes), candidate.file.path()) {
                 Ok(good) => return Ok(good),
-                // It was good once; the disk or the keys have changed.
-                Err(_) => cache.forget(sha256),
+                // The disk or the keys changed after it was kept.
+                Err(_) => cache.discard(sha256),
             }
         }
         for origin in self.origins {
@@ -177,7 +170,7 @@ impl Search<'_> {
         Ok(Err(Miss::NotThere))
     }
 
-    /// What the store has: by digest, or, where none is known, by a signature that it kept.
+    /// Looks in the store for the digest, or, if none is known, for a kept signature.
     pub(in crate::fetch) fn ask_store(&self) -> Outcome<Option<Candidate>> {
         let candidate = |file, signature| Candidate {
             file,
@@ -192,21 +185,20 @@ impl Search<'_> {
         for name in self.names() {
             let cache = SignatureCache::new(self.context.store, &name);
             for sha256 in cache.digests().map_err(|error| self.store(error))? {
-                let kept = cache.of(sha256, self.context.reporter);
+                let kept = cache.get(sha256, self.context.reporter);
                 let (Some(bytes), Some(file)) = (kept, self.context.look_up(&[sha256])) else {
                     continue;
                 };
-                let from = "in the store".to_owned();
-                match self.judge(&Statement { bytes, from }, file.path()) {
+                match self.judge(&Statement::in_store(bytes), file.path()) {
                     Ok(good) => return Ok(Some(candidate(file, Some(good)))),
-                    Err(_) => cache.forget(sha256),
+                    Err(_) => cache.discard(sha256),
                 }
             }
         }
         Ok(None)
     }
 
-    /// A file on this machine of which no digest is known.
+    /// Takes a local file by its signature, as no digest of it is known.
     pub(in crate::fetch) fn take_signed(&self, path: &Path) -> Outcome<Result<Candidate, Miss>> {
         let beside = signature_beside(path);
         let Some(statement) = read_file(&beside)? else {
@@ -229,7 +221,7 @@ impl Search<'_> {
             .map_err(|error| self.bad(&statement, error))?;
         let adopt = || store.adopt(&copy, Sha256::of_file(&copy)?);
         let file = adopt().map_err(|error| self.store(error))?;
-        // It has been renamed away: there is nothing left to delete under the scratch name.
+        // The store renamed it, so there is nothing to delete.
         let _ = copy.keep();
         self.keep(&self.name_of(&file, None), file.sha256(), &statement)?;
         Ok(Ok(Candidate {
@@ -240,8 +232,7 @@ impl Search<'_> {
         }))
     }
 
-    /// What an address has of which no digest is known: first the signature, then, where there is
-    /// one, the archive.
+    /// Downloads an archive of which no digest is known, if there is a signature of it.
     pub(in crate::fetch) fn download_signed(
         &self,
         address: &Address,
@@ -258,9 +249,10 @@ impl Search<'_> {
             }
             Err(error) => return Ok(Err(error.into())),
         };
-        // What cannot be a signature is not worth a download.
+        // No archive is downloaded for a file that is not a signature.
         SignatureFile::read(&statement.bytes).map_err(|error| self.bad(&statement, error))?;
-        self.context.reporter.detail(&format!("asking {address}"));
+        let reporter = self.context.reporter;
+        reporter.report(&SignatureEvent::Requested(address.clone()));
         let download = Download {
             address,
             wanted: Wanted::Proven(&|path| self.judge(&statement, path).map(drop)),
@@ -313,10 +305,11 @@ impl Search<'_> {
         self.context.store_error(error)
     }
 
-    /// `None` where somebody says that there is no such file.
+    /// Requests a signature; `None` if the server answers that it does not exist.
     fn read_address(&self, address: &Address) -> Result<Option<Statement>, HttpError> {
         let context = self.context;
-        context.reporter.detail(&format!("asking {address}"));
+        let requested = SignatureEvent::Requested(address.clone());
+        context.reporter.report(&requested);
         let read = context.retries.run(context.reporter, || {
             let response = context.http.get(address, "*/*")?;
             let mut bytes = Vec::new();

@@ -1,51 +1,57 @@
-//! Judges signatures: whose they are, whether that key counts here, and whether they fit the file.
+//! Verifies signatures of an archive with trusted keys.
 
-use std::io;
+use std::io::Read as _;
 use std::path::Path;
 
 use jiff::Timestamp;
-use pgp::composed::SignedPublicSubKey;
-use pgp::crypto::hash::HashAlgorithm;
-use pgp::packet::{Signature, SignatureType, SubpacketType};
-use pgp::types::KeyDetails;
 
-use super::error::{SignatureError, Signer};
 use super::file::SignatureFile;
+use super::key_validity::KeyValidity;
 use super::keyring::{Keyring, TrustedKey};
-use crate::fetch::signature::key_validity::{Fault, KeyValidity};
+use super::openpgp::{PublicKey, SHA1, Signature, Signed, Unverified, hash_name, kind};
+use super::signature_error::{Fault, LARGEST_ARCHIVE, SignatureError, time};
 use crate::plan::verification::GoodSignature;
 use crate::plan::version::PythonVersion;
 
-/// A signature, and the key that says it made it.
+/// A signature and a key that it names as its issuer.
 struct Claim<'a> {
     signature: &'a Signature,
-    made: pgp::types::Timestamp,
+    made: u32,
     key: &'a TrustedKey,
-    part: Part<'a>,
+    issuer: Issuer<'a>,
 }
 
-/// Which of a key's parts signs.
 #[derive(Clone, Copy)]
-enum Part<'a> {
+enum Issuer<'a> {
     Primary,
-    Subkey(&'a SignedPublicSubKey),
+    Subkey(&'a Signed<PublicKey>),
 }
 
 impl Keyring {
-    /// Verifies that one of these signatures makes `archive` that release, as of `now`. The archive
-    /// is read in pieces, once for each signature. One good signature is enough, but one by a key
-    /// of the keyring that is bad stops.
-    pub(in crate::fetch) fn verify(
+    /// Verifies that one of these signatures makes `archive` that release, as of `now`. One good
+    /// signature is enough, but a bad one by a key of the keyring is an error.
+    pub(super) fn verify(
         &self,
         signatures: &SignatureFile,
         archive: &Path,
         release: PythonVersion,
         now: Timestamp,
     ) -> Result<GoodSignature, SignatureError> {
+        let mut content = read_archive(archive)?;
+        self.verify_content(signatures, &mut content, release, now)
+    }
+
+    fn verify_content(
+        &self,
+        signatures: &SignatureFile,
+        content: &mut Vec<u8>,
+        release: PythonVersion,
+        now: Timestamp,
+    ) -> Result<GoodSignature, SignatureError> {
         let mut good = None;
         let mut unknown = None;
-        for signature in signatures.signatures() {
-            match self.judge(signature, archive, release, now) {
+        for signature in &signatures.0 {
+            match self.verify_one(signature, content, release, now) {
                 Ok(found) => good = good.or(Some(found)),
                 Err(error @ SignatureError::UnknownKey { .. }) => unknown = unknown.or(Some(error)),
                 Err(error) => return Err(error),
@@ -56,240 +62,161 @@ impl Keyring {
         })
     }
 
-    fn judge(
+    fn verify_one(
         &self,
         signature: &Signature,
-        archive: &Path,
+        content: &mut Vec<u8>,
         release: PythonVersion,
         now: Timestamp,
     ) -> Result<GoodSignature, SignatureError> {
-        if signature.typ() != Some(SignatureType::Binary) {
+        if signature.kind != kind::BINARY {
             return Err(SignatureError::NotOfAFile);
         }
         let made = signature.created().ok_or(SignatureError::Undated)?;
         let mut first_error = None;
-        for (key, part) in self.keys().flat_map(|key| parts(key, signature)) {
+        for (key, issuer) in self.0.iter().flat_map(|key| issuers(key, signature)) {
             let claim = Claim {
                 signature,
                 made,
                 key,
-                part,
+                issuer,
             };
-            match claim.judge(archive, release, now) {
+            match claim.verify(content, release, now) {
                 Ok(good) => return Ok(good),
                 // A keyring may hold a newer copy of the same key.
                 Err(error) => first_error = first_error.or(Some(error)),
             }
         }
         Err(first_error.unwrap_or_else(|| SignatureError::UnknownKey {
-            issuer: issuer(signature),
+            issuer: named_issuer(signature),
         }))
     }
 }
 
-/// The parts of `key` that the signature says it is made by.
-fn parts<'a>(
+/// Reads an archive of at most [`LARGEST_ARCHIVE`] bytes.
+fn read_archive(path: &Path) -> Result<Vec<u8>, SignatureError> {
+    let mut content = Vec::new();
+    fs_err::File::open(path)
+        .and_then(|file| file.take(LARGEST_ARCHIVE + 1).read_to_end(&mut content))
+        .map_err(SignatureError::Archive)?;
+    if content.len() as u64 > LARGEST_ARCHIVE {
+        return Err(SignatureError::TooLarge);
+    }
+    Ok(content)
+}
+
+/// The primary key or the subkeys of `key` that the signature names as its issuer.
+fn issuers<'a>(
     key: &'a TrustedKey,
     signature: &Signature,
-) -> impl Iterator<Item = (&'a TrustedKey, Part<'a>)> {
-    let primary = is_issuer(signature, &key.key.primary_key).then_some(Part::Primary);
-    let subkeys: Vec<_> = key
+) -> impl Iterator<Item = (&'a TrustedKey, Issuer<'a>)> {
+    let subkeys = key
         .key
-        .public_subkeys
+        .subkeys
         .iter()
-        .filter(|subkey| is_issuer(signature, &subkey.key))
-        .map(Part::Subkey)
-        .collect();
-    primary
-        .into_iter()
+        .map(|it| (&it.subject, Issuer::Subkey(it)));
+    std::iter::once((&key.key.primary.subject, Issuer::Primary))
         .chain(subkeys)
-        .map(move |part| (key, part))
+        .filter(|(part, _)| names(signature, part))
+        .map(|(_, issuer)| (key, issuer))
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
-fn is_issuer(signature: &Signature, key: &impl KeyDetails) -> bool {
-    let fingerprints = signature.issuer_fingerprint();
-    if fingerprints.is_empty() {
-        return signature.issuer_key_id().contains(&&key.legacy_key_id());
+/// Whether the signature names `key` as its issuer. A fingerprint counts more than a key ID.
+fn names(signature: &Signature, key: &PublicKey) -> bool {
+    let mut fingerprints = signature.issuer_fingerprints().peekable();
+    if fingerprints.peek().is_none() {
+        return signature.issuer_key_ids().any(|it| it == key.key_id());
     }
-    fingerprints.contains(&&key.fingerprint())
+    // The key version comes first (RFC 9580, section 5.2.3.35).
+    fingerprints.any(|it| it.split_first() == Some((&4, &key.fingerprint)))
 }
 
-fn issuer(signature: &Signature) -> String {
-    let fingerprint = signature.issuer_fingerprint();
-    let fingerprint = fingerprint.first().map(|it| format!("{it:X}"));
-    let key_id = || {
-        let key_ids = signature.issuer_key_id();
-        key_ids.first().map(|it| hex::encode_upper(it.as_ref()))
-    };
-    fingerprint
-        .or_else(key_id)
-        .unwrap_or_else(|| "that it does not name".to_owned())
+/// The issuer that the signature names, for a message.
+fn named_issuer(signature: &Signature) -> String {
+    let fingerprint = signature.issuer_fingerprints().map(|it| &it[1..]).next();
+    match fingerprint.or_else(|| signature.issuer_key_ids().next()) {
+        Some(issuer) => format!("the key {}", hex::encode_upper(issuer)),
+        None => "a key that it does not name".to_owned(),
+    }
 }
 
 impl Claim<'_> {
-    /// First whether the signature fits the file at all: what is wrong with a signature of
-    /// something else does not matter.
-    fn judge(
+    /// Checks first whether the signature matches the file: no other error matters if it is for
+    /// another file.
+    fn verify(
         &self,
-        archive: &Path,
+        content: &mut Vec<u8>,
         release: PythonVersion,
         now: Timestamp,
     ) -> Result<GoodSignature, SignatureError> {
-        let strength = strength(self.signature.hash_alg())?;
-        self.fits(archive)?;
-        self.has_only_what_is_understood()?;
-        if !self.key.may_sign(release) {
-            return Err(SignatureError::WrongSeries {
-                signer: self.signer(),
-                series: self.key.series(),
-                release,
-            });
-        }
-        self.counted_when_it_was_made()?;
-        if let Strength::Weak(hash) = strength {
-            return Err(SignatureError::WeakHash {
-                signer: self.signer(),
-                hash,
-            });
-        }
-        self.holds_at(now)?;
-        Ok(GoodSignature {
-            signer: self.key.name.clone(),
-            fingerprint: self.key.fingerprint(),
-            made: time(self.made),
-        })
-    }
-
-    fn fits(&self, archive: &Path) -> Result<(), SignatureError> {
-        let file = fs_err::File::open(archive).map_err(SignatureError::Archive)?;
-        let verified = match self.part {
-            Part::Primary => self.signature.verify(&self.key.key.primary_key, file),
-            Part::Subkey(subkey) => self.signature.verify(&subkey.key, file),
+        let key = match self.issuer {
+            Issuer::Primary => &self.key.key.primary.subject,
+            Issuer::Subkey(subkey) => &subkey.subject,
         };
-        verified.map_err(|error| match error {
-            pgp::errors::Error::IO { source, .. } => SignatureError::Archive(source),
-            // How the numbers differ helps nobody.
-            _ => SignatureError::Mismatch {
-                signer: self.signer(),
+        let verified = match self.signature.verify(key, content) {
+            Ok(()) => self.check(release, now),
+            Err(Unverified::Mismatch) => Err(Fault::OtherFile),
+            Err(Unverified::Unsupported(what)) => return Err(SignatureError::Unsupported(what)),
+        };
+        let fingerprint = self.key.fingerprint();
+        match verified {
+            Ok(()) => Ok(GoodSignature {
+                signer: self.key.name.clone(),
+                fingerprint,
                 made: time(self.made),
-            },
-        })
-    }
-
-    /// What is critical and not understood makes a signature void (RFC 9580, section 5.2.3.7).
-    fn has_only_what_is_understood(&self) -> Result<(), SignatureError> {
-        let unknown = self.signature.config().into_iter().any(|config| {
-            config.hashed_subpackets().any(|it| {
-                it.is_critical
-                    && matches!(
-                        it.typ(),
-                        SubpacketType::Experimental(_)
-                            | SubpacketType::Other(_)
-                            | SubpacketType::Notation
-                    )
-            })
-        });
-        if unknown {
-            return Err(SignatureError::NotUnderstood {
-                signer: self.signer(),
-            });
+            }),
+            Err(fault) => Err(SignatureError::Faulty {
+                signer: format!("{} ({fingerprint})", self.key.name),
+                made: self.made,
+                fault,
+            }),
         }
-        Ok(())
     }
 
-    fn counted_when_it_was_made(&self) -> Result<(), SignatureError> {
-        let primary = KeyValidity::of(&self.key.key).ok_or(Fault::NotForSigning);
-        let counted = match self.part {
-            Part::Primary => primary.and_then(|it| it.signs_at(self.made)),
-            Part::Subkey(subkey) => {
-                primary
-                    .and_then(|it| it.is_good_at(self.made))
-                    .and_then(|()| {
-                        let validity = KeyValidity::of_subkey(&self.key.key, subkey);
-                        validity.ok_or(Fault::NotForSigning)?.signs_at(self.made)
-                    })
+    /// Checks a signature that matches the file.
+    fn check(&self, release: PythonVersion, now: Timestamp) -> Result<(), Fault> {
+        if self.signature.has_unknown_condition() {
+            return Err(Fault::UnknownCondition);
+        }
+        if !self.key.may_sign(release) {
+            let series = self.key.series();
+            return Err(Fault::WrongSeries { series, release });
+        }
+        let primary = KeyValidity::of(&self.key.key).ok_or(Fault::NotForSigning)?;
+        match self.issuer {
+            Issuer::Primary => primary.ensure_signs_at(self.made)?,
+            Issuer::Subkey(subkey) => {
+                primary.ensure_valid_at(self.made)?;
+                let validity = KeyValidity::of_subkey(&self.key.key, subkey);
+                validity
+                    .ok_or(Fault::NotForSigning)?
+                    .ensure_signs_at(self.made)?;
             }
-        };
-        let (signer, made) = (self.signer(), time(self.made));
-        counted.map_err(|fault| match fault {
-            Fault::NotForSigning => SignatureError::NotForSigning { signer },
-            Fault::MadeBefore(created) => SignatureError::MadeBefore {
-                signer,
-                made,
-                created: time(created),
-            },
-            Fault::Expired(expired) => SignatureError::MadeAfter {
-                signer,
-                made,
-                expired: time(expired),
-            },
-            Fault::Revoked(revoked) => SignatureError::Revoked {
-                signer,
-                revoked: time(revoked),
-            },
-        })
-    }
-
-    fn holds_at(&self, now: Timestamp) -> Result<(), SignatureError> {
-        let seconds = self.signature.signature_expiration_time();
-        let seconds = seconds.map_or(0, pgp::types::Duration::as_secs);
-        let end = i64::from(self.made.as_secs()) + i64::from(seconds);
-        if seconds != 0 && now.as_second() >= end {
-            return Err(SignatureError::Expired {
-                signer: self.signer(),
-                expired: Timestamp::from_second(end).unwrap_or(Timestamp::MAX),
-            });
         }
-        Ok(())
-    }
-
-    fn signer(&self) -> Signer {
-        Signer {
-            name: self.key.name.clone(),
-            fingerprint: self.key.fingerprint(),
+        if self.signature.hash == SHA1 {
+            return Err(Fault::WeakHash(hash_name(SHA1)));
+        }
+        let lifetime = self.signature.lifetime();
+        match lifetime.map(|it| self.made.saturating_add(it)) {
+            Some(end) if now >= time(end) => Err(Fault::Expired(end)),
+            _ => Ok(()),
         }
     }
 }
 
-enum Strength {
-    Strong,
-    Weak(HashAlgorithm),
-}
-
-fn strength(hash: Option<HashAlgorithm>) -> Result<Strength, SignatureError> {
-    match hash {
-        Some(
-            HashAlgorithm::Sha256
-            | HashAlgorithm::Sha384
-            | HashAlgorithm::Sha512
-            | HashAlgorithm::Sha3_256
-            | HashAlgorithm::Sha3_512,
-        ) => Ok(Strength::Strong),
-        Some(
-            hash @ (HashAlgorithm::Md5
-            | HashAlgorithm::Sha1
-            | HashAlgorithm::Ripemd160
-            | HashAlgorithm::Sha224),
-        ) => Ok(Strength::Weak(hash)),
-        _ => Err(SignatureError::UnknownHash),
-    }
-}
-
-/// OpenPGP's times end in 2106.
-fn time(time: pgp::types::Timestamp) -> Timestamp {
-    Timestamp::from_second(i64::from(time.as_secs())).unwrap_or_default()
-}
-
-/// Reads at most a signature's worth of `path`; `None` when it is not there.
-pub(in crate::fetch) fn read_small(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    use io::Read as _;
-    let mut bytes = Vec::new();
-    match fs_err::File::open(path) {
-        Ok(file) => file
-            .take(super::file::LARGEST + 1)
-            .read_to_end(&mut bytes)
-            .map(|_| Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+/// Whether a key in `keyring` made a good signature of `content`. For the fuzz targets.
+#[must_use]
+pub fn is_signed(keyring: &[u8], signatures: &[u8], content: &[u8]) -> bool {
+    let (Some(keyring), Ok(signatures)) =
+        (Keyring::of_bytes(keyring), SignatureFile::read(signatures))
+    else {
+        return false;
+    };
+    let release = PythonVersion::new(3, 13, 5);
+    let now = Timestamp::UNIX_EPOCH;
+    keyring
+        .verify_content(&signatures, &mut content.to_vec(), release, now)
+        .is_ok()
 }
