@@ -44,7 +44,7 @@ static NOW: LazyLock<At> = LazyLock::new(|| {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Algorithm 22, as GnuPG makes them.
+    /// Algorithm 22, as gpg makes them.
     Ed25519,
     /// Algorithm 27, of RFC 9580.
     NewEd25519,

@@ -33,24 +33,23 @@ impl<'a> SignatureCache<'a> {
     /// Keeps the signature of the archive with this digest, unless the store is read-only.
     pub(super) fn keep(&self, sha256: Sha256, signature: &[u8]) -> io::Result<()> {
         match self.write(sha256, signature) {
-            Err(error) if !disk::may_not_be_written(&error) => Err(error),
-            _ => Ok(()),
+            Err(error) if disk::may_not_be_written(&error) => Ok(()),
+            written => written,
         }
     }
 
     fn write(&self, sha256: Sha256, signature: &[u8]) -> io::Result<()> {
         use std::os::unix::fs::PermissionsExt as _;
         self.store.folder(FOLDER)?;
-        let mut file = tempfile::Builder::new()
-            .prefix(store::SIGNATURE)
-            .tempfile_in(self.store.partial_dir()?)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(store::SIGNATURE);
+        let mut file = builder.tempfile_in(self.store.partial_dir()?)?;
         file.write_all(signature)?;
         // As readable as the inputs: a store may be shared.
         let mode = std::fs::Permissions::from_mode(0o644);
         file.as_file().set_permissions(mode)?;
         file.as_file().sync_all()?;
-        file.persist(self.path(sha256))
-            .map_err(|error| error.error)?;
+        file.persist(self.path(sha256))?;
         Ok(())
     }
 
@@ -81,12 +80,10 @@ impl<'a> SignatureCache<'a> {
             Err(error) => return Err(error),
         };
         for entry in entries {
-            let file_name = entry?.file_name();
-            let digest = file_name.to_str().and_then(|file_name| {
-                let rest = file_name.strip_prefix(self.name)?.strip_prefix('.')?;
-                rest.strip_suffix(ENDING)?.parse::<Sha256>().ok()
-            });
-            digests.extend(digest);
+            let name = entry?.file_name();
+            let rest = name.to_str().and_then(|name| name.strip_prefix(self.name));
+            let digest = rest.and_then(|rest| rest.strip_prefix('.')?.strip_suffix(ENDING));
+            digests.extend(digest.and_then(|digest| digest.parse::<Sha256>().ok()));
         }
         digests.sort();
         Ok(digests)

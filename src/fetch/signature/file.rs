@@ -3,8 +3,7 @@
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::openpgp::{Armor, Packet, Reader, Signature};
-use super::signature_error::SignatureError;
+use super::openpgp::{Armor, Malformed, Packet, Reader, Signature};
 
 /// The end of a signature file's name.
 pub(in crate::fetch) const ENDING: &str = ".asc";
@@ -42,47 +41,39 @@ pub(super) struct SignatureFile(pub(super) Vec<Signature>);
 impl SignatureFile {
     /// Reads a detached signature, armored or binary (RFC 9580, sections 6.2 and 10.4). The file
     /// holds nothing else, so that nothing is ignored.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, SignatureError> {
-        let not = |reason| Err(SignatureError::NotASignature(reason));
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Malformed> {
         if bytes.len() as u64 > LARGEST {
-            return not("it is too long");
+            return Err(Malformed("it is too long"));
         }
-        let armor;
         let packets = match bytes.first() {
-            None => return not("it is empty"),
+            None => return Err(Malformed("it is empty")),
             // Every packet begins with such a byte, and no text does.
-            Some(0x80..) => bytes,
-            Some(_) => {
-                armor = dearmor(bytes)?;
-                &armor
-            }
+            Some(0x80..) => bytes.to_vec(),
+            Some(_) => dearmor(bytes)?,
         };
         let mut signatures = Vec::new();
-        let mut reader = Reader(packets);
+        let mut reader = Reader(&packets);
         while let Some(packet) = Packet::next(&mut reader)? {
             if packet.tag != Packet::SIGNATURE {
-                return not("it holds packets that are not signatures");
+                return Err(Malformed("it holds packets that are not signatures"));
             }
-            match Signature::read(packet.body)? {
-                Some(signature) => signatures.push(signature),
-                None => return not("its version is not supported"),
-            }
+            let signature = Signature::read(packet.body)?;
+            signatures.push(signature.ok_or(Malformed("its version is not supported"))?);
         }
         match signatures.len() {
-            0 => not("it holds no packet"),
+            0 => Err(Malformed("it holds no packet")),
             1..=MOST_SIGNATURES => Ok(Self(signatures)),
-            _ => not("it holds too many packets"),
+            _ => Err(Malformed("it holds too many packets")),
         }
     }
 }
 
-fn dearmor(bytes: &[u8]) -> Result<Vec<u8>, SignatureError> {
-    let not = SignatureError::NotASignature;
-    let text = std::str::from_utf8(bytes).map_err(|_| not("it is neither text nor packets"))?;
+fn dearmor(bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let text = str::from_utf8(bytes).map_err(|_| Malformed("it is neither text nor packets"))?;
     let armor = Armor::first(text, Armor::SIGNATURE)?;
-    let armor = armor.ok_or(not("it contains no PGP signature"))?;
+    let armor = armor.ok_or(Malformed("it contains no PGP signature"))?;
     if !armor.before.trim().is_empty() || !armor.after.trim().is_empty() {
-        return Err(not("it contains other text beside the signature"));
+        return Err(Malformed("it contains other text beside the signature"));
     }
     Ok(armor.packets)
 }

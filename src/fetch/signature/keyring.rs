@@ -3,26 +3,21 @@
 use std::sync::LazyLock;
 
 use super::error::Error;
-use super::managers::RELEASE_MANAGERS;
+use super::managers::{RELEASE_MANAGERS, ReleaseManager};
 use super::openpgp::Certificate;
 use crate::digest::Sha256;
 use crate::plan::verification::{Fingerprint, KeyringFile};
 use crate::plan::version::PythonVersion;
 
-/// A test proves that every key can be read.
+/// A test proves that each manager's key can be read and has its fingerprint.
 static BUILT_IN: LazyLock<Vec<TrustedKey>> = LazyLock::new(|| {
-    let managers = RELEASE_MANAGERS.iter();
-    managers
-        .filter_map(|manager| {
-            let key = Certificate::read_all(manager.key.as_bytes()).ok()?.pop()?;
-            let trusted = TrustedKey {
-                name: manager.name.to_owned(),
-                key,
-                series: Some(manager.series),
-            };
-            (trusted.fingerprint().to_string() == manager.fingerprint).then_some(trusted)
-        })
-        .collect()
+    let trusted = |manager: &ReleaseManager| {
+        let key = Certificate::read_all(manager.key.as_bytes()).ok()?.pop()?;
+        let (name, series) = (manager.name.to_owned(), Some(manager.series));
+        Some(TrustedKey { name, key, series })
+            .filter(|it| it.fingerprint().to_string() == manager.fingerprint)
+    };
+    RELEASE_MANAGERS.iter().filter_map(trusted).collect()
 });
 
 #[derive(Debug, Clone)]

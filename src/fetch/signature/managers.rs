@@ -57,7 +57,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::RELEASE_MANAGERS;
-    use crate::fetch::signature::key_validity::KeyValidity;
+    use crate::fetch::signature::key_validity::newest_self_signature;
     use crate::fetch::signature::openpgp::{Armor, Certificate, Packet, Reader, kind};
 
     #[test]
@@ -69,14 +69,14 @@ mod tests {
             };
             let primary = &key.primary.subject;
             assert_eq!(hex::encode_upper(primary.fingerprint), manager.fingerprint);
-            KeyValidity::of(key).unwrap();
+            newest_self_signature(key).unwrap();
             assert!(key.primary.signatures.is_empty());
             let [user] = key.users.as_slice() else {
                 panic!("{} has {} user IDs", manager.name, key.users.len());
             };
             assert_eq!(user.signatures.len(), 1, "{}", manager.name);
             for subkey in &key.subkeys {
-                let valid = key.of_subkey(subkey, kind::SUBKEY_BINDING).count();
+                let valid = key.valid(subkey, |it| it == kind::SUBKEY_BINDING).count();
                 assert_eq!((valid, subkey.signatures.len()), (1, 1), "{}", manager.name);
             }
             // The attributes of a user, such as a photo, are a packet of their own.

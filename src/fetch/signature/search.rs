@@ -10,6 +10,7 @@ use super::error::Error;
 use super::event::SignatureEvent;
 use super::file::{ENDING, LARGEST, SignatureFile, read_small, signature_beside};
 use super::signature_error::SignatureError;
+use super::verify::Archive;
 use crate::digest::Sha256;
 use crate::fetch;
 use crate::fetch::archive::{Candidate, Search, is_absent, label, miss, needs_network};
@@ -88,15 +89,15 @@ impl Search<'_> {
             return Ok(None);
         };
         match self.judge(&statement, candidate.file.path()) {
-            Ok(good) => Ok(Some(good)),
             Err(error) if error.is_doubt() => {
-                self.context.reporter.report(&SignatureEvent::Doubtful {
-                    signature: statement.from,
-                    error,
-                });
+                let signature = statement.from;
+                let event = SignatureEvent::Doubtful { signature, error };
+                self.context.reporter.report(&event);
                 Ok(None)
             }
-            Err(error) => Err(self.bad(&statement, error)),
+            judged => judged
+                .map(Some)
+                .map_err(|error| self.bad(&statement, error)),
         }
     }
 
@@ -106,10 +107,8 @@ impl Search<'_> {
         let mut attempts = Vec::new();
         let cache = SignatureCache::new(self.context.store, name);
         let sha256 = candidate.file.sha256();
-        let take = |statement: Statement| {
-            let good = self
-                .judge(&statement, candidate.file.path())
-                .map_err(|error| self.bad(&statement, error))?;
+        let take = |statement| {
+            let good = self.verify_file(&statement, candidate.file.path())?;
             self.keep(name, sha256, &statement)?;
             Ok(good)
         };
@@ -118,11 +117,11 @@ impl Search<'_> {
         }
         if let Beside::Address(address) = &candidate.beside {
             match self.read_address(address) {
-                Ok(Some(statement)) => return take(statement),
-                Ok(None) => {}
-                Err(error) => attempts.push(Attempt {
+                Ok(statement) => return take(statement),
+                Err(Miss::NotThere) => {}
+                Err(answer) => attempts.push(Attempt {
                     origin: candidate.origin.clone(),
-                    answer: error.into(),
+                    answer,
                 }),
             }
         }
@@ -152,19 +151,18 @@ impl Search<'_> {
             Origin::MirrorUrl(base) => base.to_file_path(),
             _ => None,
         };
-        for path in folder.iter().flat_map(|folder| self.paths_in(folder, name)) {
+        let Some(folder) = folder else {
+            for folder in self.folders_of(origin) {
+                match self.read_address(&folder.with_segment(&format!("{name}{ENDING}"))) {
+                    Err(Miss::NotThere) => {}
+                    answer => return Ok(answer),
+                }
+            }
+            return Ok(Err(Miss::NotThere));
+        };
+        for path in self.paths_in(&folder, name) {
             if let Some(statement) = read_file(&signature_beside(&path))? {
                 return Ok(Ok(statement));
-            }
-        }
-        if folder.is_none() {
-            for folder in self.folders_of(origin) {
-                let address = folder.with_segment(&format!("{name}{ENDING}"));
-                match self.read_address(&address) {
-                    Ok(Some(statement)) => return Ok(Ok(statement)),
-                    Ok(None) => {}
-                    Err(error) => return Ok(Err(error.into())),
-                }
             }
         }
         Ok(Err(Miss::NotThere))
@@ -203,22 +201,17 @@ impl Search<'_> {
         let beside = signature_beside(path);
         let Some(statement) = read_file(&beside)? else {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            return Ok(Err(Miss::NoSignature {
-                name: name.into_owned(),
-            }));
+            return Ok(Err(Miss::NoSignature { name: name.into() }));
         };
         let store = self.context.store;
         let copy = || -> std::io::Result<_> {
-            let mut copy = tempfile::Builder::new()
-                .prefix("copy-")
-                .tempfile_in(store.partial_dir()?)?;
+            let mut builder = tempfile::Builder::new();
+            let mut copy = builder.prefix("copy-").tempfile_in(store.partial_dir()?)?;
             std::io::copy(&mut fs_err::File::open(path)?, &mut copy)?;
             Ok(copy.into_temp_path())
         };
         let copy = copy().map_err(|error| self.store(error))?;
-        let good = self
-            .judge(&statement, &copy)
-            .map_err(|error| self.bad(&statement, error))?;
+        let good = self.verify_file(&statement, &copy)?;
         let adopt = || store.adopt(&copy, Sha256::of_file(&copy)?);
         let file = adopt().map_err(|error| self.store(error))?;
         // The store renamed it, so there is nothing to delete.
@@ -241,18 +234,17 @@ impl Search<'_> {
     ) -> Outcome<Result<Candidate, Miss>> {
         let beside = address.with_suffix(ENDING);
         let statement = match self.read_address(&beside) {
-            Ok(Some(statement)) => statement,
-            Ok(None) => {
-                return Ok(Err(Miss::NoSignature {
-                    name: address.to_string(),
-                }));
+            Ok(statement) => statement,
+            Err(Miss::NotThere) => {
+                let name = address.to_string();
+                return Ok(Err(Miss::NoSignature { name }));
             }
-            Err(error) => return Ok(Err(error.into())),
+            Err(answer) => return Ok(Err(answer)),
         };
         // No archive is downloaded for a file that is not a signature.
-        SignatureFile::read(&statement.bytes).map_err(|error| self.bad(&statement, error))?;
-        let reporter = self.context.reporter;
-        reporter.report(&SignatureEvent::Requested(address.clone()));
+        SignatureFile::read(&statement.bytes)
+            .map_err(|error| self.bad(&statement, error.into()))?;
+        self.report_request(address);
         let download = Download {
             address,
             wanted: Wanted::Proven(&|path| self.judge(&statement, path).map(drop)),
@@ -264,9 +256,7 @@ impl Search<'_> {
             Err(DownloadError::Unproven(error)) => return Err(self.bad(&statement, *error)),
             Err(error) => return Ok(Err(error.into())),
         };
-        let good = self
-            .judge(&statement, file.path())
-            .map_err(|error| self.bad(&statement, error))?;
+        let good = self.verify_file(&statement, file.path())?;
         self.keep(&self.name_of(&file, None), file.sha256(), &statement)?;
         Ok(Ok(Candidate {
             file,
@@ -282,8 +272,14 @@ impl Search<'_> {
         archive: &Path,
     ) -> Result<GoodSignature, SignatureError> {
         let file = SignatureFile::read(&statement.bytes)?;
-        self.keyring
-            .verify(&file, archive, self.version, Timestamp::now())
+        let mut archive = Archive::read(archive, self.version, Timestamp::now())?;
+        self.keyring.verify(&file, &mut archive)
+    }
+
+    /// Verifies an archive whose signature has to be good.
+    fn verify_file(&self, statement: &Statement, archive: &Path) -> Outcome<GoodSignature> {
+        let judged = self.judge(statement, archive);
+        judged.map_err(|error| self.bad(statement, error))
     }
 
     fn bad(&self, statement: &Statement, error: SignatureError) -> fetch::Error {
@@ -296,50 +292,54 @@ impl Search<'_> {
     }
 
     fn keep(&self, name: &str, sha256: Sha256, statement: &Statement) -> Outcome<()> {
-        SignatureCache::new(self.context.store, name)
-            .keep(sha256, &statement.bytes)
-            .map_err(|error| self.store(error))
+        let cache = SignatureCache::new(self.context.store, name);
+        let kept = cache.keep(sha256, &statement.bytes);
+        kept.map_err(|error| self.store(error))
     }
 
     fn store(&self, error: std::io::Error) -> fetch::Error {
         self.context.store_error(error)
     }
 
-    /// Requests a signature; `None` if the server answers that it does not exist.
-    fn read_address(&self, address: &Address) -> Result<Option<Statement>, HttpError> {
-        let context = self.context;
+    fn report_request(&self, address: &Address) {
         let requested = SignatureEvent::Requested(address.clone());
-        context.reporter.report(&requested);
+        self.context.reporter.report(&requested);
+    }
+
+    /// Requests a signature; [`Miss::NotThere`] if the server answers that it does not exist.
+    fn read_address(&self, address: &Address) -> Result<Statement, Miss> {
+        let context = self.context;
+        self.report_request(address);
         let read = context.retries.run(context.reporter, || {
-            let response = context.http.get(address, "*/*")?;
             let mut bytes = Vec::new();
-            response
-                .take(LARGEST + 1)
-                .read_to_end(&mut bytes)
-                .map_err(|source| HttpError::Broken {
+            let response = context.http.get(address, "*/*")?;
+            match response.take(LARGEST + 1).read_to_end(&mut bytes) {
+                Ok(_) => Ok(bytes),
+                Err(source) => Err(HttpError::Broken {
                     address: address.clone(),
                     source,
-                })?;
-            Ok(bytes)
+                }),
+            }
         });
         match read {
-            Ok(bytes) => Ok(Some(Statement {
+            Ok(bytes) => Ok(Statement {
                 bytes,
                 from: address.to_string(),
-            })),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(error),
+            }),
+            Err(error) if is_absent(&error) => Err(Miss::NotThere),
+            Err(error) => Err(error.into()),
         }
     }
 }
 
 fn read_file(path: &Path) -> Outcome<Option<Statement>> {
-    let bytes = read_small(path).map_err(|source| Error::Unreadable {
+    let unreadable = |source| Error::Unreadable {
         path: path.to_owned(),
         source,
-    })?;
-    Ok(bytes.map(|bytes| Statement {
+    };
+    let statement = |bytes| Statement {
         bytes,
         from: path.display().to_string(),
-    }))
+    };
+    Ok(read_small(path).map_err(unreadable)?.map(statement))
 }

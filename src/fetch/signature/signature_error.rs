@@ -25,8 +25,8 @@ pub(super) fn time(seconds: u32) -> Timestamp {
 #[derive(Debug, thiserror::Error)]
 pub enum SignatureError {
     /// The file does not hold signatures.
-    #[error("it is not an OpenPGP signature: {0}")]
-    NotASignature(&'static str),
+    #[error("it is not an OpenPGP signature")]
+    NotASignature(#[from] Malformed),
     /// The signature is of a text, of a key, or of nothing.
     #[error("it is not a signature of a file")]
     NotOfAFile,
@@ -120,11 +120,5 @@ impl SignatureError {
                 "get the archive and its signature again; `--verify digest` verifies the digest alone"
             }
         }
-    }
-}
-
-impl From<Malformed> for SignatureError {
-    fn from(malformed: Malformed) -> Self {
-        Self::NotASignature(malformed.0)
     }
 }

@@ -16,6 +16,7 @@ use pgp::packet::{RevocationCode, SubpacketData};
 use super::Keyring;
 use super::file::SignatureFile;
 use super::signature_error::{LARGEST_ARCHIVE, SignatureError};
+use super::verify::Archive;
 use crate::digest::Sha256;
 use crate::plan::verification::{GoodSignature, KeyringFile};
 use signer::{At, Key, Kind};
@@ -56,7 +57,7 @@ impl Fixture {
     ) -> Result<GoodSignature, SignatureError> {
         let file = SignatureFile::read(signature)?;
         let (release, now) = ("3.13.5".parse().unwrap(), At(5000).timestamp());
-        keyring.verify(&file, &self.archive(), release, now)
+        keyring.verify(&file, &mut Archive::read(&self.archive(), release, now)?)
     }
 }
 
@@ -111,7 +112,8 @@ fn a_release_managers_key_counts_for_its_own_series_only() {
     let ask = |series| {
         let keyring = Keyring::for_series(&key.binary(), series);
         let release = "3.13.5".parse().unwrap();
-        keyring.verify(&file, &fixture.archive(), release, At(5000).timestamp())
+        let archive = Archive::read(&fixture.archive(), release, At(5000).timestamp());
+        keyring.verify(&file, &mut archive.unwrap())
     };
     ask(&[(3, 12), (3, 13)]).unwrap();
     let said = refusal(ask(&[(3, 11), (3, 12)]));
@@ -196,7 +198,7 @@ fn algorithms_that_are_not_supported_are_named() {
         (
             &key.armored(),
             &key.sign(ARCHIVE).armored(),
-            "ECDSA with an unknown curve",
+            "ECDSA with this curve",
         ),
     ] {
         let text = refusal(fixture.verify(keys, signature));
@@ -468,7 +470,8 @@ fn the_signature_of_a_real_release_is_good_although_its_key_expired_later() {
     let keyring = Keyring::with(&[]).unwrap();
     let verify = |archive: &Path, version: &str| {
         let now = Timestamp::from_second(1_800_000_000).unwrap();
-        keyring.verify(&file, archive, version.parse().unwrap(), now)
+        let archive = Archive::read(archive, version.parse().unwrap(), now);
+        keyring.verify(&file, &mut archive.unwrap())
     };
     let good = verify(&archive, "3.13.5").unwrap();
     assert_eq!(good.to_string(), "signed by Thomas Wouters on 2025-06-11");

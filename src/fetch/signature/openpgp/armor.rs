@@ -5,8 +5,6 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::packet::Malformed;
 
-const DAMAGED: Malformed = Malformed("its armor is damaged");
-
 /// A block of armor, and the text around it.
 pub(crate) struct Armor<'a> {
     pub(crate) before: &'a str,
@@ -26,33 +24,27 @@ impl<'a> Armor<'a> {
         let (block, after) = rest
             .split_once(&format!("-----END PGP {kind}-----"))
             .ok_or(Malformed("the end of its armor is missing"))?;
+        let packets = decode(block).ok_or(Malformed("its armor is damaged"))?;
         Ok(Some(Self {
             before,
-            packets: decode(block)?,
+            packets,
             after,
         }))
     }
 }
 
 /// Decodes the text between the first and the last line of a block.
-fn decode(block: &str) -> Result<Vec<u8>, Malformed> {
+fn decode(block: &str) -> Option<Vec<u8>> {
     let mut lines = block.lines().map(str::trim);
-    if lines.next() != Some("") {
-        return Err(DAMAGED);
-    }
+    let has_nothing_after_begin = lines.next() == Some("");
     // An empty line ends the headers, such as `Comment: a text`.
-    if !lines
-        .by_ref()
-        .take_while(|it| !it.is_empty())
-        .all(|it| it.contains(':'))
-    {
-        return Err(DAMAGED);
+    let mut headers = lines.by_ref().take_while(|it| !it.is_empty());
+    let has_only_headers = headers.all(|it| it.contains(':'));
+    // The line after the data is a checksum, which section 6.1 says to ignore.
+    let data = lines.by_ref().take_while(|it| !it.starts_with('='));
+    let data: String = data.collect();
+    if !(has_nothing_after_begin && has_only_headers && lines.all(str::is_empty)) {
+        return None;
     }
-    let is_data = |line: &&str| !line.starts_with('=');
-    let data: String = lines.by_ref().take_while(is_data).collect();
-    // The line that ended the data was the checksum, which section 6.1 says to ignore.
-    if !lines.all(str::is_empty) {
-        return Err(DAMAGED);
-    }
-    STANDARD.decode(data).map_err(|_| DAMAGED)
+    STANDARD.decode(data).ok()
 }

@@ -1,20 +1,17 @@
 //! Public keys of version 4 (RFC 9580, section 5.5).
 
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use ring::signature::RsaPublicKeyComponents;
 
 use super::packet::{Malformed, Reader};
 
-// Object identifiers of curves (section 9.2).
-const ED25519_LEGACY: &[u8] = b"\x2b\x06\x01\x04\x01\xda\x47\x0f\x01";
-const P256: &[u8] = b"\x2a\x86\x48\xce\x3d\x03\x01\x07";
-const P384: &[u8] = b"\x2b\x81\x04\x00\x22";
-
 #[derive(Debug, Clone)]
 pub(crate) struct PublicKey {
+    /// In seconds since 1970.
     pub(crate) created: u32,
     pub(crate) fingerprint: [u8; 20],
     /// The bytes that fingerprints and signatures hash (sections 5.5.4 and 5.2.4).
-    pub(crate) hashed: Vec<u8>,
+    pub(super) hashed: Vec<u8>,
     pub(super) algorithm: u8,
     pub(super) material: Material,
 }
@@ -22,14 +19,14 @@ pub(crate) struct PublicKey {
 /// The numbers of a key, if its algorithm is supported.
 #[derive(Debug, Clone)]
 pub(super) enum Material {
-    Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
-    Ed25519(Vec<u8>),
-    Ecdsa(Curve, Vec<u8>),
+    Rsa(RsaPublicKeyComponents<Vec<u8>>),
+    Point(Curve, Vec<u8>),
     Unsupported(String),
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Curve {
+    Ed25519,
     P256,
     P384,
 }
@@ -43,13 +40,12 @@ impl PublicKey {
         }
         let length = u16::try_from(body.len()).map_err(|_| Malformed("a key is too large"))?;
         let hashed = [&[0x99], length.to_be_bytes().as_slice(), body].concat();
-        let mut fingerprint = [0; 20];
-        fingerprint.copy_from_slice(digest(&SHA1_FOR_LEGACY_USE_ONLY, &hashed).as_ref());
+        let sha1 = digest(&SHA1_FOR_LEGACY_USE_ONLY, &hashed);
         let created = reader.u32()?;
         let algorithm = reader.byte()?;
         Ok(Some(Self {
             created,
-            fingerprint,
+            fingerprint: Reader(sha1.as_ref()).array()?,
             hashed,
             algorithm,
             material: Material::read(algorithm, &mut reader)?,
@@ -64,42 +60,39 @@ impl PublicKey {
 
 impl Material {
     fn read(algorithm: u8, reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let unsupported = |name: &str| Ok(Self::Unsupported(name.to_owned()));
-        match algorithm {
+        let unsupported = match algorithm {
             1 | 3 => {
-                let (modulus, exponent) = (reader.mpi()?, reader.mpi()?);
-                let bits = match modulus.first() {
-                    Some(first) => modulus.len() * 8 - first.leading_zeros() as usize,
-                    None => 0,
-                };
-                // ring takes whole octets; see its `signature` module.
-                if !(2041..=8192).contains(&bits) {
-                    return unsupported(&format!("RSA with {bits} bits"));
+                let (n, e) = (reader.mpi()?.to_vec(), reader.mpi()?.to_vec());
+                let zeros = n.first().map_or(0, |first| first.leading_zeros() as usize);
+                match n.len() * 8 - zeros {
+                    // 2048 to 8192 bits: ring counts whole octets.
+                    2041..=8192 => return Ok(Self::Rsa(RsaPublicKeyComponents { n, e })),
+                    bits => return Ok(Self::Unsupported(format!("RSA with {bits} bits"))),
                 }
-                Ok(Self::Rsa {
-                    modulus: modulus.to_vec(),
-                    exponent: exponent.to_vec(),
-                })
             }
             19 | 22 => {
-                let length = reader.byte()?.into();
-                let curve = reader.take(length)?;
-                let point = reader.mpi()?.to_vec();
-                match (algorithm, curve, point.first()) {
-                    // A prefix of 0x40 marks a point in its native form (section 5.5.5.5).
-                    (22, ED25519_LEGACY, Some(0x40)) => Ok(Self::Ed25519(point[1..].to_vec())),
-                    (19, P256, _) => Ok(Self::Ecdsa(Curve::P256, point)),
-                    (19, P384, _) => Ok(Self::Ecdsa(Curve::P384, point)),
-                    (19, ..) => unsupported("ECDSA with an unknown curve"),
-                    _ => unsupported("EdDSA with an unknown curve"),
-                }
+                let length = reader.byte()?;
+                let curve = reader.take(length.into())?;
+                let point = reader.mpi()?;
+                // Object identifiers of section 9.2; 0x40 marks a native point (section 5.5.5.5).
+                let (curve, point) = match (algorithm, curve, point) {
+                    (22, b"\x2b\x06\x01\x04\x01\xda\x47\x0f\x01", [0x40, point @ ..]) => {
+                        (Curve::Ed25519, point)
+                    }
+                    (19, b"\x2a\x86\x48\xce\x3d\x03\x01\x07", point) => (Curve::P256, point),
+                    (19, b"\x2b\x81\x04\x00\x22", point) => (Curve::P384, point),
+                    (19, ..) => return Ok(Self::Unsupported("ECDSA with this curve".to_owned())),
+                    _ => return Ok(Self::Unsupported("EdDSA with this curve".to_owned())),
+                };
+                return Ok(Self::Point(curve, point.to_vec()));
             }
-            27 => Ok(Self::Ed25519(reader.array::<32>()?.to_vec())),
-            16 | 20 => unsupported("Elgamal"),
-            17 => unsupported("DSA"),
-            18 => unsupported("ECDH"),
-            28 => unsupported("Ed448"),
-            number => unsupported(&format!("the unknown algorithm {number}")),
-        }
+            27 => return Ok(Self::Point(Curve::Ed25519, reader.take(32)?.to_vec())),
+            16 | 20 => "Elgamal",
+            17 => "DSA",
+            18 => "ECDH",
+            28 => "Ed448",
+            number => return Ok(Self::Unsupported(format!("the algorithm number {number}"))),
+        };
+        Ok(Self::Unsupported(unsupported.to_owned()))
     }
 }

@@ -4,8 +4,8 @@ use ring::digest::{self, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA384, SHA512, diges
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519,
     RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
-    UnparsedPublicKey, VerificationAlgorithm,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RsaParameters, UnparsedPublicKey,
+    VerificationAlgorithm,
 };
 
 use super::key::{Curve, Material, PublicKey};
@@ -27,24 +27,24 @@ impl From<Malformed> for Unverified {
     }
 }
 
-/// The number of the only accepted hash algorithm for which collisions are known.
+// Hash algorithms (section 9.5). Collisions of SHA-1 are known.
 pub(crate) const SHA1: u8 = 2;
-const SHA256_NUMBER: u8 = 8;
-const SHA384_NUMBER: u8 = 9;
+const SHA2_256: u8 = 8;
+const SHA2_384: u8 = 9;
+const SHA2_512: u8 = 10;
 
-/// The name of a hash algorithm (section 9.5).
 pub(crate) fn hash_name(number: u8) -> String {
     let name = match number {
         1 => "MD5",
         SHA1 => "SHA-1",
         3 => "RIPEMD-160",
-        SHA256_NUMBER => "SHA-256",
-        SHA384_NUMBER => "SHA-384",
-        10 => "SHA-512",
+        SHA2_256 => "SHA-256",
+        SHA2_384 => "SHA-384",
+        SHA2_512 => "SHA-512",
         11 => "SHA-224",
         12 => "SHA3-256",
         14 => "SHA3-512",
-        number => return format!("the unknown hash algorithm {number}"),
+        _ => return format!("the hash algorithm number {number}"),
     };
     name.to_owned()
 }
@@ -65,47 +65,42 @@ impl Signature {
                 &SHA1_FOR_LEGACY_USE_ONLY,
                 &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
             ),
-            SHA256_NUMBER => (&SHA256, &RSA_PKCS1_2048_8192_SHA256),
-            SHA384_NUMBER => (&SHA384, &RSA_PKCS1_2048_8192_SHA384),
-            10 => (&SHA512, &RSA_PKCS1_2048_8192_SHA512),
+            SHA2_256 => (&SHA256, &RSA_PKCS1_2048_8192_SHA256),
+            SHA2_384 => (&SHA384, &RSA_PKCS1_2048_8192_SHA384),
+            SHA2_512 => (&SHA512, &RSA_PKCS1_2048_8192_SHA512),
             number => return Err(Unverified::Unsupported(hash_name(number))),
         };
         // 3 is RSA for signatures alone, and nothing else differs (section 9.1).
         let same = |algorithm| if algorithm == 3 { 1 } else { algorithm };
         let digest = digest(hash, message);
-        if same(self.algorithm) != same(key.algorithm)
-            || !digest.as_ref().starts_with(&self.start_of_digest)
+        let digest = digest.as_ref();
+        if same(self.algorithm) != same(key.algorithm) || !digest.starts_with(&self.start_of_digest)
         {
             return Err(Unverified::Mismatch);
         }
         let mut numbers = Reader(&self.numbers);
         let verified = match &key.material {
-            Material::Rsa { modulus, exponent } => {
-                let (n, e) = (modulus, exponent);
-                let number = padded(&mut numbers, n.len())?;
-                RsaPublicKeyComponents { n, e }.verify(rsa, message, &number)
+            Material::Rsa(key) => key.verify(rsa, message, &padded(&mut numbers, key.n.len())?),
+            // Ed25519 signs the digest, which has at least 256 bits (section 5.2.3.3).
+            Material::Point(Curve::Ed25519, _) if digest.len() < 32 => {
+                return Err(Unverified::Mismatch);
             }
-            // EdDSA signs the digest, which has at least 256 bits (section 5.2.3.3).
-            Material::Ed25519(_) if digest.as_ref().len() < 32 => return Err(Unverified::Mismatch),
-            Material::Ed25519(point) => {
+            Material::Point(curve, point) => {
+                let (algorithm, size, signed): (&dyn VerificationAlgorithm, _, _) =
+                    match (curve, self.hash) {
+                        (Curve::Ed25519, _) => (&ED25519, 32, digest),
+                        (Curve::P256, SHA2_256) => (&ECDSA_P256_SHA256_FIXED, 32, message),
+                        (Curve::P384, SHA2_384) => (&ECDSA_P384_SHA384_FIXED, 48, message),
+                        (curve, hash) => {
+                            let name = format!("ECDSA with {curve:?} and {}", hash_name(hash));
+                            return Err(Unverified::Unsupported(name));
+                        }
+                    };
                 let bytes = match key.algorithm {
-                    27 => numbers.take(64)?.to_vec(),
-                    _ => pair(&mut numbers, 32)?,
+                    27 => numbers.take(2 * size)?.to_vec(),
+                    _ => [padded(&mut numbers, size)?, padded(&mut numbers, size)?].concat(),
                 };
-                UnparsedPublicKey::new(&ED25519, point).verify(digest.as_ref(), &bytes)
-            }
-            Material::Ecdsa(curve, point) => {
-                let (algorithm, length): (&dyn VerificationAlgorithm, _) = match (curve, self.hash)
-                {
-                    (Curve::P256, SHA256_NUMBER) => (&ECDSA_P256_SHA256_FIXED, 32),
-                    (Curve::P384, SHA384_NUMBER) => (&ECDSA_P384_SHA384_FIXED, 48),
-                    (curve, hash) => {
-                        let name = format!("ECDSA with {curve:?} and {}", hash_name(hash));
-                        return Err(Unverified::Unsupported(name));
-                    }
-                };
-                let numbers = pair(&mut numbers, length)?;
-                UnparsedPublicKey::new(algorithm, point).verify(message, &numbers)
+                UnparsedPublicKey::new(algorithm, point).verify(signed, &bytes)
             }
             Material::Unsupported(algorithm) => {
                 return Err(Unverified::Unsupported(format!("a key of {algorithm}")));
@@ -121,12 +116,6 @@ impl Signature {
 /// The next number with leading zeros up to `length` octets.
 fn padded(numbers: &mut Reader<'_>, length: usize) -> Result<Vec<u8>, Unverified> {
     let number = numbers.mpi()?;
-    let zeros = length
-        .checked_sub(number.len())
-        .ok_or(Unverified::Mismatch)?;
-    Ok([&vec![0; zeros], number].concat())
-}
-
-fn pair(numbers: &mut Reader<'_>, length: usize) -> Result<Vec<u8>, Unverified> {
-    Ok([padded(numbers, length)?, padded(numbers, length)?].concat())
+    let zeros = length.checked_sub(number.len());
+    Ok([&vec![0; zeros.ok_or(Unverified::Mismatch)?], number].concat())
 }

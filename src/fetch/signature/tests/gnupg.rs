@@ -1,4 +1,4 @@
-//! Keys, and signatures of the tests' archive, that GnuPG 2.2 made.
+//! Keys, and signatures of the tests' archive, that gpg 2.2 made.
 
 type KeyAndSignature = (&'static [u8], &'static [u8]);
 

@@ -37,7 +37,6 @@ struct CertificateFacts {
 }
 
 fn facts_of_peer(signature: &PeerSignature, is_valid: bool) -> Facts {
-    let seconds = |it: Duration| Some(it.as_secs()).filter(|&it| it != 0);
     let hashed = signature.config().unwrap().hashed_subpackets();
     let flags = hashed.into_iter().find_map(|it| match &it.data {
         SubpacketData::KeyFlags(flags) => Some(flags.to_bytes().unwrap()),
@@ -46,9 +45,9 @@ fn facts_of_peer(signature: &PeerSignature, is_valid: bool) -> Facts {
     let fingerprint = |it: &&pgp::types::Fingerprint| it.as_bytes().to_vec();
     Facts {
         kind: signature.typ().unwrap().into(),
-        created: signature.created().map(|it| it.as_secs()),
-        lifetime: signature.signature_expiration_time().and_then(seconds),
-        key_lifetime: signature.key_expiration_time().and_then(seconds),
+        created: signature.created().map(pgp::types::Timestamp::as_secs),
+        lifetime: signature.signature_expiration_time().map(Duration::as_secs),
+        key_lifetime: signature.key_expiration_time().map(Duration::as_secs),
         flags,
         revocation_reason: signature.revocation_reason_code().map(|&code| code.into()),
         issuer_key_ids: signature
@@ -123,18 +122,16 @@ fn facts_of_ours<'a>(
     signature: &'a Signature,
     mut valid: impl Iterator<Item = &'a Signature>,
 ) -> Facts {
+    let fingerprints = signature.issuer_fingerprints.iter();
     Facts {
         kind: signature.kind,
-        created: signature.created(),
-        lifetime: signature.lifetime(),
-        key_lifetime: signature.key_lifetime(),
-        flags: signature.key_flags().map(<[u8]>::to_vec),
-        revocation_reason: signature.revocation_reason(),
-        issuer_key_ids: signature.issuer_key_ids().map(<[u8]>::to_vec).collect(),
-        issuer_fingerprints: signature
-            .issuer_fingerprints()
-            .map(|it| it[1..].to_vec())
-            .collect(),
+        created: signature.created,
+        lifetime: signature.lifetime,
+        key_lifetime: signature.key_lifetime,
+        flags: signature.key_flags.clone(),
+        revocation_reason: signature.revocation_reason,
+        issuer_key_ids: signature.issuer_key_ids.clone(),
+        issuer_fingerprints: fingerprints.map(|it| it[1..].to_vec()).collect(),
         is_valid: valid.any(|it| std::ptr::eq(it, signature)),
         is_accepted_by_subkey: false,
     }
@@ -162,14 +159,14 @@ fn by_us(keys: &[u8], signature: &[u8]) -> CertificateFacts {
             .primary
             .signatures
             .iter()
-            .map(|it| facts_of_ours(it, key.of_primary(it.kind)))
+            .map(|it| facts_of_ours(it, key.valid(&key.primary, |_| true)))
             .collect(),
         users: key
             .users
             .iter()
             .map(|user| {
                 let signatures = user.signatures.iter();
-                let facts = signatures.map(|it| facts_of_ours(it, key.of_user(user, |_| true)));
+                let facts = signatures.map(|it| facts_of_ours(it, key.valid(user, |_| true)));
                 (user.subject.clone(), facts.collect())
             })
             .collect(),
@@ -179,7 +176,7 @@ fn by_us(keys: &[u8], signature: &[u8]) -> CertificateFacts {
             .map(|subkey| {
                 let signatures = subkey.signatures.iter().map(|it| Facts {
                     is_accepted_by_subkey: key.is_accepted_by(&subkey.subject, it),
-                    ..facts_of_ours(it, key.of_subkey(subkey, it.kind))
+                    ..facts_of_ours(it, key.valid(subkey, |_| true))
                 });
                 signatures.collect()
             })
