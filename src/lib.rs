@@ -39,6 +39,9 @@ mod store;
 mod testing;
 mod transaction;
 
+#[doc(hidden)]
+pub use fetch::signature::is_signed;
+
 use std::ffi::OsString;
 
 use clap::Parser as _;

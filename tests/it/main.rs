@@ -12,6 +12,8 @@ mod python_org;
 #[path = "../support/server.rs"]
 #[expect(dead_code, reason = "the unit tests use the rest of it")]
 mod server;
+#[path = "../support/signer.rs"]
+#[expect(dead_code, reason = "the unit tests use the rest")]
 mod signer;
 mod small_disk;
 mod wheels;

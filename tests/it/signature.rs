@@ -1,4 +1,4 @@
-//! Releases that prove themselves with a signature, and those that do not.
+//! Releases with and without a good signature.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -8,27 +8,33 @@ use crate::mini_cpython::{MiniCpython, VERSION};
 use crate::outcome::Outcome;
 use crate::python_org::{Published, ftp_path};
 use crate::server::{Answer, Server};
-use crate::signer::Signer;
+use crate::signer::Key;
 use crate::wheels::Wheel;
 
-/// A release that nobody knows, of a series that is signed, and somebody who signs it.
+/// A release without a known digest, of a series that has signatures, and a key that signs it.
 struct Signed {
     context: Context,
     server: Server,
     release: MiniCpython,
-    signer: Signer,
+    signer: Key,
 }
 
 const SIGNED: &str = "3.13.99";
+const SIGNER: &str = "Mirror <mirror@example.org>";
+
+/// A signature of `content` that is made now, armored.
+fn sign(key: &Key, content: &[u8]) -> Vec<u8> {
+    key.sign(content).now().armored()
+}
 
 impl Signed {
     fn new() -> Self {
-        Self::by(Signer::new())
+        Self::by(Key::recent(SIGNER))
     }
 
-    fn by(signer: Signer) -> Self {
+    fn by(signer: Key) -> Self {
         let mut context = Context::new();
-        let keyring = context.write("keys.asc", signer.key());
+        let keyring = context.write("keys.asc", signer.armored());
         context.set("PYBUILD_KEYRING", keyring);
         Self {
             context,
@@ -43,7 +49,7 @@ impl Signed {
         self.release.write_tgz(&self.context.path(folder))
     }
 
-    /// The release as a file, with what stands beside it as its signature.
+    /// The release as a file with this signature file.
     fn file_with(&self, signature: &[u8]) -> PathBuf {
         let name = format!("releases/{}.asc", self.release.tgz_name());
         self.context.write(&name, signature);
@@ -51,7 +57,7 @@ impl Signed {
     }
 
     fn signature(&self) -> Vec<u8> {
-        self.signer.sign(&self.release.tgz())
+        sign(&self.signer, &self.release.tgz())
     }
 
     fn build(&self, arguments: &[&str]) -> Outcome {
@@ -68,7 +74,7 @@ impl Signed {
         self.release.sha256().to_string()
     }
 
-    /// What the record says that the archive proved itself with.
+    /// The proofs of the archive in the record.
     fn proofs(&self) -> Vec<serde_json::Value> {
         let record = self.context.default_prefix(SIGNED);
         let record = record.join(format!("share/pybuild/{SIGNED}/record.json"));
@@ -83,7 +89,7 @@ impl Signed {
         let proof = proofs.last().unwrap();
         assert_eq!(proof["kind"], "openpgp", "{proofs:?}");
         assert_eq!(proof["fingerprint"], self.signer.fingerprint());
-        assert_eq!(proof["signer"], "Mirror <mirror@example.org>");
+        assert_eq!(proof["signer"], SIGNER);
         let made: jiff::Timestamp = proof["made"].as_str().unwrap().parse().unwrap();
         assert!(made.duration_until(jiff::Timestamp::now()).as_secs() < 600);
     }
@@ -99,7 +105,7 @@ fn a_file_with_its_signature_needs_no_digest() {
         .says(["signature has to prove it"]);
     assert_eq!(signed.proofs().len(), 1);
     signed.assert_proven_by_signature();
-    // A demand for a signature is another request, and `digest` needs a digest.
+    // `--verify signature` makes another request, and `digest` needs a digest.
     signed
         .build_file(&file, &["--verify", "signature"])
         .success();
@@ -125,15 +131,18 @@ fn a_file_without_a_signature_needs_a_digest() {
 }
 
 #[test]
-fn a_bad_signature_stops_even_where_the_digest_is_right() {
+fn a_bad_signature_stops_the_build_even_if_the_digest_is_right() {
     let signed = Signed::new();
     let digest = signed.digest();
     let mut flipped = signed.release.tgz();
     flipped[1000] ^= 1;
-    let other = Signer::new();
+    let other = Key::recent("Other");
     let cases = [
-        (signed.signer.sign(&flipped), "is another file".to_owned()),
-        (other.sign(&signed.release.tgz()), other.fingerprint()),
+        (
+            sign(&signed.signer, &flipped),
+            "for another file".to_owned(),
+        ),
+        (sign(&other, &signed.release.tgz()), other.fingerprint()),
         (
             b"<html>Please log in</html>".to_vec(),
             "not an OpenPGP signature".to_owned(),
@@ -162,7 +171,7 @@ fn a_bad_signature_stops_even_where_the_digest_is_right() {
 }
 
 #[test]
-fn a_flipped_byte_in_the_archive_is_noticed_while_nobody_knows_its_digest() {
+fn a_flipped_byte_in_an_archive_without_a_known_digest_is_noticed() {
     let signed = Signed::new();
     let file = signed.file_with(&signed.signature());
     let mut content = signed.release.tgz();
@@ -173,19 +182,19 @@ fn a_flipped_byte_in_the_archive_is_noticed_while_nobody_knows_its_digest() {
     let fingerprint = signed.signer.fingerprint();
     outcome
         .has_one_error_with_a_hint()
-        .says(["is another file", &fingerprint, "from somebody else"])
+        .says(["for another file", &fingerprint, "from another origin"])
         .never_says("--verify digest");
-    // What is not what it says is not kept either.
+    // The store does not keep it.
     assert!(signed.context.snapshot("cache/sha256").len() <= 1);
 }
 
 #[test]
-fn a_signature_that_only_proves_nothing_leaves_it_to_the_digest() {
-    let signed = Signed::by(Signer::new().expired());
+fn the_digest_decides_if_the_signature_is_doubtful() {
+    let signed = Signed::by(Key::recent(SIGNER).expired());
     let file = signed.file_with(&signed.signature());
     let digest = signed.digest();
     let outcome = signed.build_file(&file, &["--sha256", &digest]).success();
-    outcome.says(["warning:", "after the key expired", "the digest decides"]);
+    outcome.says(["warning:", "after the key expired", "the digest verifies"]);
     assert_eq!(signed.proofs().len(), 1);
     for more in [&[][..], &["--sha256", &digest, "--verify", "signature"]] {
         let outcome = signed.build_file(&file, more).exits(4);
@@ -196,13 +205,13 @@ fn a_signature_that_only_proves_nothing_leaves_it_to_the_digest() {
 }
 
 #[test]
-fn a_mirror_is_asked_for_the_signature_first_and_the_store_remembers_it() {
+fn a_mirror_is_asked_for_the_signature_first_and_the_store_keeps_it() {
     let signed = Signed::new();
     let path = format!("/{SIGNED}/{}", signed.release.txz_name());
     let content = signed.release.txz();
-    let signature = Answer::bytes(signed.signer.sign(&content));
+    let signature = Answer::bytes(sign(&signed.signer, &content));
     signed.server.put(&format!("{path}.asc"), signature);
-    // The download breaks off, and goes on where it broke.
+    // The connection breaks once, and the download resumes.
     signed
         .server
         .put(&path, Answer::bytes(content).cut_once(1000));
@@ -232,13 +241,13 @@ fn a_mirror_is_asked_for_the_signature_first_and_the_store_remembers_it() {
     signed.assert_proven_by_signature();
     assert_eq!(signed.server.requests().len(), asked.len());
 
-    // What the store remembers is verified anew.
+    // A signature from the store is verified again.
     let folder = signed.context.path("cache/signatures");
     let kept = fs_err::read_dir(&folder).unwrap().next().unwrap().unwrap();
     let whole = fs_err::read(kept.path()).unwrap();
-    let others = Signer::new().sign(&signed.release.txz());
-    for spoilt in [others.as_slice(), &whole[..whole.len() / 2], b""] {
-        fs_err::write(kept.path(), spoilt).unwrap();
+    let others = sign(&Key::recent("Other"), &signed.release.txz());
+    for corrupt in [others.as_slice(), &whole[..whole.len() / 2], b""] {
+        fs_err::write(kept.path(), corrupt).unwrap();
         signed.build(&offline).exits(4).has_one_error_with_a_hint();
         assert!(!kept.path().exists());
         signed.build(&["--mirror", &mirror, "--force"]).success();
@@ -270,11 +279,11 @@ fn an_address_with_its_signature_beside_it_needs_no_digest() {
     let outcome = signed.build(&["--source", &source, "--force"]).exits(4);
     outcome
         .has_one_error_with_a_hint()
-        .says(["is another file"]);
+        .says(["for another file"]);
 }
 
 #[test]
-fn what_python_org_publishes_without_a_digest_may_be_signed() {
+fn a_release_that_python_org_lists_without_a_digest_may_be_signed() {
     let mut signed = Signed::new();
     signed
         .context
@@ -294,7 +303,7 @@ fn what_python_org_publishes_without_a_digest_may_be_signed() {
 }
 
 #[test]
-fn a_demanded_signature_is_looked_for_at_every_origin() {
+fn a_required_signature_is_looked_for_at_every_origin() {
     let signed = Signed::new();
     let digest = signed.digest();
     signed.file("one");
@@ -318,7 +327,7 @@ fn a_demanded_signature_is_looked_for_at_every_origin() {
         "Python-3.13.99.tgz.asc",
         &folder,
         &mirror,
-        "nobody has it",
+        "no origin has the required signature",
         "--verify any",
     ]);
     let path = format!("/{}.asc", signed.release.tgz_name());
@@ -326,7 +335,7 @@ fn a_demanded_signature_is_looked_for_at_every_origin() {
     signed.build(&arguments).success();
     assert_eq!(signed.proofs().len(), 2);
     signed.assert_proven_by_signature();
-    // The archive and its signature are both in the store by now.
+    // The store has both the archive and its signature now.
     let asked = signed.server.requests().len();
     let again = [&arguments[..4], &["--force", "--offline"]].concat();
     signed.build(&again).success();
@@ -335,7 +344,7 @@ fn a_demanded_signature_is_looked_for_at_every_origin() {
 }
 
 #[test]
-fn what_has_no_signatures_cannot_be_asked_for_one() {
+fn a_source_without_signatures_cannot_be_verified_by_one() {
     let mut signed = Signed::new();
     let file = signed.file_with(&signed.signature());
     let tree = signed.release.write_tree(&signed.context.path("tree"));
@@ -353,7 +362,7 @@ fn what_has_no_signatures_cannot_be_asked_for_one() {
         "3.14.0 has no OpenPGP signature",
         "leave out",
     ]);
-    // Without the keyring, it is somebody's key and nothing more.
+    // Without the keyring, the key is unknown.
     let outcome = signed.build_file(&file, &[]).exits(4);
     let fingerprint = signed.signer.fingerprint();
     outcome
@@ -376,7 +385,7 @@ fn what_has_no_signatures_cannot_be_asked_for_one() {
 }
 
 #[test]
-fn a_keyring_of_ones_own_signs_what_has_no_signature_otherwise() {
+fn a_key_of_the_user_may_sign_a_release_without_a_published_signature() {
     let signed = Signed {
         release: MiniCpython::new(VERSION),
         ..Signed::new()
@@ -386,14 +395,14 @@ fn a_keyring_of_ones_own_signs_what_has_no_signature_otherwise() {
     signed.context.run(arguments).success();
 }
 
-/// The folder of real releases, where there is one beside the checkout.
+/// The folder of real releases, if it exists beside the checkout.
 fn sources() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/sources");
     folder.is_dir().then_some(folder)
 }
 
 #[test]
-fn a_real_release_proves_itself_with_its_release_managers_signature() {
+fn a_real_release_is_verified_by_its_release_managers_signature() {
     let Some(sources) = sources() else { return };
     let context = Context::new();
     let name = "Python-3.13.5.tar.xz";
@@ -414,17 +423,20 @@ fn a_real_release_proves_itself_with_its_release_managers_signature() {
         let outcome = patch("3.13.5", &file, &["--verify", policy]).success();
         outcome.says(["signed by Thomas Wouters on 2025-06-11"]);
     }
-    // In a release that no table knows, the signature alone decides.
+    // A release without a known digest depends on its signature.
     let outcome = patch("3.11.99", &file, &[]).exits(4);
-    outcome.says(["Thomas Wouters", "who signs 3.12 and 3.13 and not 3.11.99"]);
+    outcome.says([
+        "Thomas Wouters",
+        "with a key for 3.12 and 3.13, not for 3.11.99",
+    ]);
     let mut flipped = archive.clone();
     flipped[10_000_000] ^= 1;
     let bad = context.write("flipped/Python-3.13.99.tar.xz", &flipped);
     context.write("flipped/Python-3.13.99.tar.xz.asc", &signature);
     let outcome = patch("3.13.99", &bad, &[]).exits(4);
-    outcome.says(["what Thomas Wouters", "is another file"]);
-    let other = Signer::new();
-    context.write(&beside, other.sign(&archive));
+    outcome.says(["made by Thomas Wouters", "for another file"]);
+    let other = Key::recent("Other");
+    context.write(&beside, sign(&other, &archive));
     let outcome = patch("3.13.5", &file, &[]).exits(4);
     outcome.says(["neither a release manager's", &other.fingerprint()]);
 }

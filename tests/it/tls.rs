@@ -8,7 +8,7 @@ use crate::outcome::Outcome;
 use crate::proxy::Proxy;
 use crate::python_org::Published;
 use crate::server::{Answer, Server};
-use crate::signer::Signer;
+use crate::signer::Key;
 use crate::wheels::{IndexForm, Wheel};
 
 const SECRET: &str = "p4ssw0rd-for-the-https-index";
@@ -188,13 +188,13 @@ fn neither_an_index_nor_its_wheels_are_followed_from_https_to_http() {
 #[test]
 fn a_signature_is_not_followed_from_https_to_http() {
     let mut secure = Secure::new();
-    let signer = Signer::new();
-    let keyring = secure.fixture.context.write("keys.asc", signer.key());
+    let signer = Key::recent("Mirror");
+    let keyring = secure.fixture.context.write("keys.asc", signer.armored());
     secure.fixture.context.set("PYBUILD_KEYRING", keyring);
     let release = crate::mini_cpython::MiniCpython::new("3.13.99");
     let (plain, path) = (Server::start(), format!("/{}", release.tgz_name()));
     let beside = format!("{path}.asc");
-    let signature = Answer::bytes(signer.sign(&release.tgz()));
+    let signature = Answer::bytes(signer.sign(&release.tgz()).now().armored());
     secure.server.put(&path, Answer::bytes(release.tgz()));
     plain.put(&beside, signature.clone());
     secure

@@ -1,19 +1,20 @@
 //! The store's cache of signatures: `signatures/NAME.SHA256.asc` in the cache folder.
 //!
-//! It is there to be offline with, and is never believed: what it gives is verified anew.
+//! It makes offline runs possible. A signature from it is verified again.
 
 use std::io;
 use std::path::PathBuf;
 
+use super::event::SignatureEvent;
+use super::file::{ENDING, read_small};
 use crate::digest::Sha256;
-use crate::fetch::signature::beside::{ENDING, read_small};
 use crate::fs::disk;
 use crate::progress::Reporter;
 use crate::store::{self, Store};
 
 const FOLDER: &str = "signatures";
 
-/// The signatures of the archives that were called `name`.
+/// The signatures of archives with this name.
 pub(super) struct SignatureCache<'a> {
     store: &'a Store,
     name: &'a str,
@@ -32,8 +33,7 @@ impl<'a> SignatureCache<'a> {
         format!("{}.{sha256}{ENDING}", self.name)
     }
 
-    /// Keeps the signature of the archive with this digest. A store that may not be written has to do
-    /// without.
+    /// Keeps the signature of the archive with this digest, unless the store is read-only.
     pub(super) fn keep(&self, sha256: Sha256, signature: &[u8]) -> io::Result<()> {
         match self.store.put(FOLDER, &self.name_of(sha256), signature) {
             Err(error) if !disk::may_not_be_written(&error) => Err(error),
@@ -41,27 +41,25 @@ impl<'a> SignatureCache<'a> {
         }
     }
 
-    /// The signature of the archive with this digest. Of one that cannot be read the person is warned; it
-    /// is as if it were not there.
-    pub(super) fn of(&self, sha256: Sha256, reporter: &dyn Reporter) -> Option<Vec<u8>> {
+    /// The signature of the archive with this digest; an unreadable one only causes a warning.
+    pub(super) fn get(&self, sha256: Sha256, reporter: &dyn Reporter) -> Option<Vec<u8>> {
         let path = self.path(sha256);
         match store::ensure_regular(&path).and_then(|()| read_small(&path)) {
             Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
-                let path = path.display();
-                reporter.warn(&format!("{path} in the store cannot be read: {error}"));
+                reporter.report(&SignatureEvent::UnreadableInStore { path, error });
                 None
             }
         }
     }
 
-    /// Throws that signature away. Where that cannot be done it stays, and is judged anew each time.
-    pub(super) fn forget(&self, sha256: Sha256) {
+    /// Removes that signature. If that fails it stays, and is verified again each time.
+    pub(super) fn discard(&self, sha256: Sha256) {
         let _ = fs_err::remove_file(self.path(sha256));
     }
 
-    /// The digests of the archives whose signatures are kept, sorted.
+    /// The digests of the archives that have a kept signature, sorted.
     pub(super) fn digests(&self) -> io::Result<Vec<Sha256>> {
         let mut digests = Vec::new();
         let entries = match fs_err::read_dir(self.store.root().join(FOLDER)) {
@@ -70,12 +68,10 @@ impl<'a> SignatureCache<'a> {
             Err(error) => return Err(error),
         };
         for entry in entries {
-            let file_name = entry?.file_name();
-            let digest = file_name.to_str().and_then(|file_name| {
-                let rest = file_name.strip_prefix(self.name)?.strip_prefix('.')?;
-                rest.strip_suffix(ENDING)?.parse::<Sha256>().ok()
-            });
-            digests.extend(digest);
+            let name = entry?.file_name();
+            let rest = name.to_str().and_then(|name| name.strip_prefix(self.name));
+            let digest = rest.and_then(|rest| rest.strip_prefix('.')?.strip_suffix(ENDING));
+            digests.extend(digest.and_then(|digest| digest.parse::<Sha256>().ok()));
         }
         digests.sort();
         Ok(digests)

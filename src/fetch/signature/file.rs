@@ -1,85 +1,79 @@
-//! Reads what lies beside an archive under `.asc`.
+//! Reads the signature file of an archive, `NAME.asc`.
 
-use std::io::{BufReader, Read as _};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 
-use pgp::armor::{BlockType, Dearmor};
-use pgp::packet::{Packet, PacketParser, Signature};
+use super::openpgp::{Armor, Malformed, Packet, Reader, Signature};
 
-use super::error::SignatureError;
+/// The end of a signature file's name.
+pub(in crate::fetch) const ENDING: &str = ".asc";
 
-/// A file of signatures is a few hundred bytes; one that is larger than this is something else.
-pub(in crate::fetch) const LARGEST: u64 = 1 << 16;
+/// In bytes; a signature has a few hundred.
+pub(super) const LARGEST: u64 = 1 << 16;
 
-/// Each of them costs a pass over the archive.
+/// Each signature costs a pass over the archive.
 const MOST_SIGNATURES: usize = 8;
 
-const BEGIN: &str = "-----BEGIN PGP SIGNATURE-----";
-const END: &str = "-----END PGP SIGNATURE-----";
+/// The path of the signature of the archive at `path`.
+#[must_use]
+pub fn signature_beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ENDING);
+    name.into()
+}
 
-/// The signatures that stand in one file; at least one.
-#[derive(Debug)]
-pub(in crate::fetch) struct SignatureFile(Vec<Signature>);
-
-impl SignatureFile {
-    /// Reads a detached signature, armored or binary (RFC 9580, sections 6.2 and 10.4). Nothing
-    /// else may stand in the file: what is there and not understood is not passed over.
-    pub(in crate::fetch) fn read(bytes: &[u8]) -> Result<Self, SignatureError> {
-        if bytes.len() as u64 > LARGEST {
-            return Err(SignatureError::NotASignature("it is far too long"));
-        }
-        let packets = match bytes.first() {
-            None => return Err(SignatureError::NotASignature("it is empty")),
-            // No text begins with such a byte, and every packet does.
-            Some(byte) if byte & 0x80 != 0 => bytes.to_vec(),
-            Some(_) => unarmored(bytes)?,
-        };
-        let mut signatures = Vec::new();
-        let mut rest = packets.as_slice();
-        while !rest.is_empty() {
-            let packet = PacketParser::new(&mut rest)
-                .next()
-                .ok_or(SignatureError::NotASignature("its last packet is cut off"))?;
-            match packet.map_err(|source| SignatureError::Malformed(Box::new(source)))? {
-                Packet::Signature(signature) => signatures.push(signature),
-                _ => {
-                    return Err(SignatureError::NotASignature(
-                        "it holds something else than signatures",
-                    ));
-                }
-            }
-        }
-        match signatures.len() {
-            0 => Err(SignatureError::NotASignature("it holds no packet")),
-            1..=MOST_SIGNATURES => Ok(Self(signatures)),
-            _ => Err(SignatureError::NotASignature("it holds too many packets")),
-        }
-    }
-
-    /// The signatures, in their order.
-    pub(super) fn signatures(&self) -> &[Signature] {
-        &self.0
+/// Reads at most a signature's worth of `path`; `None` if it does not exist.
+pub(in crate::fetch) fn read_small(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let read = fs_err::File::open(path)
+        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes).map(drop));
+    match read {
+        Ok(()) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
-fn unarmored(bytes: &[u8]) -> Result<Vec<u8>, SignatureError> {
-    let not = SignatureError::NotASignature;
-    let text = std::str::from_utf8(bytes).map_err(|_| not("it is neither text nor packets"))?;
-    let (before, rest) = text
-        .split_once(BEGIN)
-        .ok_or_else(|| not("there is no PGP signature in it"))?;
-    let (_, after) = rest
-        .split_once(END)
-        .ok_or_else(|| not("its end is missing"))?;
-    if !before.trim().is_empty() || !after.trim().is_empty() {
-        return Err(not("something else stands beside the signature"));
+/// One or more signatures from one file.
+#[derive(Debug)]
+pub(super) struct SignatureFile(pub(super) Vec<Signature>);
+
+impl SignatureFile {
+    /// Reads a detached signature, armored or binary (RFC 9580, sections 6.2 and 10.4). The file
+    /// holds nothing else, so that nothing is ignored.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Malformed> {
+        if bytes.len() as u64 > LARGEST {
+            return Err(Malformed("it is too long"));
+        }
+        let packets = match bytes.first() {
+            None => return Err(Malformed("it is empty")),
+            // Every packet begins with such a byte, and no text does.
+            Some(0x80..) => bytes.to_vec(),
+            Some(_) => dearmor(bytes)?,
+        };
+        let mut signatures = Vec::new();
+        let mut reader = Reader(&packets);
+        while let Some(packet) = Packet::next(&mut reader)? {
+            if packet.tag != Packet::SIGNATURE {
+                return Err(Malformed("it holds packets that are not signatures"));
+            }
+            let signature = Signature::read(packet.body)?;
+            signatures.push(signature.ok_or(Malformed("its version is not supported"))?);
+        }
+        match signatures.len() {
+            0 => Err(Malformed("it holds no packet")),
+            1..=MOST_SIGNATURES => Ok(Self(signatures)),
+            _ => Err(Malformed("it holds too many packets")),
+        }
     }
-    let mut packets = Vec::new();
-    let mut armor = Dearmor::new(BufReader::new(text.trim().as_bytes()));
-    armor
-        .read_to_end(&mut packets)
-        .map_err(|_| not("its armor is damaged"))?;
-    if armor.typ != Some(BlockType::Signature) {
-        return Err(not("its armor is of something else"));
+}
+
+fn dearmor(bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let text = str::from_utf8(bytes).map_err(|_| Malformed("it is neither text nor packets"))?;
+    let armor = Armor::first(text, Armor::SIGNATURE)?;
+    let armor = armor.ok_or(Malformed("it contains no PGP signature"))?;
+    if !armor.before.trim().is_empty() || !armor.after.trim().is_empty() {
+        return Err(Malformed("it contains other text beside the signature"));
     }
-    Ok(packets)
+    Ok(armor.packets)
 }

@@ -1,15 +1,13 @@
-//! The people who sign CPython's source releases, and their keys.
+//! The release managers who sign CPython's source releases, and their keys.
 
-/// Somebody who signs releases.
 #[derive(Debug)]
 pub(super) struct ReleaseManager {
-    /// Who it is.
     pub(super) name: &'static str,
-    /// The fingerprint of the key, in capital hexadecimal digits.
+    /// In upper-case hexadecimal digits.
     pub(super) fingerprint: &'static str,
-    /// The series that the key signs; a signature of anything else is refused.
+    /// The series that the key may sign.
     pub(super) series: &'static [(u32, u32)],
-    /// The key, armored; text before the armor says where it is from.
+    /// Armored; text before the armor names its origin.
     pub(super) key: &'static str,
 }
 
@@ -59,23 +57,38 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::RELEASE_MANAGERS;
-    use crate::fetch::signature::key_validity::KeyValidity;
-    use crate::fetch::signature::keyring::read_keys;
-    use pgp::types::KeyDetails as _;
+    use crate::fetch::signature::key_validity::newest_self_signature;
+    use crate::fetch::signature::openpgp::{Armor, Certificate, Packet, Reader, kind};
 
     #[test]
-    fn each_embedded_key_has_the_fingerprint_that_is_built_in_and_nothing_that_is_not_needed() {
+    fn each_embedded_key_has_its_fingerprint_and_only_the_packets_that_are_needed() {
         for manager in &RELEASE_MANAGERS {
-            let keys = read_keys(manager.key.as_bytes()).unwrap();
+            let keys = Certificate::read_all(manager.key.as_bytes()).unwrap();
             let [key] = keys.as_slice() else {
                 panic!("{} has {} keys", manager.name, keys.len());
             };
-            assert_eq!(format!("{:X}", key.fingerprint()), manager.fingerprint);
-            key.verify_bindings().unwrap();
-            KeyValidity::of(key).unwrap();
-            assert_eq!(key.details.users.len(), 1, "{}", manager.name);
-            assert_eq!(key.details.users[0].signatures.len(), 1, "{}", manager.name);
-            assert!(key.details.user_attributes.is_empty());
+            let primary = &key.primary.subject;
+            assert_eq!(hex::encode_upper(primary.fingerprint), manager.fingerprint);
+            newest_self_signature(key).unwrap();
+            assert!(key.primary.signatures.is_empty());
+            let [user] = key.users.as_slice() else {
+                panic!("{} has {} user IDs", manager.name, key.users.len());
+            };
+            assert_eq!(user.signatures.len(), 1, "{}", manager.name);
+            for subkey in &key.subkeys {
+                let valid = key.valid(subkey, |it| it == kind::SUBKEY_BINDING).count();
+                assert_eq!((valid, subkey.signatures.len()), (1, 1), "{}", manager.name);
+            }
+            // The attributes of a user, such as a photo, are a packet of their own.
+            let mut packets = 3 + 2 * key.subkeys.len();
+            let armor = Armor::first(manager.key, Armor::PUBLIC_KEY)
+                .unwrap()
+                .unwrap();
+            let mut reader = Reader(&armor.packets);
+            while Packet::next(&mut reader).unwrap().is_some() {
+                packets -= 1;
+            }
+            assert_eq!(packets, 0, "{}", manager.name);
             assert!(
                 manager.key.contains(manager.fingerprint),
                 "{}",
@@ -85,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn every_series_with_ensurepip_up_to_the_end_of_openpgp_has_one_signer() {
+    fn every_series_with_ensurepip_before_3_14_has_one_signer() {
         let all: Vec<_> = RELEASE_MANAGERS
             .iter()
             .flat_map(|manager| manager.series.iter().copied())

@@ -1,22 +1,25 @@
-//! Signatures beside the releases: who made them, and whether they prove the archive.
+//! Verifies the signatures of releases.
 //!
-//! OpenPGP, up to 3.13. What replaces it (Sigstore, PEP 761) would be a reader and a judge beside
-//! `file` and `verify`, another ending in `search`, and one more
+//! CPython has OpenPGP signatures up to 3.13. Sigstore (PEP 761) would be a second reader beside
+//! `openpgp`, a second verifier beside `verify`, and one more
 //! [`Proof`](crate::plan::verification::Proof).
 
-mod beside;
 mod cache;
 mod error;
+mod event;
 mod file;
 mod key_validity;
 mod keyring;
 mod managers;
+mod openpgp;
 mod search;
+mod signature_error;
 #[cfg(test)]
 mod tests;
 mod verify;
 
-pub(crate) use beside::signature_beside;
-pub(in crate::fetch) use beside::{ENDING, read_small};
-pub use error::{Error, SignatureError};
+pub use error::Error;
+pub(crate) use file::signature_beside;
+pub(in crate::fetch) use file::{ENDING, read_small};
 pub(in crate::fetch) use keyring::Keyring;
+pub use verify::is_signed;

@@ -1,37 +1,46 @@
-//! Where signatures are looked for: beside the archive, in the store, at the other origins.
+//! Looks for signatures beside the archive, in the store and at the other origins.
 
 use std::cell::RefCell;
 use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::beside::{ENDING, read_small, signature_beside};
-use super::file::{LARGEST, SignatureFile};
-use super::{Error, SignatureError};
+use super::cache::SignatureCache;
+use super::error::Error;
+use super::event::SignatureEvent;
+use super::file::{ENDING, LARGEST, SignatureFile, read_small, signature_beside};
+use super::signature_error::SignatureError;
+use super::verify::Archive;
 use crate::digest::Sha256;
 use crate::fetch::attempt::{Attempt, Miss};
 use crate::fetch::download::{Download, DownloadError, Wanted};
 use crate::fetch::error as fetch;
 use crate::fetch::origin::{label, needs_network};
 use crate::fetch::search::{Beside, Candidate, ReleaseSearch};
-use crate::fetch::signature::cache::SignatureCache;
 use crate::net::address::Address;
-use crate::net::error::HttpError;
 use crate::net::network::Network;
 use crate::plan::Origin;
 use crate::plan::verification::{GoodSignature, Verify};
 use crate::progress::Phase;
 
-/// Bytes that should be a signature, and where they are from.
+/// The bytes of a signature file, not read yet.
 struct Statement {
     bytes: Vec<u8>,
+    /// The path or the address, for messages.
     from: String,
+}
+
+impl Statement {
+    fn in_store(bytes: Vec<u8>) -> Self {
+        let from = "in the store".to_owned();
+        Self { bytes, from }
+    }
 }
 
 type Outcome<T> = Result<T, fetch::Error>;
 
 impl ReleaseSearch<'_> {
-    /// Whose signature proves the candidate; `None` where a digest is enough.
+    /// Verifies the candidate's signature, unless `--verify` and a digest make that unnecessary.
     pub(in crate::fetch) fn proven(
         &self,
         candidate: &Candidate,
@@ -40,83 +49,77 @@ impl ReleaseSearch<'_> {
         let signature = match (&candidate.signature, self.verify) {
             (Some(good), _) => Some(good.clone()),
             (None, Verify::Digest) => None,
-            (None, Verify::Any) => self.look_beside(candidate)?,
-            (None, Verify::Signature) => Some(self.demand(candidate, name)?),
+            (None, Verify::Any) => self.verify_if_present(candidate)?,
+            (None, Verify::Signature) => Some(self.require(candidate, name)?),
         };
         if let Some(good) = &signature {
-            self.context.reporter.detail(&format!("{name} is {good}"));
+            self.context.reporter.report(&SignatureEvent::Verified {
+                archive: name.to_owned(),
+                signature: good.clone(),
+            });
         }
         Ok(signature)
     }
 
-    /// The digest is right: a signature that is at hand is looked at all the same, and nobody is
-    /// asked for one.
-    fn look_beside(&self, candidate: &Candidate) -> Outcome<Option<GoodSignature>> {
-        let statement = match &candidate.beside {
-            Beside::File(path) => read_file(path)?,
-            Beside::Packaged(Some(bytes)) => Some(Statement {
+    /// The signature that came with the candidate. An address is not asked for one.
+    fn present(candidate: &Candidate) -> Outcome<Option<Statement>> {
+        match &candidate.beside {
+            Beside::File(path) => read_file(path),
+            Beside::Packaged(Some(bytes)) => Ok(Some(Statement {
                 bytes: bytes.clone(),
                 from: format!("in {}", candidate.origin),
-            }),
-            Beside::Store | Beside::Address(_) | Beside::Packaged(None) => None,
-        };
-        let Some(statement) = statement else {
-            return Ok(None);
-        };
-        match self.judge(&statement, candidate.file.path()) {
-            Ok(good) => Ok(Some(good)),
-            Err(error) if error.is_doubt() => {
-                self.context.reporter.warn(&format!(
-                    "the signature {} proves nothing, and the digest decides: {error}",
-                    statement.from
-                ));
-                Ok(None)
-            }
-            Err(error) => Err(self.bad(&statement, error)),
+            })),
+            Beside::Store | Beside::Address(_) | Beside::Packaged(None) => Ok(None),
         }
     }
 
-    /// The first signature that is found decides.
-    fn demand(&self, candidate: &Candidate, name: &str) -> Outcome<GoodSignature> {
+    /// Verifies a signature that is present, although the digest is right.
+    fn verify_if_present(&self, candidate: &Candidate) -> Outcome<Option<GoodSignature>> {
+        let Some(statement) = Self::present(candidate)? else {
+            return Ok(None);
+        };
+        match self.judge(&statement, candidate.file.path()) {
+            Err(error) if error.is_doubt() => {
+                let signature = statement.from;
+                let event = SignatureEvent::Doubtful { signature, error };
+                self.context.reporter.report(&event);
+                Ok(None)
+            }
+            judged => judged
+                .map(Some)
+                .map_err(|error| self.bad(&statement, error)),
+        }
+    }
+
+    /// Looks for a signature everywhere. The first one that is found decides, except that a bad one
+    /// in the store is discarded.
+    fn require(&self, candidate: &Candidate, name: &str) -> Outcome<GoodSignature> {
         let mut attempts = Vec::new();
         let cache = SignatureCache::new(self.context.store, name);
         let sha256 = candidate.file.sha256();
-        let take = |statement: Statement| {
-            let good = self
-                .judge(&statement, candidate.file.path())
-                .map_err(|error| self.bad(&statement, error))?;
+        let take = |statement| {
+            let good = self.verify_file(&statement, candidate.file.path())?;
             self.keep(name, sha256, &statement)?;
             Ok(good)
         };
-        match &candidate.beside {
-            Beside::File(path) => {
-                if let Some(statement) = read_file(path)? {
-                    return take(statement);
-                }
-            }
-            Beside::Packaged(Some(bytes)) => {
-                return take(Statement {
-                    bytes: bytes.clone(),
-                    from: format!("in {}", candidate.origin),
-                });
-            }
-            Beside::Address(address) => match self.read_address(address) {
-                Ok(Some(statement)) => return take(statement),
-                Ok(None) => {}
-                Err(error) => attempts.push(Attempt {
-                    origin: candidate.origin.clone(),
-                    answer: error.into(),
-                }),
-            },
-            Beside::Store | Beside::Packaged(None) => {}
+        if let Some(statement) = Self::present(candidate)? {
+            return take(statement);
         }
-        let kept = cache.of(sha256, self.context.reporter);
-        if let Some(bytes) = kept {
-            let from = "in the store".to_owned();
-            match self.judge(&Statement { bytes, from }, candidate.file.path()) {
+        if let Beside::Address(address) = &candidate.beside {
+            match self.read_address(address) {
+                Ok(statement) => return take(statement),
+                Err(Miss::NotThere) => {}
+                Err(answer) => attempts.push(Attempt {
+                    origin: candidate.origin.clone(),
+                    answer,
+                }),
+            }
+        }
+        if let Some(bytes) = cache.get(sha256, self.context.reporter) {
+            match self.judge(&Statement::in_store(bytes), candidate.file.path()) {
                 Ok(good) => return Ok(good),
-                // It was good once; the disk or the keys have changed.
-                Err(_) => cache.forget(sha256),
+                // The disk or the keys changed after it was kept.
+                Err(_) => cache.discard(sha256),
             }
         }
         for origin in self.origins {
@@ -138,25 +141,24 @@ impl ReleaseSearch<'_> {
             Origin::MirrorUrl(base) => base.to_file_path(),
             _ => None,
         };
-        for path in folder.iter().flat_map(|folder| self.paths_in(folder, name)) {
+        let Some(folder) = folder else {
+            for folder in self.folders_of(origin) {
+                match self.read_address(&folder.with_segment(&format!("{name}{ENDING}"))) {
+                    Err(Miss::NotThere) => {}
+                    answer => return Ok(answer),
+                }
+            }
+            return Ok(Err(Miss::NotThere));
+        };
+        for path in self.paths_in(&folder, name) {
             if let Some(statement) = read_file(&signature_beside(&path))? {
                 return Ok(Ok(statement));
-            }
-        }
-        if folder.is_none() {
-            for folder in self.folders_of(origin) {
-                let address = folder.with_segment(&format!("{name}{ENDING}"));
-                match self.read_address(&address) {
-                    Ok(Some(statement)) => return Ok(Ok(statement)),
-                    Ok(None) => {}
-                    Err(error) => return Ok(Err(error.into())),
-                }
             }
         }
         Ok(Err(Miss::NotThere))
     }
 
-    /// What the store has: by digest, or, where none is known, by a signature that it kept.
+    /// Looks in the store for the digest, or, if none is known, for a kept signature.
     pub(in crate::fetch) fn ask_store(&self) -> Outcome<Option<Candidate>> {
         let candidate = |file, signature| Candidate {
             file,
@@ -171,44 +173,38 @@ impl ReleaseSearch<'_> {
         for name in self.names() {
             let cache = SignatureCache::new(self.context.store, &name);
             for sha256 in cache.digests().map_err(|error| self.store(error))? {
-                let kept = cache.of(sha256, self.context.reporter);
+                let kept = cache.get(sha256, self.context.reporter);
                 let (Some(bytes), Some(file)) = (kept, self.context.look_up(&[sha256])) else {
                     continue;
                 };
-                let from = "in the store".to_owned();
-                match self.judge(&Statement { bytes, from }, file.path()) {
+                match self.judge(&Statement::in_store(bytes), file.path()) {
                     Ok(good) => return Ok(Some(candidate(file, Some(good)))),
-                    Err(_) => cache.forget(sha256),
+                    Err(_) => cache.discard(sha256),
                 }
             }
         }
         Ok(None)
     }
 
-    /// A file on this machine of which no digest is known.
+    /// Takes a local file by its signature, as no digest of it is known.
     pub(in crate::fetch) fn take_signed(&self, path: &Path) -> Outcome<Result<Candidate, Miss>> {
         let beside = signature_beside(path);
         let Some(statement) = read_file(&beside)? else {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            return Ok(Err(Miss::NoSignature {
-                name: name.into_owned(),
-            }));
+            return Ok(Err(Miss::NoSignature { name: name.into() }));
         };
         let store = self.context.store;
         let copy = || -> std::io::Result<_> {
-            let mut copy = tempfile::Builder::new()
-                .prefix("copy-")
-                .tempfile_in(store.partial_dir()?)?;
+            let mut builder = tempfile::Builder::new();
+            let mut copy = builder.prefix("copy-").tempfile_in(store.partial_dir()?)?;
             std::io::copy(&mut fs_err::File::open(path)?, &mut copy)?;
             Ok(copy.into_temp_path())
         };
         let copy = copy().map_err(|error| self.store(error))?;
-        let good = self
-            .judge(&statement, &copy)
-            .map_err(|error| self.bad(&statement, error))?;
+        let good = self.verify_file(&statement, &copy)?;
         let adopt = || store.adopt(&copy, Sha256::of_file(&copy)?);
         let file = adopt().map_err(|error| self.store(error))?;
-        // It has been renamed away: there is nothing left to delete under the scratch name.
+        // The store renamed it, so there is nothing to delete.
         let _ = copy.keep();
         self.keep(&self.name_of(&file, None), file.sha256(), &statement)?;
         Ok(Ok(Candidate {
@@ -219,8 +215,7 @@ impl ReleaseSearch<'_> {
         }))
     }
 
-    /// What an address has of which no digest is known: first the signature, then, where there is
-    /// one, the archive.
+    /// Downloads an archive of which no digest is known, if there is a signature of it.
     pub(in crate::fetch) fn download_signed(
         &self,
         address: &Address,
@@ -229,16 +224,16 @@ impl ReleaseSearch<'_> {
     ) -> Outcome<Result<Candidate, Miss>> {
         let beside = address.with_suffix(ENDING);
         let statement = match self.read_address(&beside) {
-            Ok(Some(statement)) => statement,
-            Ok(None) => {
-                return Ok(Err(Miss::NoSignature {
-                    name: address.to_string(),
-                }));
+            Ok(statement) => statement,
+            Err(Miss::NotThere) => {
+                let name = address.to_string();
+                return Ok(Err(Miss::NoSignature { name }));
             }
-            Err(error) => return Ok(Err(error.into())),
+            Err(answer) => return Ok(Err(answer)),
         };
-        // What cannot be a signature is not worth a download.
-        SignatureFile::read(&statement.bytes).map_err(|error| self.bad(&statement, error))?;
+        // No archive is downloaded for a file that is not a signature.
+        SignatureFile::read(&statement.bytes)
+            .map_err(|error| self.bad(&statement, error.into()))?;
         let fault = RefCell::new(None);
         let accepts = |path: &Path| {
             let judged = self.judge(&statement, path);
@@ -257,9 +252,7 @@ impl ReleaseSearch<'_> {
             }
             (Err(error), _) => return Ok(Err(error.into())),
         };
-        let good = self
-            .judge(&statement, file.path())
-            .map_err(|error| self.bad(&statement, error))?;
+        let good = self.verify_file(&statement, file.path())?;
         self.keep(&self.name_of(&file, None), file.sha256(), &statement)?;
         Ok(Ok(Candidate {
             file,
@@ -275,8 +268,14 @@ impl ReleaseSearch<'_> {
         archive: &Path,
     ) -> Result<GoodSignature, SignatureError> {
         let file = SignatureFile::read(&statement.bytes)?;
-        self.keyring
-            .verify(&file, archive, self.version, Timestamp::now())
+        let mut archive = Archive::read(archive, self.version, Timestamp::now())?;
+        self.keyring.verify(&file, &mut archive)
+    }
+
+    /// Verifies an archive whose signature has to be good.
+    fn verify_file(&self, statement: &Statement, archive: &Path) -> Outcome<GoodSignature> {
+        let judged = self.judge(statement, archive);
+        judged.map_err(|error| self.bad(statement, error))
     }
 
     fn bad(&self, statement: &Statement, error: SignatureError) -> fetch::Error {
@@ -289,40 +288,46 @@ impl ReleaseSearch<'_> {
     }
 
     fn keep(&self, name: &str, sha256: Sha256, statement: &Statement) -> Outcome<()> {
-        SignatureCache::new(self.context.store, name)
-            .keep(sha256, &statement.bytes)
-            .map_err(|error| self.store(error))
+        let cache = SignatureCache::new(self.context.store, name);
+        let kept = cache.keep(sha256, &statement.bytes);
+        kept.map_err(|error| self.store(error))
     }
 
     fn store(&self, error: std::io::Error) -> fetch::Error {
         self.context.store_error(error)
     }
 
-    /// `None` where somebody says that there is no such file.
-    fn read_address(&self, address: &Address) -> Result<Option<Statement>, HttpError> {
+    fn report_request(&self, address: &Address) {
+        let requested = SignatureEvent::Requested(address.clone());
+        self.context.reporter.report(&requested);
+    }
+
+    /// Requests a signature; [`Miss::NotThere`] if the server answers that it does not exist.
+    fn read_address(&self, address: &Address) -> Result<Statement, Miss> {
         let context = self.context;
         let (retries, reporter) = (context.retries, context.reporter);
         let read = context
             .http
             .read(address, "*/*", LARGEST + 1, retries, reporter);
         match read {
-            Ok((_, bytes)) => Ok(Some(Statement {
+            Ok((_, bytes)) => Ok(Statement {
                 bytes,
                 from: address.to_string(),
-            })),
-            Err(error) if error.is_absence() => Ok(None),
-            Err(error) => Err(error),
+            }),
+            Err(error) if error.is_absence() => Err(Miss::NotThere),
+            Err(error) => Err(error.into()),
         }
     }
 }
 
 fn read_file(path: &Path) -> Outcome<Option<Statement>> {
-    let bytes = read_small(path).map_err(|source| Error::Unreadable {
+    let unreadable = |source| Error::Unreadable {
         path: path.to_owned(),
         source,
-    })?;
-    Ok(bytes.map(|bytes| Statement {
+    };
+    let statement = |bytes| Statement {
         bytes,
         from: path.display().to_string(),
-    }))
+    };
+    Ok(read_small(path).map_err(unreadable)?.map(statement))
 }

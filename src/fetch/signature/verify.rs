@@ -1,280 +1,192 @@
-//! Judges signatures: whose they are, whether that key counts here, and whether they fit the file.
+//! Verifies signatures of an archive with trusted keys.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use jiff::Timestamp;
-use pgp::composed::SignedPublicSubKey;
-use pgp::crypto::hash::HashAlgorithm;
-use pgp::packet::{Signature, SignatureType, SubpacketType};
-use pgp::types::KeyDetails;
 
-use super::error::{SignatureError, Signer};
 use super::file::SignatureFile;
+use super::key_validity::ensure_signs;
 use super::keyring::{Keyring, TrustedKey};
-use crate::fetch::signature::key_validity::{Fault, KeyValidity};
+use super::openpgp::{Malformed, PublicKey, SHA1, Signature, Signed, Unverified, hash_name, kind};
+use super::signature_error::{Fault, LARGEST_ARCHIVE, SignatureError, time};
 use crate::plan::verification::GoodSignature;
 use crate::plan::version::PythonVersion;
 
-/// A signature, and the key that says it made it.
-struct Claim<'a> {
-    signature: &'a Signature,
-    made: pgp::types::Timestamp,
-    key: &'a TrustedKey,
-    part: Part<'a>,
+/// An archive, and the release that it should be.
+pub(super) struct Archive {
+    content: Vec<u8>,
+    release: PythonVersion,
+    now: Timestamp,
 }
 
-/// Which of a key's parts signs.
-#[derive(Clone, Copy)]
-enum Part<'a> {
-    Primary,
-    Subkey(&'a SignedPublicSubKey),
+impl Archive {
+    pub(super) fn read(
+        path: &Path,
+        release: PythonVersion,
+        now: Timestamp,
+    ) -> Result<Self, SignatureError> {
+        let mut content = Vec::new();
+        fs_err::File::open(path)
+            .and_then(|file| file.take(LARGEST_ARCHIVE + 1).read_to_end(&mut content))
+            .map_err(SignatureError::Archive)?;
+        if content.len() as u64 > LARGEST_ARCHIVE {
+            return Err(SignatureError::TooLarge);
+        }
+        Ok(Self {
+            content,
+            release,
+            now,
+        })
+    }
 }
 
 impl Keyring {
-    /// Verifies that one of these signatures makes `archive` that release, as of `now`. The archive
-    /// is read in pieces, once for each signature. One good signature is enough, but one by a key
-    /// of the keyring that is bad stops.
-    pub(in crate::fetch) fn verify(
+    /// Verifies that one of these signatures is of the archive. One good signature is enough, but a
+    /// bad one by a key of the keyring is an error.
+    pub(super) fn verify(
         &self,
         signatures: &SignatureFile,
-        archive: &Path,
-        release: PythonVersion,
-        now: Timestamp,
+        archive: &mut Archive,
     ) -> Result<GoodSignature, SignatureError> {
-        let mut good = None;
-        let mut unknown = None;
-        for signature in signatures.signatures() {
-            match self.judge(signature, archive, release, now) {
-                Ok(found) => good = good.or(Some(found)),
-                Err(error @ SignatureError::UnknownKey { .. }) => unknown = unknown.or(Some(error)),
+        let (mut good, mut unknown) = (None, None);
+        for signature in &signatures.0 {
+            match self.verify_one(signature, archive) {
+                Ok(found) => _ = good.get_or_insert(found),
+                Err(error @ SignatureError::UnknownKey { .. }) => {
+                    unknown.get_or_insert(error);
+                }
                 Err(error) => return Err(error),
             }
         }
-        good.ok_or_else(|| {
-            unknown.unwrap_or(SignatureError::NotASignature("it holds no signature"))
-        })
+        good.ok_or_else(|| unknown.unwrap_or_else(|| Malformed("it is empty").into()))
     }
 
-    fn judge(
+    fn verify_one(
         &self,
         signature: &Signature,
-        archive: &Path,
-        release: PythonVersion,
-        now: Timestamp,
+        archive: &mut Archive,
     ) -> Result<GoodSignature, SignatureError> {
-        if signature.typ() != Some(SignatureType::Binary) {
+        if signature.kind != kind::BINARY {
             return Err(SignatureError::NotOfAFile);
         }
-        let made = signature.created().ok_or(SignatureError::Undated)?;
+        let made = signature.created.ok_or(SignatureError::Undated)?;
+        let claims = self.0.iter().flat_map(|key| {
+            let subkeys = key.key.subkeys.iter().map(Some);
+            std::iter::once(None)
+                .chain(subkeys)
+                .map(move |subkey| Claim {
+                    signature,
+                    made,
+                    key,
+                    subkey,
+                })
+        });
         let mut first_error = None;
-        for (key, part) in self.keys().flat_map(|key| parts(key, signature)) {
-            let claim = Claim {
-                signature,
-                made,
-                key,
-                part,
-            };
-            match claim.judge(archive, release, now) {
+        for claim in claims.filter(Claim::is_named) {
+            match claim.verify(archive) {
                 Ok(good) => return Ok(good),
                 // A keyring may hold a newer copy of the same key.
-                Err(error) => first_error = first_error.or(Some(error)),
+                Err(error) => _ = first_error.get_or_insert(error),
             }
         }
         Err(first_error.unwrap_or_else(|| SignatureError::UnknownKey {
-            issuer: issuer(signature),
+            issuer: named_issuer(signature),
         }))
     }
 }
 
-/// The parts of `key` that the signature says it is made by.
-fn parts<'a>(
+/// A signature, and a primary key or subkey that may have made it.
+struct Claim<'a> {
+    signature: &'a Signature,
+    made: u32,
     key: &'a TrustedKey,
-    signature: &Signature,
-) -> impl Iterator<Item = (&'a TrustedKey, Part<'a>)> {
-    let primary = is_issuer(signature, &key.key.primary_key).then_some(Part::Primary);
-    let subkeys: Vec<_> = key
-        .key
-        .public_subkeys
-        .iter()
-        .filter(|subkey| is_issuer(signature, &subkey.key))
-        .map(Part::Subkey)
-        .collect();
-    primary
-        .into_iter()
-        .chain(subkeys)
-        .map(move |part| (key, part))
-}
-
-fn is_issuer(signature: &Signature, key: &impl KeyDetails) -> bool {
-    let fingerprints = signature.issuer_fingerprint();
-    if fingerprints.is_empty() {
-        return signature.issuer_key_id().contains(&&key.legacy_key_id());
-    }
-    fingerprints.contains(&&key.fingerprint())
-}
-
-fn issuer(signature: &Signature) -> String {
-    let fingerprint = signature.issuer_fingerprint();
-    let fingerprint = fingerprint.first().map(|it| format!("{it:X}"));
-    let key_id = || {
-        let key_ids = signature.issuer_key_id();
-        key_ids.first().map(|it| hex::encode_upper(it.as_ref()))
-    };
-    fingerprint
-        .or_else(key_id)
-        .unwrap_or_else(|| "that it does not name".to_owned())
+    subkey: Option<&'a Signed<PublicKey>>,
 }
 
 impl Claim<'_> {
-    /// First whether the signature fits the file at all: what is wrong with a signature of
-    /// something else does not matter.
-    fn judge(
-        &self,
-        archive: &Path,
-        release: PythonVersion,
-        now: Timestamp,
-    ) -> Result<GoodSignature, SignatureError> {
-        let strength = strength(self.signature.hash_alg())?;
-        self.fits(archive)?;
-        self.has_only_what_is_understood()?;
-        if !self.key.may_sign(release) {
-            return Err(SignatureError::WrongSeries {
-                signer: self.signer(),
-                series: self.key.series(),
-                release,
-            });
+    fn issuer(&self) -> &PublicKey {
+        &self.subkey.unwrap_or(&self.key.key.primary).subject
+    }
+
+    /// Whether the signature names the key as its issuer. A fingerprint counts more than a key ID.
+    fn is_named(&self) -> bool {
+        let fingerprints = &self.signature.issuer_fingerprints;
+        if fingerprints.is_empty() {
+            let mut key_ids = self.signature.issuer_key_ids.iter();
+            return key_ids.any(|it| it == self.issuer().key_id());
         }
-        self.counted_when_it_was_made()?;
-        if let Strength::Weak(hash) = strength {
-            return Err(SignatureError::WeakHash {
-                signer: self.signer(),
-                hash,
-            });
-        }
-        self.holds_at(now)?;
+        // The key version comes first (RFC 9580, section 5.2.3.35).
+        let fingerprint = [&[4], self.issuer().fingerprint.as_slice()].concat();
+        fingerprints.contains(&fingerprint)
+    }
+
+    fn verify(&self, archive: &mut Archive) -> Result<GoodSignature, SignatureError> {
+        let fingerprint = self.key.fingerprint();
+        // No other fault matters if the signature is of another file.
+        let checked = match self.signature.verify(self.issuer(), &mut archive.content) {
+            Ok(()) => self.check(archive),
+            Err(Unverified::Mismatch) => Err(Fault::OtherFile),
+            Err(Unverified::Unsupported(what)) => return Err(SignatureError::Unsupported(what)),
+        };
+        checked.map_err(|fault| SignatureError::Faulty {
+            signer: format!("{} ({fingerprint})", self.key.name),
+            made: self.made,
+            fault,
+        })?;
         Ok(GoodSignature {
             signer: self.key.name.clone(),
-            fingerprint: self.key.fingerprint(),
+            fingerprint,
             made: time(self.made),
         })
     }
 
-    fn fits(&self, archive: &Path) -> Result<(), SignatureError> {
-        let file = fs_err::File::open(archive).map_err(SignatureError::Archive)?;
-        let verified = match self.part {
-            Part::Primary => self.signature.verify(&self.key.key.primary_key, file),
-            Part::Subkey(subkey) => self.signature.verify(&subkey.key, file),
-        };
-        verified.map_err(|error| match error {
-            pgp::errors::Error::IO { source, .. } => SignatureError::Archive(source),
-            // How the numbers differ helps nobody.
-            _ => SignatureError::Mismatch {
-                signer: self.signer(),
-                made: time(self.made),
-            },
-        })
-    }
-
-    /// What is critical and not understood makes a signature void (RFC 9580, section 5.2.3.7).
-    fn has_only_what_is_understood(&self) -> Result<(), SignatureError> {
-        let unknown = self.signature.config().into_iter().any(|config| {
-            config.hashed_subpackets().any(|it| {
-                it.is_critical
-                    && matches!(
-                        it.typ(),
-                        SubpacketType::Experimental(_)
-                            | SubpacketType::Other(_)
-                            | SubpacketType::Notation
-                    )
-            })
-        });
-        if unknown {
-            return Err(SignatureError::NotUnderstood {
-                signer: self.signer(),
-            });
+    /// Checks a signature that is of the archive.
+    fn check(&self, archive: &Archive) -> Result<(), Fault> {
+        if self.signature.has_unknown_condition {
+            return Err(Fault::UnknownCondition);
         }
-        Ok(())
-    }
-
-    fn counted_when_it_was_made(&self) -> Result<(), SignatureError> {
-        let primary = KeyValidity::of(&self.key.key).ok_or(Fault::NotForSigning);
-        let counted = match self.part {
-            Part::Primary => primary.and_then(|it| it.signs_at(self.made)),
-            Part::Subkey(subkey) => {
-                primary
-                    .and_then(|it| it.is_good_at(self.made))
-                    .and_then(|()| {
-                        let validity = KeyValidity::of_subkey(&self.key.key, subkey);
-                        validity.ok_or(Fault::NotForSigning)?.signs_at(self.made)
-                    })
-            }
-        };
-        let (signer, made) = (self.signer(), time(self.made));
-        counted.map_err(|fault| match fault {
-            Fault::NotForSigning => SignatureError::NotForSigning { signer },
-            Fault::MadeBefore(created) => SignatureError::MadeBefore {
-                signer,
-                made,
-                created: time(created),
-            },
-            Fault::Expired(expired) => SignatureError::MadeAfter {
-                signer,
-                made,
-                expired: time(expired),
-            },
-            Fault::Revoked(revoked) => SignatureError::Revoked {
-                signer,
-                revoked: time(revoked),
-            },
-        })
-    }
-
-    fn holds_at(&self, now: Timestamp) -> Result<(), SignatureError> {
-        let seconds = self.signature.signature_expiration_time();
-        let seconds = seconds.map_or(0, pgp::types::Duration::as_secs);
-        let end = i64::from(self.made.as_secs()) + i64::from(seconds);
-        if seconds != 0 && now.as_second() >= end {
-            return Err(SignatureError::Expired {
-                signer: self.signer(),
-                expired: Timestamp::from_second(end).unwrap_or(Timestamp::MAX),
-            });
+        let release = archive.release;
+        if !self.key.may_sign(release) {
+            let series = self.key.series();
+            return Err(Fault::WrongSeries { series, release });
         }
-        Ok(())
-    }
-
-    fn signer(&self) -> Signer {
-        Signer {
-            name: self.key.name.clone(),
-            fingerprint: self.key.fingerprint(),
+        ensure_signs(&self.key.key, self.subkey, self.made)?;
+        if self.signature.hash == SHA1 {
+            return Err(Fault::WeakHash(hash_name(SHA1)));
+        }
+        let lifetime = self.signature.lifetime.filter(|&it| it != 0);
+        match lifetime.map(|it| self.made.saturating_add(it)) {
+            Some(end) if archive.now >= time(end) => Err(Fault::Expired(end)),
+            _ => Ok(()),
         }
     }
 }
 
-enum Strength {
-    Strong,
-    Weak(HashAlgorithm),
-}
-
-fn strength(hash: Option<HashAlgorithm>) -> Result<Strength, SignatureError> {
-    match hash {
-        Some(
-            HashAlgorithm::Sha256
-            | HashAlgorithm::Sha384
-            | HashAlgorithm::Sha512
-            | HashAlgorithm::Sha3_256
-            | HashAlgorithm::Sha3_512,
-        ) => Ok(Strength::Strong),
-        Some(
-            hash @ (HashAlgorithm::Md5
-            | HashAlgorithm::Sha1
-            | HashAlgorithm::Ripemd160
-            | HashAlgorithm::Sha224),
-        ) => Ok(Strength::Weak(hash)),
-        _ => Err(SignatureError::UnknownHash),
+/// The issuer that the signature names, for a message.
+fn named_issuer(signature: &Signature) -> String {
+    let fingerprint = signature
+        .issuer_fingerprints
+        .first()
+        .and_then(|it| it.get(1..));
+    let key_id = || signature.issuer_key_ids.first().map(Vec::as_slice);
+    match fingerprint.or_else(key_id) {
+        Some(issuer) => format!("the key {}", hex::encode_upper(issuer)),
+        None => "a key that it does not name".to_owned(),
     }
 }
 
-/// OpenPGP's times end in 2106.
-fn time(time: pgp::types::Timestamp) -> Timestamp {
-    Timestamp::from_second(i64::from(time.as_secs())).unwrap_or_default()
+/// Whether a key in `keyring` made a good signature of `content`. For the fuzz targets.
+#[must_use]
+pub fn is_signed(keyring: &[u8], signatures: &[u8], content: &[u8]) -> bool {
+    let (keyring, signatures) = (Keyring::of_bytes(keyring), SignatureFile::read(signatures));
+    let (Some(keyring), Ok(signatures)) = (keyring, signatures) else {
+        return false;
+    };
+    let mut archive = Archive {
+        content: content.to_vec(),
+        release: PythonVersion::new(3, 13, 5),
+        now: Timestamp::UNIX_EPOCH,
+    };
+    keyring.verify(&signatures, &mut archive).is_ok()
 }
