@@ -187,7 +187,9 @@ impl Hotpatching<'_> {
             });
         }
         if self.settings.mode == Mode::DryRun {
-            jobs.iter().for_each(|job| self.show(job));
+            for job in &jobs {
+                self.show(job);
+            }
             return Ok(());
         }
         let opened = opened.into_iter().zip(jobs).collect();

@@ -44,23 +44,23 @@ pub(crate) struct ChangeList(BTreeMap<PathBuf, Change>);
 
 impl ChangeList {
     /// The changes that a patch of the target's `ensurepip` asks for; empty if all are made already.
-    pub fn of_patch(patch: &EnsurepipPatch, target: &Target) -> Result<Self, Error> {
+    pub fn of_patch(pin: &EnsurepipPatch, target: &Target) -> Result<Self, Error> {
         let mut list = Self::default();
-        for wheel in patch.added() {
+        for wheel in pin.added() {
             let path = target.stdlib.join(&wheel.path);
             if Sha256::of_file(&path).ok() != Some(wheel.sha256) {
                 let change = Change::Wheel {
                     from: wheel.from.clone(),
                     sha256: wheel.sha256,
-                    like: model_for(&path, patch, &target.stdlib),
+                    like: model_for(&path, pin, &target.stdlib),
                 };
                 list.0.insert(target.below_prefix(&path), change);
             }
         }
-        for path in patch.removed() {
+        for path in pin.removed() {
             list.remove(target.below_prefix(&target.stdlib.join(path)));
         }
-        for change in patch.changes() {
+        for change in pin.changes() {
             let text = target.stdlib.join(change.path());
             for compiled in compiled_beside(&text)? {
                 list.remove(target.below_prefix(&compiled));
@@ -222,7 +222,7 @@ fn compiled_beside(text: &Path) -> Result<Vec<PathBuf>, Error> {
 
 /// The file that gives a new wheel its owner and mode: the wheel of the project that it replaces, else
 /// any other that is removed, else the text that names it.
-fn model_for(wheel: &Path, patch: &EnsurepipPatch, stdlib: &Path) -> PathBuf {
+fn model_for(wheel: &Path, pin: &EnsurepipPatch, stdlib: &Path) -> PathBuf {
     if wheel.exists() {
         return wheel.to_owned();
     }
@@ -230,7 +230,7 @@ fn model_for(wheel: &Path, patch: &EnsurepipPatch, stdlib: &Path) -> PathBuf {
         let name = path.file_name()?.to_str()?;
         Some(name.split('-').next()?.to_owned())
     };
-    let replaced = patch.removed().iter().map(|path| stdlib.join(path));
+    let replaced = pin.removed().iter().map(|path| stdlib.join(path));
     let model = replaced.min_by_key(|path| project(path) != project(wheel));
     model.unwrap_or_else(|| stdlib.join("ensurepip/__init__.py"))
 }

@@ -256,7 +256,9 @@ impl<'r> Hotpatch<'r> {
         }
         // The record last.
         files.sort_by_key(|path| path.ends_with(RECORD));
-        files.iter().for_each(|path| transaction.remove(path));
+        for path in &files {
+            transaction.remove(path);
+        }
         transaction.remove_if_empty([record::hotpatches(), record::records()]);
         transaction.remove_if_empty(record.folders.iter().cloned());
         transaction.commit_if(|| {

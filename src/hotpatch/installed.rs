@@ -41,14 +41,14 @@ impl InstalledChange {
     /// When pip fails, or installs outside the prefix.
     pub fn make(
         target: &Target,
-        patch: &EnsurepipPatch,
+        pin: &EnsurepipPatch,
         pins: &Pins,
         scratch: &Path,
         environment: &Environment,
         runner: &Runner,
     ) -> Result<Self, Error> {
         let root = scratch.join("root");
-        let (pip, wheels) = wheels_in(scratch, target, patch)?;
+        let (pip, wheels) = wheels_in(scratch, target, pin)?;
         let projects = pins.wheels().map(|wheel| wheel.project.clone()).collect();
         let old = files_of(target, &projects)?;
         let mut command = target
@@ -157,11 +157,11 @@ impl InstalledChange {
 fn wheels_in(
     scratch: &Path,
     target: &Target,
-    patch: &EnsurepipPatch,
+    pin: &EnsurepipPatch,
 ) -> Result<(PathBuf, PathBuf), Error> {
     let init = Path::new("ensurepip/__init__.py");
     let file = target.stdlib.join(init);
-    let text = match patch.changes().iter().find(|change| change.path() == init) {
+    let text = match pin.changes().iter().find(|change| change.path() == init) {
         Some(change) => change.after().to_owned(),
         None => fs_err::read_to_string(&file).map_err(Error::file(&file))?,
     };
@@ -171,7 +171,7 @@ fn wheels_in(
     fs_err::create_dir(&wheels).map_err(Error::file(&wheels))?;
     for name in bundled.file_names() {
         let path = Path::new("ensurepip/_bundled").join(&name);
-        let added = patch.added().iter().find(|wheel| wheel.path == path);
+        let added = pin.added().iter().find(|wheel| wheel.path == path);
         let from = added.map_or_else(|| target.stdlib.join(path), |wheel| wheel.from.clone());
         fs_err::copy(&from, wheels.join(name)).map_err(Error::file(&from))?;
     }
@@ -205,20 +205,18 @@ fn files_in(root: &Path, target: &Target) -> Result<BTreeMap<PathBuf, PathBuf>, 
     let mut found = BTreeMap::new();
     for from in files_below(root) {
         let path = Path::new("/").join(from.strip_prefix(root).unwrap_or(&from));
-        match path.strip_prefix(&target.prefix) {
-            Ok(below) => found.insert(below.to_owned(), from),
-            Err(_) => {
-                let prefix = target.prefix.clone();
-                return Err(Error::Outside { path, prefix });
-            }
+        let Ok(below) = path.strip_prefix(&target.prefix) else {
+            let prefix = target.prefix.clone();
+            return Err(Error::Outside { path, prefix });
         };
+        found.insert(below.to_owned(), from);
     }
     Ok(found)
 }
 
 /// Gives a file the owner of a folder and its permissions, but for executing.
 fn take_after_folder(file: &Path, folder: &std::fs::Metadata) -> io::Result<()> {
-    // Who may enter the folder may run a program.
+    // A user who may enter the folder may run a program.
     let is_program = fs_err::metadata(file)?.mode() & 0o100 != 0;
     let mask = if is_program { 0o777 } else { 0o666 };
     set_owner(file, folder.uid(), folder.gid())?;

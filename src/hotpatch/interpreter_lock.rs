@@ -48,7 +48,7 @@ impl InterpreterLock {
         }
         match Self::take(&stdlib, reporter) {
             Ok(lock) => Ok(Some(lock)),
-            // Where folders cannot be locked, no process can be hotpatching.
+            // No process can be hotpatching if folders cannot be locked.
             Err(Error::File { source, .. })
                 if LockError::is(&source) || source.kind() == std::io::ErrorKind::NotFound =>
             {

@@ -27,7 +27,7 @@ pub(crate) enum Original {
 /// A file with everything that is restored with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KeptFile {
-    /// The name of the kept file: scanners would find an old pip by a name that shows what it is.
+    /// The name of the kept file, a number: scanners would find an old pip by its real name.
     kept: u32,
     sha256: Sha256,
     /// Permission bits, in octal.

@@ -103,13 +103,13 @@ impl Manifest {
         self.0.contains_key(path)
     }
 
-    /// How many files and links there are.
+    /// The number of files and links.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is nothing.
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

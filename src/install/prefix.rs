@@ -1,4 +1,4 @@
-//! Whether a prefix can be used, asked before anything is compiled; and which one is the default.
+//! Checks a prefix before anything is compiled, and knows the default one.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,10 +28,7 @@ pub fn default_folder(environment: &Environment) -> Option<PathBuf> {
     Some(environment.absolute(&data).join("pybuild/versions"))
 }
 
-/// Finds out, without changing anything, whether an interpreter can be put there.
-///
-/// # Errors
-/// [`Error::Unusable`] for the root folder, a file, and a folder that may not be written.
+/// Refuses the root folder, a file, and a folder that may not be written. Nothing is changed.
 pub fn ensure_usable(prefix: &InstallPrefix) -> Result<(), Error> {
     let path = prefix.path();
     let unusable = |what, source| {
@@ -51,7 +48,7 @@ pub fn ensure_usable(prefix: &InstallPrefix) -> Result<(), Error> {
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
             return unusable("lies below a file", Some(error));
         }
-        Err(error) => return unusable("cannot be looked at", Some(error)),
+        Err(error) => return unusable("cannot be examined", Some(error)),
     }
     let existing = nearest_existing(path);
     let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
@@ -75,7 +72,7 @@ mod tests {
     use crate::plan::InstallPrefix;
 
     #[test]
-    fn what_cannot_be_a_prefix_is_told_before_anything_is_built() {
+    fn an_unusable_prefix_is_refused_before_the_build() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs_err::write(&file, "").unwrap();

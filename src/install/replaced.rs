@@ -1,15 +1,15 @@
-//! The installation that a build is going to replace, and what is different.
+//! Describes the installation that a build will replace, and the differences.
 
 use std::collections::BTreeSet;
 
 use super::record::{self, Record};
 use crate::plan::{Draft, are_recorded_alike};
 
-/// What the build of `draft` replaces, a line for each installation; empty when there is none.
+/// Describes each installation that the build of `draft` replaces, in one line.
 #[must_use]
 pub fn describe(draft: &Draft) -> Vec<String> {
     let prefix = draft.prefix().path();
-    // One that cannot be read is an error of the commit.
+    // The commit reports one that cannot be read.
     let installed = record::installed(prefix).unwrap_or_default();
     let of_series = installed
         .into_iter()
@@ -83,12 +83,12 @@ fn differences(old: &Record, new: &Draft) -> Vec<String> {
     differences.extend(
         variables
             .into_iter()
-            // Where programs are differs from shell to shell.
+            // It differs from shell to shell.
             .filter(|name| *name != "PATH")
             .filter(|name| environment.get(*name) != new.environment().get(*name))
             .cloned(),
     );
-    // Other words for the same thing are another request all the same.
+    // Another spelling of the same request is another request.
     if differences.is_empty() {
         let words = [
             ("the VERSION asked for", before.python == now.python),

@@ -1,4 +1,4 @@
-//! The scripts of an installation: each has to start an interpreter that will exist.
+//! Checks that each script of an installation starts an interpreter that will exist.
 
 use std::ffi::OsStr;
 use std::io::{self, Read as _};
@@ -27,11 +27,8 @@ enum Why {
     TooLong(String),
 }
 
-/// Finds out why the script at its final path `script` will not run; `None` if it will, or if it is
-/// no script. `now` returns where the file of a final path is now; `None` if it will not exist.
-///
-/// # Errors
-/// When the script cannot be read.
+/// The reason why the script at its final path `script` will not run; `None` if it will, or if it is no
+/// script. `now` returns the present path of a file by its final path; `None` if it will not exist.
 pub(crate) fn dead_script(
     script: &Path,
     now: &dyn Fn(&Path) -> Option<PathBuf>,
@@ -84,8 +81,8 @@ fn words(line: &[u8]) -> impl Iterator<Item = &OsStr> {
         .map(OsStr::from_bytes)
 }
 
-/// Where a final path is now, with links followed by their final paths: an absolute one leads into
-/// the prefix. The error is the path that does not exist.
+/// The present path of the file at a final path. Links are followed by their final paths: an absolute
+/// one leads into the prefix. The error is the path that does not exist.
 fn followed(path: &Path, now: &dyn Fn(&Path) -> Option<PathBuf>) -> Result<PathBuf, PathBuf> {
     /// As many links as Linux follows.
     const MOST: usize = 40;
@@ -113,11 +110,8 @@ fn clean(path: &Path) -> PathBuf {
     clean
 }
 
-/// Gives the scripts in `bin` whose first line is too long the form that pip uses: a shell starts the
+/// Gives scripts in `bin` with too long a first line the form that pip uses: a shell starts the
 /// interpreter. CPython's own `make install` does not do that.
-///
-/// # Errors
-/// When a script cannot be read or written.
 pub(super) fn shorten_first_lines(bin: &Path) -> io::Result<()> {
     for entry in fs_err::read_dir(bin)? {
         let path = entry?.path();
@@ -153,7 +147,7 @@ mod tests {
 
     use super::{LONGEST_FIRST_LINE, dead_script, shorten_first_lines};
 
-    /// What is wrong with a script of this text in a staged `/opt/p/bin`.
+    /// The fault of a script of this text in a staged `/opt/p/bin`.
     fn wrong_with(text: &str) -> Option<String> {
         let dir = tempfile::tempdir().unwrap();
         let bin = dir.path().join("opt/p/bin");

@@ -52,7 +52,8 @@ pub(crate) struct OtherFormat {
 
 impl OtherFormat {
     pub fn is(error: &io::Error) -> bool {
-        error.get_ref().is_some_and(|error| error.is::<Self>())
+        let inner = error.get_ref();
+        inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
     }
 }
 

@@ -204,7 +204,7 @@ impl Transaction {
         self.held = None;
         self.state = State::Applied;
         self.execute().map_err(|source| {
-            // What cannot be rolled back now is recovered by the next process.
+            // The next process recovers a change that cannot be rolled back now.
             let _ = self.end();
             Error::prefix(&self.prefix)(source)
         })
@@ -266,7 +266,7 @@ impl Transaction {
                 crash_point("transaction.committed");
                 sync_folder(&folder)
             });
-        // What cannot be removed or rolled back now is left to the next process.
+        // The next process removes or rolls back the rest.
         let _ = self.end();
         committed.map_err(Error::prefix(&self.prefix))
     }
@@ -321,7 +321,7 @@ impl Applied {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        // What cannot be removed or rolled back now is left to the next process.
+        // The next process removes or rolls back the rest.
         match self.state {
             State::Staging => drop(clean_up(&self.prefix)),
             State::Applied => {

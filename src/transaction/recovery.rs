@@ -13,7 +13,7 @@ use crate::transaction::event::Event;
 use crate::transaction::journal::{COMMITTED, FOLDER, JOURNAL, Journal, LOCK, new_path, old_path};
 use crate::transaction::whole::{self, coming_name, gone_name};
 
-/// What a killed process left in a prefix.
+/// The result of a recovery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Recovered {
     /// No change.
@@ -137,7 +137,7 @@ pub(super) fn settle(prefix: &Path) -> io::Result<Recovered> {
         let old = old_path(prefix, number);
         let is_placed = change.adds && !exists(&new_path(prefix, number));
         if exists(&old) {
-            // Where the change was not made yet, the path has the old file, or a newer foreign one.
+            // Before the change, the path has the old file, or a newer foreign one.
             if is_placed || !change.adds || !exists(&path) {
                 fs_err::rename(&old, &path)?;
             }

@@ -84,7 +84,7 @@ fn eight_builds_into_one_prefix_take_turns() {
 }
 
 #[test]
-fn who_waits_says_for_whom_and_a_lock_of_the_dead_is_none() {
+fn a_waiting_process_names_the_other_one_and_a_killed_process_holds_no_lock() {
     let fixture = Fixture::online();
     let path = fixture.archive_path();
     let whole = Answer::bytes(fixture.release.tgz());
@@ -122,7 +122,7 @@ fn who_waits_says_for_whom_and_a_lock_of_the_dead_is_none() {
     assert_eq!(fixture.pip(&fixture.context.path("work/b")), LATEST_PIP);
 }
 
-/// What a process says up to the line with this text.
+/// The output of a process up to the line with this text.
 #[track_caller]
 fn said_until(lines: &mut impl BufRead, text: &str) -> String {
     let mut said = String::new();
@@ -134,7 +134,7 @@ fn said_until(lines: &mut impl BufRead, text: &str) -> String {
 }
 
 #[test]
-fn who_changes_an_interpreter_is_waited_for_and_what_is_there_then_is_looked_at() {
+fn changes_of_one_interpreter_wait_for_each_other_and_read_its_state_afterwards() {
     let fixture = Fixture::new();
     let prefix = fixture.context.path("work/p").display().to_string();
     let build = ["--prefix", &prefix, "--pip", "23.3.2", "--force"];
@@ -185,7 +185,7 @@ fn who_changes_an_interpreter_is_waited_for_and_what_is_there_then_is_looked_at(
 }
 
 #[test]
-fn turns_with_several_interpreters_are_taken_in_one_order_and_the_work_is_done_in_the_one_given() {
+fn several_interpreters_are_locked_in_one_order_and_changed_in_the_given_one() {
     let fixture = Fixture::new();
     let [first, second] = ["work/a", "work/b"].map(|name| {
         let prefix = fixture.context.path(name).display().to_string();
@@ -220,7 +220,7 @@ fn turns_with_several_interpreters_are_taken_in_one_order_and_the_work_is_done_i
 }
 
 #[test]
-fn locks_that_do_not_work_are_an_error_and_no_wait() {
+fn locks_that_do_not_work_are_an_error_without_a_wait() {
     // ENOLCK, EIO, EINTR without end, EOPNOTSUPP; the numbers of Linux.
     for fault in ["37", "5", "4", "95"] {
         let mut fixture = Fixture::online();

@@ -278,7 +278,7 @@ fn an_uninstallation_that_is_killed_is_completed_by_the_next_run() {
         });
         all.extend(points.map(|point| (kind, *point)));
     }
-    // Where the prefix itself goes, it goes by a rename.
+    // The prefix itself is removed by a rename.
     all.retain(|(kind, point)| {
         !(*kind == Kind::Own && ["tidy.old:2", "tidy.discarded"].contains(point))
     });
@@ -312,7 +312,7 @@ fn points_in_the_sources() -> std::collections::BTreeSet<String> {
         }
         let text = fs_err::read_to_string(entry.path()).unwrap();
         for call in text.split("crash_point(").skip(1) {
-            // Where it is defined, there is no name.
+            // The definition has no name.
             if let Some(name) = call.trim_start().strip_prefix('"') {
                 names.insert(name.split('"').next().unwrap_or_default().to_owned());
             }

@@ -58,7 +58,7 @@ fn with_ever_more_room(
                 eprintln!("{} rows until {row}", said.len());
                 return said;
             }
-            // What is written last is little: page by page from the last failure on.
+            // The last files are small: page by page from the last failure on.
             leaves = leaves - step + PAGE;
             step = PAGE;
             continue;
@@ -125,7 +125,7 @@ fn no_prefix_yet(fixture: &Fixture) {
 }
 
 #[test]
-fn a_full_build_folder_is_told_at_every_step_and_nothing_is_left_there() {
+fn a_full_build_folder_is_reported_at_every_step_and_no_file_is_left_there() {
     if !small_disk::can_be_mounted() {
         return;
     }
@@ -156,7 +156,7 @@ fn a_full_build_folder_is_told_at_every_step_and_nothing_is_left_there() {
     );
 }
 
-/// A cache that another run has used holds no half-written answer, and no litter.
+/// A cache that another run has used holds no half-written answer, and no leftover files.
 fn cache_is_sound(cache: &Path, row: &str) {
     for (name, content) in snapshot(&cache.join("sha256")) {
         assert!(content == "folder" || content == name, "{row}: {name}");
@@ -170,17 +170,17 @@ fn cache_is_sound(cache: &Path, row: &str) {
     }
     // The beginning of a download is of use to the next run.
     let partial = snapshot(&cache.join("partial")).into_keys();
-    let litter: Vec<String> = partial
+    let leftovers: Vec<String> = partial
         .skip(1)
         .filter(|name| !name.contains(".part"))
         .collect();
-    assert!(litter.is_empty(), "{row}: {litter:?}");
+    assert!(leftovers.is_empty(), "{row}: {leftovers:?}");
     nothing_but(&cache.join("scratch"), &[], row);
     nothing_but(&cache.join("build"), &[], row);
 }
 
 #[test]
-fn a_full_cache_is_told_and_what_is_in_it_is_whole() {
+fn a_full_cache_is_reported_and_its_files_are_complete() {
     if !small_disk::can_be_mounted() {
         return;
     }
@@ -217,7 +217,7 @@ fn a_full_cache_is_told_and_what_is_in_it_is_whole() {
 }
 
 #[test]
-fn a_prefix_on_a_full_disk_is_what_it_was() {
+fn a_prefix_on_a_full_disk_stays_unchanged() {
     if !small_disk::can_be_mounted() {
         return;
     }
@@ -249,8 +249,8 @@ fn a_prefix_on_a_full_disk_is_what_it_was() {
             {
                 assert_eq!(after.get(path), Some(content), "{kind}, {row}");
             }
-            let litter = after.keys().find(|path| path.contains(".pybuild-"));
-            assert_eq!(litter, None, "{kind}, {row}");
+            let leftovers = after.keys().find(|path| path.contains(".pybuild-"));
+            assert_eq!(leftovers, None, "{kind}, {row}");
             let record = format!("prefix/share/pybuild/{VERSION}/record.json");
             assert!(after.contains_key(&record), "{kind}, {row}");
         });
@@ -322,7 +322,7 @@ fn an_interpreter_on_a_full_disk_is_hotpatched_or_left_alone() {
 }
 
 #[test]
-fn a_patch_is_handed_out_whole_or_not_at_all() {
+fn a_patch_is_written_completely_or_not_at_all() {
     if !small_disk::can_be_mounted() {
         return;
     }
@@ -351,7 +351,7 @@ fn a_patch_is_handed_out_whole_or_not_at_all() {
 }
 
 #[test]
-fn papers_that_find_no_room_are_told() {
+fn record_files_without_room_are_reported() {
     if !small_disk::can_be_mounted() {
         return;
     }
@@ -379,7 +379,7 @@ fn papers_that_find_no_room_are_told() {
 }
 
 #[test]
-fn a_disk_that_is_mounted_read_only_is_told() {
+fn a_disk_that_is_mounted_read_only_is_reported() {
     if !small_disk::can_be_mounted() {
         return;
     }

@@ -1,5 +1,5 @@
-//! What can go wrong between this host and another, a row each, for a release's source, for the index
-//! and for a wheel: what it comes to, what is said, and that the next origin is tried.
+//! Network faults, a row each, for a release's source, for the index and for a wheel: the exit code, the
+//! message, and the next origin.
 
 use crate::fixture::{Fixture, LATEST_PIP};
 use crate::mini_cpython::{MiniCpython, VERSION};
@@ -104,7 +104,7 @@ fn from_mirrors(fixture: &Fixture, mirrors: &[&str]) -> Outcome {
 }
 
 #[test]
-fn a_source_that_cannot_be_had_is_told_and_comes_from_the_next_origin() {
+fn a_failed_download_of_a_source_is_reported_and_the_next_origin_is_used() {
     for_each_fault(|fault| {
         let fixture = fixture_of(fault);
         let bad = Server::start();
@@ -135,7 +135,7 @@ fn a_source_that_cannot_be_had_is_told_and_comes_from_the_next_origin() {
 }
 
 #[test]
-fn what_is_not_the_release_is_never_asked_for_twice() {
+fn a_file_that_is_not_the_release_is_requested_once() {
     let release = MiniCpython::new(VERSION);
     for (name, answer) in [
         ("another file", Answer::bytes(vec![0; 5000])),
@@ -160,7 +160,7 @@ fn what_is_not_the_release_is_never_asked_for_twice() {
 }
 
 #[test]
-fn hosts_that_cannot_be_reached_are_passed_over() {
+fn unreachable_hosts_are_skipped() {
     for (name, mirror) in [
         ("refused", format!("{REFUSING}/")),
         ("unresolvable", "http://no-such-host.invalid/".to_owned()),
@@ -179,7 +179,7 @@ fn hosts_that_cannot_be_reached_are_passed_over() {
 }
 
 #[test]
-fn an_index_that_does_not_answer_as_one_is_told() {
+fn an_index_with_unusable_answers_is_reported() {
     let page = |fixture: &Fixture| {
         let answer = crate::wheels::Wheel::pip(LATEST_PIP);
         fixture
@@ -212,7 +212,7 @@ fn an_index_that_does_not_answer_as_one_is_told() {
 }
 
 #[test]
-fn a_wheel_that_cannot_be_had_is_told() {
+fn a_failed_download_of_a_wheel_is_reported() {
     for_each_fault(|fault| {
         let fixture = fixture_of(fault);
         let wheel = crate::wheels::Wheel::pip(LATEST_PIP);
@@ -235,7 +235,7 @@ fn a_wheel_that_cannot_be_had_is_told() {
 }
 
 #[test]
-fn a_proxy_that_refuses_is_told() {
+fn a_proxy_that_refuses_is_reported() {
     for (proxy, said) in [
         (REFUSING.to_owned(), "cannot be reached"),
         (Server::start().url(""), "404"),

@@ -1,4 +1,4 @@
-//! `pybuild hotpatch`: installed interpreters changed in place, put back, and left alone.
+//! `pybuild hotpatch`: installed interpreters are changed in place, restored, or refused.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -190,7 +190,7 @@ fn the_interpreters_own_pip_is_upgraded_on_request() {
     let site_packages = stdlib(&prefix).join("site-packages");
     assert!(site_packages.join("pip-24.0.dist-info").exists());
     assert!(!site_packages.join("pip-23.0.dist-info").exists());
-    // Files that Python or another program puts into the new pip's folders go with them.
+    // Files that another program puts into the new pip's folders go with them.
     fs_err::write(site_packages.join("pip-24.0.dist-info/more"), "").unwrap();
     hotpatch(&fixture, &prefix, &["--undo"]).success();
     assert_eq!(fixture.pip(&prefix), BUNDLED_PIP);
@@ -395,7 +395,7 @@ fn the_file_list_of_a_pybuild_installation_is_updated() {
     hotpatch(&fixture, &prefix, &["--undo"]).success();
     assert_unchanged(&prefix, &before, &"undo");
 
-    // What was asked for at first is no longer there, so it is built again, and nothing is left.
+    // The first request is no longer fulfilled, so it is built again, and no originals are left.
     hotpatch(&fixture, &prefix, &["--pip", "24.0"]).success();
     fixture
         .build(&["--pip", "23.3.2"])

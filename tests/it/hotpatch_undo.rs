@@ -55,7 +55,7 @@ fn install_pip_25(prefix: &Path) {
     fs_err::write(folder.join("pip-25.0.dist-info/RECORD"), record).unwrap();
 }
 
-/// What a user does between a hotpatch and its undo.
+/// A change of the user between a hotpatch and its undo.
 type Act = fn(&Fixture, &Path);
 
 const ACTS: [(&str, Act); 11] = [
@@ -117,7 +117,7 @@ fn with_a_script(fixture: &Fixture, name: &str, is_link: bool) -> PathBuf {
 }
 
 #[test]
-fn undo_puts_every_original_back_whatever_the_user_did_in_between() {
+fn undo_restores_every_original_after_any_change_of_the_user() {
     let fixture = Fixture::new();
     for is_link in [true, false] {
         let name = if is_link { "link" } else { "file" };
@@ -138,7 +138,7 @@ fn undo_puts_every_original_back_whatever_the_user_did_in_between() {
 }
 
 #[test]
-fn undo_in_a_prefix_that_was_moved_puts_every_original_back() {
+fn undo_in_a_moved_prefix_restores_every_original() {
     let fixture = Fixture::new();
     let prefix = with_a_script(&fixture, "installed", true);
     let before = state(&prefix);
@@ -235,6 +235,73 @@ fn a_script_that_was_only_kept_does_not_become_a_file_of_the_installation() {
             .contains("\"bin/pip\"")
     );
     install_pip_25(&prefix);
+    hotpatch(&fixture, &prefix, &["--undo"]).success();
+    assert_unchanged(&prefix, &before, &"undo");
+}
+
+#[test]
+fn an_interrupted_hotpatch_of_an_older_pybuild_is_refused_by_every_command() {
+    let fixture = Fixture::new();
+    let prefix = foreign(&fixture, "installed");
+    hotpatch(&fixture, &prefix, &UPGRADE).success();
+    for name in ["under-way.json", "undoing.json", "forgotten.json"] {
+        let path = prefix.join("share/pybuild/hotpatch/3.99").join(name);
+        fs_err::write(&path, "{}").unwrap();
+        let shown = path.display().to_string();
+        for more in [&["--undo"][..], &UPGRADE] {
+            refused(&fixture, &prefix, 1, &prefix, more).says([&*shown, "run the older pybuild"]);
+        }
+        let before = state(&prefix);
+        let named = prefix.display().to_string();
+        for outcome in [
+            fixture.build(&["--prefix", &named, "--overwrite"]),
+            fixture.context.run(["uninstall", &named]),
+        ] {
+            let outcome = outcome.exits(1).has_one_error_with_a_hint();
+            outcome.says([&*shown, "run the older pybuild"]);
+        }
+        assert_unchanged(&prefix, &before, &name);
+        fs_err::remove_file(&path).unwrap();
+    }
+    // A leftover of a finished change is no state.
+    let kept = prefix.join("share/pybuild/hotpatch/3.99/before/ensurepip/0");
+    fs_err::create_dir_all(kept.parent().unwrap()).unwrap();
+    fs_err::write(kept, "").unwrap();
+    hotpatch(&fixture, &prefix, &["--undo"]).success();
+    assert!(!prefix.join("share").exists());
+}
+
+#[test]
+fn a_record_of_the_first_release_is_undone() {
+    let fixture = Fixture::new();
+    let prefix = foreign(&fixture, "installed");
+    let stdlib = "lib/python3.99";
+    let text = prefix.join(stdlib).join("ensurepip/__init__.py");
+    // By hand, as 0.1.0 left it.
+    let original = fs_err::read(&text).unwrap();
+    let modified = jiff::Timestamp::try_from(fs_err::metadata(&text).unwrap().modified().unwrap());
+    let before = state(&prefix);
+    let folder = prefix.join("share/pybuild/hotpatch/3.99");
+    fs_err::create_dir_all(folder.join("originals/ensurepip")).unwrap();
+    fs_err::create_dir_all(folder.join("originals/installed")).unwrap();
+    fs_err::copy(&text, folder.join("originals/ensurepip/0")).unwrap();
+    let new = [original.as_slice(), b"# hotpatched\n"].concat();
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs_err::metadata(&text).unwrap());
+    let group = std::os::unix::fs::MetadataExt::gid(&fs_err::metadata(&text).unwrap());
+    let name = format!("{stdlib}/ensurepip/__init__.py");
+    let record = serde_json::json!({
+        "format": 1, "pybuild": "0.1.0", "changed": "2026-01-01T00:00:00Z", "python": "3.99.1",
+        "pins": {"pip": "bundled", "setuptools": "bundled"},
+        "ensurepip": {&name: {
+            "kind": "file", "kept": 0, "sha256": pybuild::digest::Sha256::of(&original).to_string(),
+            "mode": "0640", "owner": owner, "group": group, "modified": modified.unwrap().to_string(),
+        }},
+        "installed": {},
+        "written": {&name: [pybuild::digest::Sha256::of(&new).to_string()]},
+        "folders": ["share", "share/pybuild", "share/pybuild/hotpatch"],
+    });
+    fs_err::write(folder.join("hotpatch.json"), record.to_string()).unwrap();
+    fs_err::write(&text, new).unwrap();
     hotpatch(&fixture, &prefix, &["--undo"]).success();
     assert_unchanged(&prefix, &before, &"undo");
 }

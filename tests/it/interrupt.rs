@@ -1,4 +1,4 @@
-//! Ctrl-C and sudden death: what they leave, and that the next run gets past it.
+//! Ctrl-C and kills: the leftover files, and the next run.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -63,18 +63,18 @@ fn ctrl_c_ends_the_build_and_what_it_started() {
 }
 
 #[test]
-fn a_program_that_is_told_to_end_takes_what_it_started_along() {
+fn a_terminated_program_ends_the_processes_that_it_started() {
     let fixture = Fixture::of(MiniCpython::new(VERSION).with_fault(Fault::MakeHangs));
     let child = start(&fixture, &fixture.arguments(&[]));
     wait_until("make", || make_is_reached(&fixture));
-    // As a service manager does it: the program alone is told.
+    // A service manager signals the program alone.
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     ended(&fixture, child).exits(128 + 15);
     assert!(!fixture.prefix().exists());
     fixture.assert_nothing_is_left_behind();
 }
 
-/// A fixture whose make starts jobs that do not end when they are told to; and their folder.
+/// A fixture whose make starts jobs that ignore signals; and the folder of their ids.
 fn stubborn() -> (Fixture, std::path::PathBuf) {
     let folder = tempfile::Builder::new().prefix("jobs-").tempdir().unwrap();
     let folder = folder.keep();
@@ -105,12 +105,12 @@ pub fn is_running(job: Pid) -> bool {
 }
 
 #[test]
-fn jobs_that_do_not_end_when_told_are_ended_with_the_whole_group() {
+fn jobs_that_ignore_signals_are_killed_with_the_whole_group() {
     for signal in [Signal::INT, Signal::TERM] {
         let (fixture, folder) = stubborn();
         let child = start(&fixture, &fixture.arguments(&[]));
         let jobs = jobs(&folder);
-        // The program alone is told; the jobs are in a group of their own.
+        // The program alone gets the signal; the jobs are in a group of their own.
         kill_process(Pid::from_child(&child), signal).unwrap();
         ended(&fixture, child).exits(128 + signal.as_raw());
         let left: Vec<_> = jobs.iter().filter(|job| is_running(**job)).collect();
@@ -144,7 +144,7 @@ fn a_second_ctrl_c_ends_at_once_and_takes_the_jobs_along() {
     fs_err::remove_dir_all(folder).unwrap();
 }
 
-/// How many processes have their home folder below this one.
+/// The number of processes whose home folder is below this one.
 pub fn hanging_below(folder: &std::path::Path) -> usize {
     let home = format!("HOME={}", folder.display());
     let processes = fs_err::read_dir("/proc").into_iter().flatten().flatten();
@@ -185,7 +185,7 @@ fn all_that_a_program_started_ends_when_it_is_killed() {
 }
 
 #[test]
-fn what_a_command_leaves_running_on_purpose_goes_on() {
+fn a_background_process_of_a_command_that_succeeds_goes_on() {
     let fixture = Fixture::of(MiniCpython::new(VERSION));
     let id = fixture.context.path("id");
     // As a compiler's cache server does it.
@@ -256,7 +256,7 @@ fn an_interrupted_download_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_commit_that_was_killed_is_undone_by_the_next_run() {
+fn a_killed_commit_is_rolled_back_by_the_next_run() {
     let fixture = Fixture::of(MiniCpython::new(VERSION).with_modules(200));
     let prefix = fixture.context.path("shared");
     fixture.context.write("shared/bin/other", "theirs");
@@ -298,7 +298,7 @@ fn a_commit_that_was_killed_is_undone_by_the_next_run() {
         undone > 0,
         "no kill came between the first rename and the last"
     );
-    // A run that finds all in order does not look for litter; one that builds does.
+    // Only a run that builds removes leftover files of the cache.
     build(&["latest"]).success();
     fixture.assert_nothing_is_left_behind();
 }

@@ -174,7 +174,7 @@ impl Change {
             fs_err::remove_dir_all(killed).unwrap();
         }
         eprintln!("{}: {} kills", self.name, self.kills);
-        assert!(self.kills > 50, "{}: {} kills", self.name, self.kills);
+        assert!(self.kills > 40, "{}: {} kills", self.name, self.kills);
     }
 
     fn contents<'a>(

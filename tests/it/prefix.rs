@@ -26,7 +26,7 @@ fn shared_prefix(fixture: &Fixture) -> std::path::PathBuf {
 }
 
 #[test]
-fn a_prefix_that_others_use_keeps_what_is_theirs() {
+fn foreign_files_in_a_shared_prefix_stay() {
     let fixture = Fixture::new();
     let prefix = shared_prefix(&fixture);
     let before = snapshot(&prefix);
@@ -52,7 +52,7 @@ fn a_prefix_that_others_use_keeps_what_is_theirs() {
 }
 
 #[test]
-fn a_file_of_others_in_the_way_is_replaced_only_when_asked() {
+fn a_foreign_file_in_the_way_is_replaced_only_on_request() {
     let fixture = Fixture::new();
     let prefix = shared_prefix(&fixture);
     fs_err::write(prefix.join("bin/python3.99"), "an older one").unwrap();
@@ -72,7 +72,7 @@ fn a_file_of_others_in_the_way_is_replaced_only_when_asked() {
 }
 
 #[test]
-fn an_empty_folder_a_link_to_one_and_a_relative_path_will_do() {
+fn an_empty_folder_a_link_to_one_and_a_relative_path_are_accepted() {
     let fixture = Fixture::new();
     let folder = fixture.context.path("work/empty");
     fs_err::create_dir(&folder).unwrap();
@@ -132,7 +132,7 @@ fn series_live_side_by_side_and_a_newer_release_takes_its_series_place() {
 }
 
 #[test]
-fn the_record_tells_what_was_built_from_what() {
+fn the_record_names_inputs_steps_and_results() {
     let fixture = Fixture::new();
     fixture.build(&["--pip", "latest", "-j", "3"]).success();
     let folder = fixture.prefix().join("share/pybuild").join(VERSION);
@@ -184,7 +184,7 @@ fn the_record_tells_what_was_built_from_what() {
 }
 
 #[test]
-fn two_builds_at_once_leave_one_sound_installation() {
+fn two_builds_at_once_leave_one_complete_installation() {
     let fixture = Fixture::new();
     let start = |pin: &str| {
         let mut command = fixture.context.command(fixture.arguments(&["--pip", pin]));
@@ -210,7 +210,7 @@ fn two_builds_at_once_leave_one_sound_installation() {
 }
 
 #[test]
-fn what_a_newer_pybuild_began_in_a_prefix_is_left_to_it() {
+fn the_journal_of_a_newer_pybuild_is_refused() {
     let fixture = Fixture::new();
     let prefix = fixture.context.path("prefix");
     let named = prefix.display().to_string();
@@ -255,7 +255,7 @@ fn the_record_of_a_newer_pybuild_is_not_misread() {
         change(&mut record);
         fs_err::write(folder.join("record.json"), record.to_string()).unwrap();
     };
-    // What is new and changes nothing else is passed over.
+    // An unknown field is ignored.
     edit(&|record| record["weather"] = "fine".into());
     build(&[]).success().says(["nothing to do"]);
     // Another format is no record: it is built again, and not taken away.
@@ -315,7 +315,7 @@ fn a_journal_that_leads_out_of_the_prefix_is_refused() {
 }
 
 #[test]
-fn a_journal_that_cannot_be_read_stops_and_nothing_that_was_kept_is_thrown_away() {
+fn an_unreadable_journal_is_an_error_and_kept_files_stay() {
     for journal in ["journal.json", "committed.json"] {
         for is_folder in [true, false] {
             let fixture = Fixture::new();
@@ -413,7 +413,7 @@ fn another_prefix_has_them_on_request() {
 }
 
 #[test]
-fn what_an_earlier_interpreter_left_does_not_disturb_the_new_one() {
+fn leftover_files_of_an_earlier_interpreter_do_not_affect_the_new_one() {
     use base64::Engine as _;
     let fixture = Fixture::new();
     let prefix = fixture.context.path("usr-local");

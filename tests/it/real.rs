@@ -147,7 +147,7 @@ fn a_real_cpython_gives_every_venv_the_pip_that_was_asked_for() {
     assert!(started.elapsed() < std::time::Duration::from_secs(5));
 
     a_running_interpreter_is_not_changed(dir.path(), &python);
-    crate::real_hotpatch::pins_hold_and_undo_puts_every_byte_back(dir.path(), &python);
+    crate::real_hotpatch::pins_hold_and_undo_restores_every_byte(dir.path(), &python);
     crate::real_hotpatch::a_killed_hotpatch_does_not_stop_the_next_command(dir.path(), &python);
     said(pybuild(dir.path()).arg("uninstall").arg(&prefix));
     // The bytecode files that the venv and the imports above made are removed, too.

@@ -1,5 +1,5 @@
-//! The real CPython that [`crate::real`] builds, hotpatched with wheels from PyPI and put back. The rest
-//! of the tests hotpatches the miniature; here pip, venv and ensurepip are real.
+//! The real CPython that [`crate::real`] builds, hotpatched with wheels from PyPI and restored. The other
+//! tests hotpatch the miniature; here pip, venv and ensurepip are real.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,7 +16,7 @@ const PINS: [[&str; 2]; 2] = [["21.3.1", "60.10.0"], ["24.0", "69.5.1"]];
 
 /// Hotpatches the interpreter in `dir/prefix` to each pin, with and without its own packages, and undoes
 /// it, at last after the user's own pip replaced itself.
-pub fn pins_hold_and_undo_puts_every_byte_back(dir: &Path, python: &Path) {
+pub fn pins_hold_and_undo_restores_every_byte(dir: &Path, python: &Path) {
     let prefix = dir.join("prefix");
     let before = state(&prefix);
     let own_pip = pip_of(dir, python);
@@ -31,7 +31,7 @@ pub fn pins_hold_and_undo_puts_every_byte_back(dir: &Path, python: &Path) {
         assert_eq!(pip_of(dir, python), own_pip);
 
         let is_last = number + 1 == PINS.len();
-        // Once with the product's own proof.
+        // Once with the product's own check.
         let proof: &[&str] = if is_last { &[] } else { &["--no-check"] };
         hotpatch(&[&pins[..], &["--upgrade-installed"], proof].concat());
         assert_eq!(venv_of(dir, python), [pip, setuptools]);
@@ -77,7 +77,7 @@ pub fn a_killed_hotpatch_does_not_stop_the_next_command(dir: &Path, python: &Pat
     let errors = String::from_utf8_lossy(&undone.stderr);
     assert!(undone.status.success(), "{errors}");
     assert!(
-        errors.contains("everything is as it was before"),
+        errors.contains("an interrupted pybuild run was rolled back"),
         "{errors}"
     );
     assert_unchanged(&dir.join("prefix"), &before, &"the undo");
@@ -87,7 +87,7 @@ pub fn a_killed_hotpatch_does_not_stop_the_next_command(dir: &Path, python: &Pat
     }
 }
 
-/// How many processes run this interpreter.
+/// The number of processes that run this interpreter.
 fn running(python: &Path) -> usize {
     let processes = fs_err::read_dir("/proc").unwrap().flatten();
     processes

@@ -1,5 +1,5 @@
-//! A signal, and a second one, at moments at which much is half done: the process ends with what a shell
-//! reports for them, nothing that it started goes on, and the next run makes all whole.
+//! A signal, and a second one, in the middle of changes: the process ends with the exit code that a shell
+//! reports for them, its children end, and the next run completes or undoes the change.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -138,7 +138,7 @@ const UNINTERRUPTED: [(&str, bool); 5] = [
 ];
 
 #[test]
-fn a_signal_in_the_midst_of_a_commit_waits_for_its_end_and_a_second_one_does_not() {
+fn a_first_signal_waits_for_the_end_of_a_commit_and_a_second_one_does_not() {
     for kind in [Kind::Own, Kind::Shared] {
         let crash = CrashFixture::new(kind);
         for (point, is_new) in UNINTERRUPTED {
@@ -182,7 +182,7 @@ fn a_signal_in_the_midst_of_a_commit_waits_for_its_end_and_a_second_one_does_not
 }
 
 #[test]
-fn two_signals_while_a_commit_is_undone_leave_it_to_the_next_run() {
+fn two_signals_during_a_rollback_leave_it_to_the_next_run() {
     let crash = CrashFixture::new(Kind::Shared);
     for point in ["rollback.change:20", "rollback.done", "tidy.old"] {
         crash.reset();
@@ -203,7 +203,7 @@ fn two_signals_while_a_commit_is_undone_leave_it_to_the_next_run() {
 }
 
 #[test]
-fn two_signals_while_something_is_uninstalled_leave_it_whole_or_gone() {
+fn two_signals_during_an_uninstallation_leave_it_complete_or_absent() {
     for (kind, point) in [
         (Kind::Own, "transaction.begun"),
         (Kind::Own, "transaction.removed"),
@@ -225,7 +225,7 @@ fn two_signals_while_something_is_uninstalled_leave_it_whole_or_gone() {
 }
 
 #[test]
-fn two_signals_while_an_interpreter_is_hotpatched_leave_it_as_it_was_or_as_it_is_to_be() {
+fn two_signals_during_a_hotpatch_leave_the_old_state_or_the_new_one() {
     let crash = CrashFixture::new(Kind::Shared);
     let python = crash.prefix().join("bin/python3.99").into_os_string();
     let words = ["--pip", NEW_PIP, "--upgrade-installed"].map(OsString::from);
@@ -252,7 +252,7 @@ fn two_signals_while_an_interpreter_is_hotpatched_leave_it_as_it_was_or_as_it_is
 }
 
 #[test]
-fn two_signals_while_something_is_downloaded_or_cleared_away_are_no_obstacle_to_the_next_run() {
+fn two_signals_during_a_download_or_a_cleanup_do_not_stop_the_next_run() {
     let crash = CrashFixture::new(Kind::Absent);
     for point in [
         "download.begun",
@@ -312,7 +312,7 @@ fn two_signals_while_packages_are_installed_end_the_package_manager() {
     let context = &fixture.context;
     context.remove_program("make");
     let file = context.path("id");
-    // It does not end when it is told to, either.
+    // It ignores signals, too.
     let script = format!(
         "#!/bin/sh\ntrap '' INT TERM\necho $$ >{}\nwhile :; do sleep 0.05; done\n",
         file.display()
@@ -337,7 +337,7 @@ fn two_signals_while_packages_are_installed_end_the_package_manager() {
 }
 
 #[test]
-fn killed_while_a_signal_is_seen_to_the_next_run_clears_away() {
+fn a_cleanup_that_is_killed_is_completed_by_the_next_run() {
     for point in INTERRUPT_POINTS {
         let (fixture, file, _folder) = with_endless_venv();
         let mut command = fixture.context.command(fixture.arguments(&[]));

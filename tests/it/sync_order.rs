@@ -1,5 +1,5 @@
-//! What is synced before what is renamed, as the system calls of a run tell it: all that a loss of power
-//! may do to a prefix is up to that order.
+//! The order of syncs and renames, by the system calls of a run. It decides the state of a prefix after a
+//! loss of power.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -76,7 +76,7 @@ fn calls(crash: &CrashFixture, arguments: &[OsString]) -> Option<Vec<Call>> {
     Some(calls.collect())
 }
 
-/// Where the only call, or the first one, is that fits.
+/// The index of the first matching call.
 #[track_caller]
 fn first(calls: &[Call], what: &str, fits: impl Fn(&Call) -> bool) -> usize {
     calls
@@ -147,7 +147,7 @@ fn assert_order_of_a_transaction(calls: &[Call], prefix: &str) {
 }
 
 #[test]
-fn a_transaction_syncs_in_the_order_that_it_promises() {
+fn a_transaction_syncs_in_the_documented_order() {
     let crash = CrashFixture::new(Kind::Shared);
     let prefix = crash.prefix().display().to_string();
     let Some(of_commit) = calls(&crash, &crash.arguments(NEW_PIP)) else {
@@ -160,7 +160,7 @@ fn a_transaction_syncs_in_the_order_that_it_promises() {
 }
 
 #[test]
-fn an_absent_prefix_and_what_the_store_takes_are_synced_before_they_get_their_name() {
+fn a_new_prefix_and_files_of_the_store_are_synced_before_they_get_their_names() {
     let crash = CrashFixture::new(Kind::Absent);
     let prefix = crash.prefix().display().to_string();
     let Some(calls) = calls(&crash, &crash.arguments(NEW_PIP)) else {

@@ -74,7 +74,7 @@ fn exactly_what_was_installed_goes() {
 }
 
 #[test]
-fn a_version_in_the_default_prefix_goes_by_its_name() {
+fn a_version_in_the_default_prefix_is_uninstalled_by_its_name() {
     let fixture = Fixture::new();
     fixture.build(&[]).success();
     let run = |arguments: &[&str]| fixture.context.run(arguments);
@@ -101,7 +101,7 @@ fn a_version_in_the_default_prefix_goes_by_its_name() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn an_interpreter_that_a_process_runs_stays_unless_it_is_to_go_all_the_same() {
+fn an_interpreter_in_use_stays_unless_its_removal_is_forced() {
     let (fixture, _) = installed(false);
     // The miniature's interpreter is a script, and what runs then is the shell.
     let program = fixture.context.path("usr-local/bin/python3.99");
@@ -137,7 +137,7 @@ fn an_interpreter_that_a_process_runs_stays_unless_it_is_to_go_all_the_same() {
 }
 
 #[test]
-fn what_was_changed_since_stays_and_is_named() {
+fn changed_files_stay_and_are_named() {
     let (fixture, _) = installed(false);
     let root = fixture.context.path("usr-local");
     fs_err::write(root.join("lib/python3.99/os.py"), "sep = ':'\n").unwrap();
@@ -174,7 +174,7 @@ fn what_was_changed_since_stays_and_is_named() {
 }
 
 #[test]
-fn what_python_compiled_of_what_goes_goes_too_and_later_packages_stay() {
+fn compiled_files_go_with_their_sources_and_later_packages_stay() {
     let (fixture, _) = installed(false);
     let file = |name: &str| {
         fixture
@@ -253,7 +253,7 @@ fn of_two_installations_in_a_prefix_only_one_goes() {
 }
 
 #[test]
-fn a_hotpatched_interpreter_goes_with_what_was_kept_of_it() {
+fn a_hotpatched_interpreter_is_removed_with_its_originals() {
     let fixture = Fixture::new();
     let asked = prefix(&fixture);
     build(&fixture, &[]).success();
@@ -290,7 +290,7 @@ fn a_list_that_leads_out_of_the_prefix_is_refused() {
 }
 
 #[test]
-fn papers_that_lead_out_of_the_prefix_take_nothing_along() {
+fn record_files_that_lead_out_of_the_prefix_remove_nothing_there() {
     let (fixture, _) = installed(false);
     let outside = fixture.context.write("outside", "theirs");
     let empty = fixture.context.path("empty");
@@ -319,11 +319,11 @@ fn papers_that_lead_out_of_the_prefix_take_nothing_along() {
 }
 
 #[test]
-fn what_python_compiled_anew_goes_by_its_source() {
+fn a_recompiled_file_goes_with_its_source() {
     let (fixture, _) = installed(false);
     let root = fixture.context.path("usr-local");
-    let papers = root.join("share/pybuild").join(VERSION).join("files.json");
-    let text = fs_err::read(&papers).unwrap();
+    let list = root.join("share/pybuild").join(VERSION).join("files.json");
+    let text = fs_err::read(&list).unwrap();
     let mut files: serde_json::Value = serde_json::from_slice(&text).unwrap();
     let changed = "lib/python3.99/os.py";
     let source = "lib/python3.99/ensurepip/__init__.py";
@@ -337,7 +337,7 @@ fn what_python_compiled_anew_goes_by_its_source() {
         let path = format!("usr-local/{path}");
         fixture.context.write(&path, "compiled since");
     }
-    fs_err::write(&papers, serde_json::to_vec(&files).unwrap()).unwrap();
+    fs_err::write(&list, serde_json::to_vec(&files).unwrap()).unwrap();
     fs_err::write(root.join(changed), "sep = ':'\n").unwrap();
     let outcome = fixture
         .context
@@ -354,7 +354,7 @@ fn what_python_compiled_anew_goes_by_its_source() {
 }
 
 #[test]
-fn a_shared_link_that_somebody_turned_stays_turned() {
+fn a_shared_link_that_the_user_changed_stays_changed() {
     let (fixture, _) = installed(true);
     let other = Fixture {
         release: MiniCpython::new("3.98.4"),
