@@ -27,6 +27,7 @@ impl Environment {
     }
 
     /// An environment with the given variables and without a terminal.
+    #[cfg(test)]
     pub fn with_variables<K: Into<OsString>, V: Into<OsString>>(
         current_dir: &Path,
         variables: impl IntoIterator<Item = (K, V)>,

@@ -113,11 +113,6 @@ impl BuildEnvironment {
             .collect()
     }
 
-    pub fn with_variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
-        self.variables.insert(name.into(), value.into());
-        self
-    }
-
     /// With the `NAME=VALUE` arguments of `configure` whose variables may be taken over: a compiler
     /// that is named there is the one to check.
     pub fn with_assignments(mut self, configure_args: &[String]) -> Self {

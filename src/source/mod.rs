@@ -10,9 +10,8 @@ mod unpack;
 pub mod wheel;
 
 pub(crate) use patched::{PatchedTree, Provenance, apply_patches, pin_names};
-pub(crate) use unpack::unpack;
-pub use unpack::{
-    UnpackError, ensure_clean_tree, unpack_part, version_found_in_tree, version_of_tree,
+pub(crate) use unpack::{
+    UnpackError, ensure_clean_tree, unpack, unpack_part, version_found_in_tree, version_of_tree,
 };
 
 use crate::error::{ExitStatus, Explain};

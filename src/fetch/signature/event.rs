@@ -5,12 +5,10 @@ use std::io;
 use std::path::PathBuf;
 
 use super::signature_error::SignatureError;
-use crate::net::address::Address;
 use crate::plan::verification::GoodSignature;
 use crate::progress::{Event, Level};
 
 pub(super) enum SignatureEvent {
-    Requested(Address),
     Verified {
         archive: String,
         signature: GoodSignature,
@@ -29,7 +27,7 @@ pub(super) enum SignatureEvent {
 impl Event for SignatureEvent {
     fn level(&self) -> Level {
         match self {
-            Self::Requested(_) | Self::Verified { .. } => Level::Detail,
+            Self::Verified { .. } => Level::Detail,
             Self::Doubtful { .. } | Self::UnreadableInStore { .. } => Level::Warning,
         }
     }
@@ -38,7 +36,6 @@ impl Event for SignatureEvent {
 impl fmt::Display for SignatureEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Requested(address) => write!(f, "requesting {address}"),
             Self::Verified { archive, signature } => write!(f, "{archive} is {signature}"),
             Self::Doubtful { signature, error } => write!(
                 f,

@@ -297,11 +297,6 @@ impl ReleaseSearch<'_> {
         self.context.store_error(error)
     }
 
-    fn report_request(&self, address: &Address) {
-        let requested = SignatureEvent::Requested(address.clone());
-        self.context.reporter.report(&requested);
-    }
-
     /// Requests a signature; [`Miss::NotThere`] if the server answers that it does not exist.
     fn read_address(&self, address: &Address) -> Result<Statement, Miss> {
         let context = self.context;
