@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-/// The process's exit code; README.md has the table.
+/// The process's exit code; docs/reference.md has the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitStatus {

@@ -31,7 +31,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Header(_) => {
-                "see \"Patches of your own\" in README.md for the format; a plain diff without a header \
+                "see \"Patches of your own\" in docs/compatibility.md for the format; a plain diff without a header \
                  is always applied"
                     .to_owned()
             }

@@ -226,15 +226,15 @@ fn every_built_in_patch_changes_a_tree_as_its_diff_does() {
 }
 
 #[test]
-fn the_readme_names_every_built_in_patch() {
-    let readme = include_str!("../../README.md");
+fn the_documents_name_every_built_in_patch() {
+    let document = include_str!("../../docs/compatibility.md");
     for name in compat::names() {
-        // README.md may abbreviate `pymalloc-alignment-3.4` to `-3.4` after the first of its siblings.
+        // The document may abbreviate `pymalloc-alignment-3.4` to `-3.4` after the first of its siblings.
         let (stem, line) = name.rsplit_once('-').unwrap();
-        let sibling = readme.lines().any(|text| {
+        let sibling = document.lines().any(|text| {
             text.contains(&format!("`{stem}-")) && text.contains(&format!("`-{line}`"))
         });
-        assert!(readme.contains(&format!("`{name}`")) || sibling, "{name}");
+        assert!(document.contains(&format!("`{name}`")) || sibling, "{name}");
     }
 }
 

@@ -42,7 +42,8 @@ pub struct Header {
     pub fixed_in: Option<PythonVersion>,
     /// The former name of `fixed-in`.
     #[serde(default)]
-    mended: Option<PythonVersion>,
+    #[serde(rename = "mended")]
+    old_fixed_in: Option<PythonVersion>,
     /// The condition that the host has to meet.
     #[serde(default)]
     when: Condition,
@@ -126,10 +127,10 @@ impl Header {
         if header.python.is_empty() {
             return Err(HeaderError::NoRange);
         }
-        if header.fixed_in.is_some() && header.mended.is_some() {
+        if header.fixed_in.is_some() && header.old_fixed_in.is_some() {
             return Err(HeaderError::BothNames);
         }
-        header.fixed_in = header.fixed_in.or(header.mended);
+        header.fixed_in = header.fixed_in.or(header.old_fixed_in);
         if let Some(fixed_in) = header.fixed_in
             && header.range_of(fixed_in).is_some()
         {
@@ -144,7 +145,7 @@ impl Header {
     /// Whether the header uses the old name of `fixed-in`, which the next release will not read.
     #[must_use]
     pub fn has_old_name(&self) -> bool {
-        self.mended.is_some()
+        self.old_fixed_in.is_some()
     }
 
     /// The range that contains this version, as it is written.
