@@ -34,6 +34,7 @@ mod hotpatch_undo;
 mod index;
 mod interrupt;
 mod kills;
+mod layers;
 mod output;
 mod patch;
 mod prefix;
