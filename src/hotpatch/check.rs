@@ -168,7 +168,10 @@ const NONE: &str = "none";
 
 /// The version of an installed project by its folder's name; [`NONE`] unless there is exactly one.
 fn installed_version(site_packages: &Path, project: &str) -> String {
-    match &DistInfo::of_project(site_packages, project).unwrap_or_default()[..] {
+    let mut found = DistInfo::of_project(site_packages, project).unwrap_or_default();
+    // The folder of an old version is empty until the commit.
+    found.retain(|info| info.folder.join("METADATA").exists());
+    match &found[..] {
         [only] => only.version.clone(),
         _ => NONE.to_owned(),
     }

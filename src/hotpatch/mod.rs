@@ -26,5 +26,5 @@ pub use error::Error;
 pub(crate) use flow::Hotpatch;
 pub(crate) use installed::InstalledChange;
 pub(crate) use interpreter_lock::InterpreterLock;
-pub(crate) use record::{HotpatchRecord, is_hotpatched};
-pub(crate) use target::Target;
+pub(crate) use record::HotpatchRecord;
+pub(crate) use target::{Target, is_hotpatched};

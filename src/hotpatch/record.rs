@@ -10,17 +10,13 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Sha256;
 use crate::hotpatch::error::Error;
 use crate::hotpatch::originals::Original;
-use crate::hotpatch::target::Target;
-use crate::install::record;
+use crate::hotpatch::target::{RECORD, Target};
 use crate::plan::Pins;
 use crate::plan::version::PythonVersion;
 use crate::transaction::Transaction;
 
 /// The format of the record. It is raised when an older pybuild could not undo what a new one did.
 const FORMAT: u32 = 1;
-
-/// The record's name.
-pub(super) const RECORD: &str = "hotpatch.json";
 
 /// A part of an interpreter. Each has a folder of originals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +37,6 @@ impl Part {
             Self::Installed => "originals/installed",
         }
     }
-}
-
-/// Whether the interpreter of that series in a prefix is hotpatched.
-pub(crate) fn is_hotpatched(prefix: &Path, version: PythonVersion) -> bool {
-    let folder = prefix.join(record::hotpatch_folder(version));
-    folder.join(RECORD).exists()
 }
 
 /// The content of `hotpatch.json`.

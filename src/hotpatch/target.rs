@@ -10,7 +10,6 @@ use crate::environment::Environment;
 use crate::fs::durable::take_after;
 use crate::host::loader::Shadowed;
 use crate::hotpatch::error::Error;
-use crate::hotpatch::record::is_hotpatched;
 use crate::install::record;
 use crate::plan::version::PythonVersion;
 use crate::process::Command;
@@ -27,6 +26,15 @@ const EXTERNALLY_MANAGED: &str = "EXTERNALLY-MANAGED";
 const TAKEN_OVER: [&str; 2] = ["PATH", LIBRARY_PATH];
 
 const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
+
+/// The name of an interpreter's hotpatch record.
+pub(super) const RECORD: &str = "hotpatch.json";
+
+/// Whether the interpreter of that series in a prefix is hotpatched.
+pub(crate) fn is_hotpatched(prefix: &Path, version: PythonVersion) -> bool {
+    let folder = prefix.join(record::hotpatch_folder(version));
+    folder.join(RECORD).exists()
+}
 
 /// An installed interpreter that is no virtual environment.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -203,6 +203,29 @@ fn the_interpreters_own_pip_is_upgraded_on_request() {
 }
 
 #[test]
+fn the_interpreters_own_setuptools_is_upgraded_and_checked() {
+    let fixture = Fixture::of(MiniCpython::new("3.11.99").with_setuptools());
+    let prefix = foreign(&fixture, "installed");
+    let before = state(&prefix);
+    let pins = ["--pip", "24.0", "--setuptools", "68.0.0"];
+    hotpatch(
+        &fixture,
+        &prefix,
+        &[&pins[..], &["--upgrade-installed"]].concat(),
+    )
+    .success();
+    let site_packages = stdlib(&prefix).join("site-packages");
+    assert!(
+        site_packages
+            .join("setuptools-68.0.0.dist-info/METADATA")
+            .exists()
+    );
+    assert!(!site_packages.join("setuptools-65.5.0.dist-info").exists());
+    hotpatch(&fixture, &prefix, &["--undo"]).success();
+    assert_unchanged(&prefix, &before, &"undo");
+}
+
+#[test]
 fn a_failed_check_rolls_everything_back() {
     let fixture = Fixture::new();
     let prefix = foreign(&fixture, "installed");
