@@ -10,7 +10,7 @@ use crate::environment::Environment;
 use crate::net::address::Address;
 use crate::net::http::Http;
 use crate::net::settings::ClientSettings;
-use crate::progress::{Phase, Reporter, Unit};
+use crate::progress::{Event, Level, Phase, Reporter, Unit};
 
 pub(crate) use server::{Answer, REFUSING, Request, Server};
 
@@ -79,28 +79,16 @@ impl Reporter for Said {
         Box::new(self.clone())
     }
 
-    fn note(&self, text: &str) {
-        self.add(Kind::Note, text);
-    }
-
-    fn warn(&self, text: &str) {
-        self.add(Kind::Note, text);
-    }
-
-    fn detail(&self, text: &str) {
-        self.add(Kind::Detail, text);
+    fn report(&self, event: &dyn Event) {
+        let kind = match event.level() {
+            Level::Warning | Level::Note => Kind::Note,
+            Level::Detail => Kind::Detail,
+        };
+        self.add(kind, &event.to_string());
     }
 }
 
 impl Phase for Said {
-    fn set_total(&mut self, _total: u64) {}
-
-    fn advance(&mut self, _amount: u64) {}
-
-    fn set_position(&mut self, _position: u64) {}
-
-    fn set_current(&mut self, _current: &str) {}
-
     fn finish(self: Box<Self>, outcome: &str) {
         self.add(Kind::Phase, outcome);
     }

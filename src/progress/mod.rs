@@ -43,23 +43,7 @@ pub trait Reporter: Send + Sync {
     fn begin(&self, title: &str, unit: Unit, total: Option<u64>) -> Box<dyn Phase>;
 
     /// Reports an event.
-    fn report(&self, event: &dyn Event) {
-        let text = event.to_string();
-        match event.level() {
-            Level::Warning => self.warn(&text),
-            Level::Note => self.note(&text),
-            Level::Detail => self.detail(&text),
-        }
-    }
-
-    /// Prints a note.
-    fn note(&self, text: &str);
-
-    /// Prints a warning.
-    fn warn(&self, text: &str);
-
-    /// Prints a line with `-v` only.
-    fn detail(&self, text: &str);
+    fn report(&self, event: &dyn Event);
 }
 
 /// One phase of the work. If it is dropped without [`Phase::finish`], it has failed.
@@ -136,16 +120,13 @@ impl Reporter for TerminalReporter {
         })
     }
 
-    fn note(&self, text: &str) {
-        self.shown.above_the_bar(|output| output.note(text));
-    }
-
-    fn warn(&self, text: &str) {
-        self.shown.above_the_bar(|output| output.warn(text));
-    }
-
-    fn detail(&self, text: &str) {
-        self.shown.above_the_bar(|output| output.detail(text));
+    fn report(&self, event: &dyn Event) {
+        let text = event.to_string();
+        self.shown.above_the_bar(|output| match event.level() {
+            Level::Warning => output.warn(&text),
+            Level::Note => output.note(&text),
+            Level::Detail => output.detail(&text),
+        });
     }
 }
 
@@ -293,11 +274,7 @@ impl Reporter for SilentReporter {
         Box::new(Self)
     }
 
-    fn note(&self, _text: &str) {}
-
-    fn warn(&self, _text: &str) {}
-
-    fn detail(&self, _text: &str) {}
+    fn report(&self, _event: &dyn Event) {}
 }
 
 impl Phase for SilentReporter {}

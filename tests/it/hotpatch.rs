@@ -519,11 +519,8 @@ fn a_venv_can_be_made_after_a_kill_at_any_time() {
 #[track_caller]
 pub fn named_wheels(prefix: &Path) -> Vec<String> {
     let folders = fs_err::read_dir(prefix.join("lib")).into_iter().flatten();
-    let texts = folders.map(|folder| folder.unwrap().path().join("ensurepip/__init__.py"));
-    let Some(text) = texts
-        .filter_map(|path| fs_err::read_to_string(path).ok())
-        .next()
-    else {
+    let mut texts = folders.map(|folder| folder.unwrap().path().join("ensurepip/__init__.py"));
+    let Some(text) = texts.find_map(|path| fs_err::read_to_string(path).ok()) else {
         return Vec::new();
     };
     let mut named = Vec::new();

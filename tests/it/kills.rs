@@ -136,7 +136,11 @@ impl Change {
         let old = state(&prefix);
         let points = self.points(&arguments);
         let new = state(&prefix);
-        assert!(self.contents(&old) != self.contents(&new), "{}", self.name);
+        assert!(
+            Self::contents(&old) != Self::contents(&new),
+            "{}",
+            self.name
+        );
         let committed = points
             .iter()
             .position(|point| point == "transaction.committed:1");
@@ -177,10 +181,7 @@ impl Change {
         assert!(self.kills > 40, "{}: {} kills", self.name, self.kills);
     }
 
-    fn contents<'a>(
-        &self,
-        state: &'a BTreeMap<PathBuf, Entry>,
-    ) -> BTreeMap<&'a Path, &'a (u32, String)> {
+    fn contents(state: &BTreeMap<PathBuf, Entry>) -> BTreeMap<&Path, &(u32, String)> {
         let contents = state.iter();
         contents
             .map(|(path, (content, _))| (path.as_path(), content))

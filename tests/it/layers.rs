@@ -196,7 +196,7 @@ impl Tree {
             .iter()
             .flat_map(|(own, module)| {
                 let children = module.test_children.iter();
-                children.map(move |child| [own.as_slice(), &[child.clone()]].concat())
+                children.map(move |child| [own.as_slice(), std::slice::from_ref(child)].concat())
             })
             .collect();
         modules.retain(|own, _| !(1..=own.len()).any(|n| for_tests.contains(&own[..n])));

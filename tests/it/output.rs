@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pybuild::output::{Output, Verbosity};
-use pybuild::progress::{Reporter as _, TerminalReporter, Unit};
+use pybuild::progress::{Event, Level, Reporter as _, TerminalReporter, Unit};
 
 use crate::context::Context;
 use crate::fixture::Fixture;
@@ -132,8 +132,22 @@ fn long_steps() {
     std::thread::sleep(often * 4);
     drop(phase);
     for _ in 0..30 {
-        reporter.note("something");
+        reporter.report(&Something);
         std::thread::sleep(often / 10);
+    }
+}
+
+struct Something;
+
+impl Event for Something {
+    fn level(&self) -> Level {
+        Level::Note
+    }
+}
+
+impl std::fmt::Display for Something {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("something")
     }
 }
 

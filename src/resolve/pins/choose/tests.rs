@@ -37,18 +37,6 @@ impl Reporter for Listener {
         };
         self.take(kind, &event.to_string());
     }
-
-    fn note(&self, text: &str) {
-        self.take("note", text);
-    }
-
-    fn warn(&self, text: &str) {
-        self.take("warn", text);
-    }
-
-    fn detail(&self, text: &str) {
-        self.take("detail", text);
-    }
 }
 
 /// Makes each requested wheel, and keeps its name.
