@@ -9,8 +9,8 @@ use crate::hotpatch::error::Error;
 use crate::hotpatch::target::{Target, command};
 use crate::install::dist_info::DistInfo;
 use crate::plan::{Pin, Pins};
-use crate::process::{Command, CommandError, Runner};
-use crate::python::Program;
+use crate::process::{Command, Runner};
+use crate::python::{Program, Questions};
 
 /// The check of one interpreter against its pins.
 pub(crate) struct InterpreterCheck<'a> {
@@ -22,6 +22,27 @@ pub(crate) struct InterpreterCheck<'a> {
     pub runner: &'a Runner,
 }
 
+impl Questions for InterpreterCheck<'_> {
+    type Error = Error;
+
+    fn command(&self, python: &Path) -> Command {
+        command(python, self.scratch, self.environment)
+    }
+
+    fn output(&self, _what: &'static str, command: &Command) -> Result<String, Error> {
+        let mut output = String::new();
+        let run = self.runner.run("check", command, |line| {
+            output.push_str(line);
+            output.push('\n');
+        });
+        run.map_err(|source| Error::Check {
+            python: self.target.python.clone(),
+            source,
+        })?;
+        Ok(output)
+    }
+}
+
 impl InterpreterCheck<'_> {
     /// Asks `ensurepip`, makes a venv without the network and asks the pip in it. CPython 2.7 has no
     /// venv: there, `ensurepip` installs into a scratch root. Returns the version of the pip.
@@ -29,11 +50,7 @@ impl InterpreterCheck<'_> {
     /// # Errors
     /// [`Error::Differs`], [`Error::Check`].
     pub fn ensurepip(&self) -> Result<String, Error> {
-        let command = self.command(&self.target.python);
-        let answer = self.ask(
-            &command.with_program(Program::EnsurepipVersion),
-            "ensurepip ",
-        )?;
+        let answer = self.ensurepip_version(&self.target.python)?;
         if let Pin::Wheel(wheel) = &self.pins.pip {
             self.same("`ensurepip.version()`", &answer, &wheel.version)?;
         }
@@ -67,7 +84,7 @@ impl InterpreterCheck<'_> {
     /// [`Error::Differs`], [`Error::Check`].
     pub fn installed(&self) -> Result<(), Error> {
         if let Pin::Wheel(wheel) = &self.pins.pip {
-            let found = self.pip_of(&self.target.python)?;
+            let found = self.pip_version(&self.target.python)?;
             self.same("the interpreter's own pip", &found, &wheel.version)?;
         }
         if let Pin::Wheel(wheel) = &self.pins.setuptools {
@@ -80,8 +97,7 @@ impl InterpreterCheck<'_> {
     /// Makes a venv; returns its site-packages.
     fn venv(&self, pip: &Version) -> Result<PathBuf, Error> {
         let venv = self.scratch.join("venv");
-        self.run(&self.command(&self.target.python).with_venv_in(&venv))?;
-        let found = self.pip_of(&venv.join("bin/python"))?;
+        let found = self.venv_pip(&self.target.python, &venv)?;
         self.same("the pip of a new venv", &found, pip)?;
         let python = format!("python{}", self.target.version.short());
         let named = venv.join("lib").join(python).join("site-packages");
@@ -104,46 +120,9 @@ impl InterpreterCheck<'_> {
             .with_program(Program::RunEnsurepip)
             .with_arguments(["--upgrade", "--root"])
             .with_argument(root.as_os_str());
-        self.run(&seed)?;
+        self.output("ensurepip", &seed)?;
         let inside = self.target.purelib.strip_prefix("/");
         Ok(root.join(inside.unwrap_or(&self.target.purelib)))
-    }
-
-    fn pip_of(&self, python: &Path) -> Result<String, Error> {
-        let command = self
-            .command(python)
-            .with_arguments(["-m", "pip", "--version"]);
-        let answer = self.ask(&command, "pip ")?;
-        Ok(answer.split(' ').next().unwrap_or_default().to_owned())
-    }
-
-    fn command(&self, python: &Path) -> Command {
-        command(python, self.scratch, self.environment)
-    }
-
-    /// The rest of the last printed line that starts with `mark`.
-    fn ask(&self, command: &Command, mark: &str) -> Result<String, Error> {
-        let mut answer = String::new();
-        self.runner
-            .run("check", command, |line| {
-                if let Some(text) = line.strip_prefix(mark) {
-                    text.trim().clone_into(&mut answer);
-                }
-            })
-            .map_err(|source| self.failed(source))?;
-        Ok(answer)
-    }
-
-    fn run(&self, command: &Command) -> Result<(), Error> {
-        let run = self.runner.run("check", command, |_| {});
-        run.map_err(|source| self.failed(source))
-    }
-
-    fn failed(&self, source: CommandError) -> Error {
-        Error::Check {
-            python: self.target.python.clone(),
-            source,
-        }
     }
 
     fn same(&self, what: &'static str, found: &str, wanted: &Version) -> Result<(), Error> {

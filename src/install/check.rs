@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::check_report::{CheckError, CheckReport, list};
 use super::scripts::dead_script;
@@ -14,7 +14,7 @@ use crate::plan::version::PythonVersion;
 use crate::plan::{Pin, Plan};
 use crate::process::{Answer, Command, Excerpt};
 use crate::progress::{Event, Level, Unit};
-use crate::python::Program;
+use crate::python::{Program, Questions, version_in};
 
 /// A staged installation that has passed its checks.
 #[derive(Debug)]
@@ -55,11 +55,11 @@ pub(crate) fn check(
     context: &BuildContext<'_>,
 ) -> Result<CheckedInstall, CheckError> {
     let plan = staged.plan();
+    let interpreter = &staged.python();
     let checks = Checks {
         variables: variables(&staged, context),
         staged: &staged,
         plan,
-        scratch,
         context,
     };
     let mut phase = context.reporter.begin("check", Unit::Steps, Some(6));
@@ -70,7 +70,7 @@ pub(crate) fn check(
 
     step("python --version");
     let python = checks.python().with_argument("--version");
-    let python = checks.run("python --version", &python)?;
+    let python = checks.output("python --version", &python)?;
     let wanted = format!("Python {}", plan.python());
     ensure_same("`python --version`", python.trim_end_matches('+'), &wanted)?;
 
@@ -78,22 +78,20 @@ pub(crate) fn check(
     let (modules, missing_modules) = checks.required_modules()?;
 
     step("ensurepip");
-    let ensurepip = checks.python().with_program(Program::EnsurepipVersion);
-    let bundled = version_in("ensurepip", &checks.run("ensurepip.version()", &ensurepip)?);
+    let bundled = checks.ensurepip_version(interpreter)?;
     if let Pin::Wheel(wheel) = &plan.pins().pip {
         let wanted = wheel.version.to_string();
         ensure_same("`ensurepip.version()`", &bundled, &wanted)?;
     }
 
     step("pip --version");
-    let pip = checks.python().with_arguments(["-m", "pip", "--version"]);
-    let pip = version_in("pip", &checks.run("pip --version", &pip)?);
+    let pip = checks.pip_version(interpreter)?;
     ensure_same("the interpreter's pip", &pip, &bundled)?;
     checks.scripts()?;
 
     step("setuptools");
     let setuptools = checks.python().with_program(Program::SetuptoolsVersion);
-    let setuptools = checks.run("setuptools.__version__", &setuptools)?;
+    let setuptools = checks.output("setuptools.__version__", &setuptools)?;
     let wanted = match &plan.pins().setuptools {
         Pin::Wheel(wheel) => wheel.version.to_string(),
         Pin::Removed => String::new(),
@@ -105,8 +103,17 @@ pub(crate) fn check(
     let mut venv_pip = None;
     let mut outcome = format!("{python}, pip {pip}");
     if plan.python().series().0 >= 3 {
-        let found = checks.venv_pip()?;
+        let venv = scratch.join("venv");
+        let found = checks.venv_pip(interpreter, &venv)?;
         ensure_same("the pip of a new venv", &found, &bundled)?;
+        let script = checks.command(&venv.join("bin/pip"));
+        let script = checks.output(
+            "pip --version in a venv",
+            &script.with_argument("--version"),
+        )?;
+        let script = version_in("pip", &script);
+        ensure_same("the script `pip` of a new venv", &script, &bundled)?;
+        fs_err::remove_dir_all(&venv).map_err(CheckError::Scratch)?;
         venv_pip = Some(found);
         outcome.push_str(", in a new venv too");
     }
@@ -146,23 +153,20 @@ struct Checks<'a> {
     staged: &'a StagedInstall,
     plan: &'a Plan,
     variables: BTreeMap<OsString, OsString>,
-    scratch: &'a Path,
     context: &'a BuildContext<'a>,
 }
 
-impl Checks<'_> {
-    fn python(&self) -> Command {
-        self.command(self.staged.python())
-    }
+impl Questions for Checks<'_> {
+    type Error = CheckError;
 
-    fn command(&self, program: PathBuf) -> Command {
+    fn command(&self, program: &Path) -> Command {
         let command = Command::new(program, self.staged.destdir());
         let command = command.with_variables(self.variables.iter());
         self.context.confinement.confine(command)
     }
 
-    /// The trimmed output of a command.
-    fn run(&self, what: &'static str, command: &Command) -> Result<String, CheckError> {
+    /// The trimmed output.
+    fn output(&self, what: &'static str, command: &Command) -> Result<String, CheckError> {
         let not_run = |source| CheckError::NotRun { what, source };
         let answer = command.read().map_err(not_run)?;
         let Answer {
@@ -192,6 +196,12 @@ impl Checks<'_> {
         }
         // Python 2.7 prints its version on standard error.
         Ok(if out.is_empty() { err } else { out }.to_owned())
+    }
+}
+
+impl Checks<'_> {
+    fn python(&self) -> Command {
+        self.command(&self.staged.python())
     }
 
     /// The modules that work, and the others with the reasons. Fails if a required one does not work.
@@ -233,7 +243,7 @@ impl Checks<'_> {
             .python()
             .with_program(Program::ImportModules)
             .with_arguments(&imports);
-        let printed = self.run("modules", &command)?;
+        let printed = self.output("modules", &command)?;
         let mut working = BTreeSet::new();
         let mut missing = BTreeMap::new();
         for (module, import) in all.into_iter().zip(imports) {
@@ -271,16 +281,6 @@ impl Checks<'_> {
         }
         Ok(())
     }
-
-    fn venv_pip(&self) -> Result<String, CheckError> {
-        let venv = self.scratch.join("venv");
-        let make = self.python().with_venv_in(&venv);
-        self.run("python -m venv", &make)?;
-        let pip = self.command(venv.join("bin/pip"));
-        let answer = self.run("pip --version in a venv", &pip.with_argument("--version"))?;
-        fs_err::remove_dir_all(&venv).map_err(CheckError::Scratch)?;
-        Ok(version_in("pip", &answer))
-    }
 }
 
 /// The answer of [`Program::ImportModules`] for a module that works.
@@ -294,15 +294,6 @@ fn import_name(module: &str, python: PythonVersion) -> &str {
         (2, "dbm.ndbm") => "dbm",
         _ => module,
     }
-}
-
-/// `24.0` of `pip 24.0 from /usr/lib (python 3.7)`; the whole answer if no line begins with `name`.
-fn version_in(name: &str, answer: &str) -> String {
-    let mut lines = answer.lines().map(str::split_whitespace);
-    lines
-        .find_map(|mut words| words.next().filter(|word| *word == name).and(words.next()))
-        .unwrap_or(answer)
-        .to_owned()
 }
 
 fn ensure_same(what: &'static str, found: &str, wanted: &str) -> Result<(), CheckError> {

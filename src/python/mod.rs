@@ -4,7 +4,11 @@
 //! is the whole interface: the tests' miniature interpreter knows a program only by its name. All
 //! programs work from Python 2.7 on, unless their comment has another version.
 
+mod questions;
+
 use std::path::Path;
+
+pub(crate) use questions::{Questions, version_in};
 
 use crate::process::Command;
 
