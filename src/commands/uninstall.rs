@@ -20,7 +20,7 @@ use crate::transaction::{self, Recovered};
 /// Uninstalls the installation that the arguments name.
 ///
 /// # Errors
-/// When there is none, or several; when the prefix cannot be changed: then it is as it was.
+/// When there is none, or several; when the prefix cannot be changed, which leaves it unchanged.
 pub fn run(arguments: &UninstallArguments, invocation: &Invocation<'_>) -> Result<(), Error> {
     let Invocation {
         environment,

@@ -308,7 +308,7 @@ impl fmt::Display for Event<'_> {
 /// Removes an installation from its prefix, all of it or nothing.
 ///
 /// # Errors
-/// As [`Uninstallation::plan`], and when the prefix cannot be changed: then it is as it was.
+/// As [`Uninstallation::plan`], and when the prefix cannot be changed, which leaves it unchanged.
 pub fn uninstall(
     prefix: &Path,
     version: PythonVersion,

@@ -8,7 +8,7 @@ use crate::fs::disk::{self, Refusal};
 use crate::fs::lock::{self, LockError};
 use crate::transaction::journal::OtherFormat;
 
-/// Why a prefix was not changed. It is as it was.
+/// Why a prefix was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Reading or writing failed.

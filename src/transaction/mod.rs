@@ -168,7 +168,7 @@ impl Transaction {
     /// Makes the changes and commits them. A signal waits until this is done.
     ///
     /// # Errors
-    /// When a change fails: then the prefix is as it was.
+    /// When a change fails. The prefix is unchanged then.
     pub fn commit(self) -> Result<(), Error> {
         self.commit_if(|| Ok(()))
     }
@@ -176,7 +176,7 @@ impl Transaction {
     /// Makes the changes, and commits them if the check succeeds. A signal waits until this is done.
     ///
     /// # Errors
-    /// When a change or the check fails: then the prefix is as it was.
+    /// When a change or the check fails. The prefix is unchanged then.
     pub fn commit_if<E: From<Error>>(
         mut self,
         check: impl FnOnce() -> Result<(), E>,
@@ -193,7 +193,7 @@ impl Transaction {
     /// Makes the changes, in the order in which they were added.
     ///
     /// # Errors
-    /// When a change fails: then the prefix is as it was.
+    /// When a change fails. The prefix is unchanged then.
     pub fn apply(mut self) -> Result<Applied, Error> {
         let _whole = uninterrupted();
         self.make_changes()?;
@@ -303,7 +303,7 @@ impl Applied {
     /// Keeps the changes.
     ///
     /// # Errors
-    /// When the commit cannot be written: then the prefix is as it was.
+    /// When the commit cannot be written. The prefix is unchanged then.
     pub fn commit(mut self) -> Result<(), Error> {
         let _whole = uninterrupted();
         self.0.write_commit()

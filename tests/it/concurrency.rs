@@ -8,7 +8,6 @@ use crate::context::snapshot;
 use crate::fixture::{Fixture, LATEST_PIP};
 use crate::mini_cpython::VERSION;
 use crate::outcome::Outcome;
-use crate::server::Answer;
 use crate::wheels::Wheel;
 
 const PROCESSES: usize = 8;
@@ -86,11 +85,7 @@ fn eight_builds_into_one_prefix_take_turns() {
 #[test]
 fn a_waiting_process_names_the_other_one_and_a_killed_process_holds_no_lock() {
     let fixture = Fixture::online();
-    let path = fixture.archive_path();
-    let whole = Answer::bytes(fixture.release.tgz());
-    fixture
-        .server
-        .put(&path, whole.clone().stalling_after(1000));
+    let (path, whole) = fixture.stall_archive();
     let start = |prefix: &str| {
         let mut command = fixture.context.command(arguments(&fixture, prefix));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -37,6 +37,13 @@ impl Fixture {
         fixture
     }
 
+    /// Lets the download of the archive stall after 1,000 bytes; returns its path and the whole answer.
+    pub fn stall_archive(&self) -> (String, Answer) {
+        let (path, whole) = (self.archive_path(), Answer::bytes(self.release.tgz()));
+        self.server.put(&path, whole.clone().stalling_after(1000));
+        (path, whole)
+    }
+
     /// The path of the release's archive on python.org.
     pub fn archive_path(&self) -> String {
         ftp_path(&self.release, &self.release.tgz_name())

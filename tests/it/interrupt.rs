@@ -10,7 +10,6 @@ use rustix::process::{
 use crate::fixture::Fixture;
 use crate::mini_cpython::{BUNDLED_PIP, Fault, MiniCpython, VERSION};
 use crate::outcome::Outcome;
-use crate::server::Answer;
 
 /// Starts the program in a process group of its own, as a shell does.
 pub fn start(fixture: &Fixture, arguments: &[std::ffi::OsString]) -> Child {
@@ -231,11 +230,7 @@ fn a_build_that_was_killed_is_no_obstacle_to_the_next() {
 #[test]
 fn an_interrupted_download_goes_on_where_it_was() {
     let fixture = Fixture::online();
-    let path = fixture.archive_path();
-    let whole = Answer::bytes(fixture.release.tgz());
-    fixture
-        .server
-        .put(&path, whole.clone().stalling_after(1000));
+    let (path, whole) = fixture.stall_archive();
     let digest = fixture.release.sha256().to_string();
     let arguments = [VERSION, "--sha256", &digest].map(std::ffi::OsString::from);
     let child = start(&fixture, &arguments);
@@ -314,11 +309,7 @@ fn logs(fixture: &Fixture) -> Vec<std::path::PathBuf> {
 fn starts_that_are_ended_leave_no_empty_logs() {
     for signal in [Signal::TERM, Signal::INT, Signal::KILL] {
         let fixture = Fixture::online();
-        let path = fixture.archive_path();
-        let whole = Answer::bytes(fixture.release.tgz());
-        fixture
-            .server
-            .put(&path, whole.clone().stalling_after(1000));
+        let (path, _) = fixture.stall_archive();
         let digest = fixture.release.sha256().to_string();
         let arguments = [VERSION, "--sha256", &digest].map(std::ffi::OsString::from);
         for count in 1..4 {
