@@ -148,7 +148,7 @@ fn build(
 
     let inputs = context.fetch(&plan, runner)?;
     let tree = source::unpack(plan, inputs, folder.path().join("source"), reporter)?;
-    let tree = source::apply_patches(tree, reporter)?;
+    let tree = source::apply_patches(tree, folder.path().join("original"), reporter)?;
 
     let confinement = &confine(settings, context, &environment, &probe);
     let build = &BuildContext {
@@ -163,7 +163,8 @@ fn build(
     let tree = compile::configure(tree, build)?;
     let tree = compile::make(tree, build)?;
     let installed = install::make_install(tree, build)?;
-    let staged = install::stage(installed, build)?;
+    let seeded = install::seed(installed, build)?;
+    let staged = install::stage(seeded, build)?;
     let checked = install::check(staged, &home, build)?;
     let recorded = install::record(checked, build)?;
 

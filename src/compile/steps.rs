@@ -35,7 +35,6 @@ pub(crate) struct ConfiguredTree(Tree);
 #[derive(Debug)]
 pub(crate) struct BuiltTree {
     tree: Tree,
-    python: PathBuf,
     make_arguments: Vec<String>,
     unbuilt: Unbuilt,
 }
@@ -51,11 +50,6 @@ impl BuiltTree {
 
     pub(crate) fn plan(&self) -> &Plan {
         self.tree.provenance.plan()
-    }
-
-    /// The interpreter, which runs from the tree.
-    pub(crate) fn python(&self) -> &Path {
-        &self.python
     }
 
     /// Arguments that every later `make` needs too, or it links again.
@@ -187,13 +181,10 @@ pub(crate) fn make(tree: ConfiguredTree, context: &BuildContext<'_>) -> Result<B
         })
         .map_err(Error::Command)?;
     phase.finish(&format!("{compiled} files compiled, -j{}", context.jobs));
-    let python = ["python", "python.exe"]
-        .into_iter()
-        .map(|name| tree.root.join(name))
-        .find(|path| path.is_file())
-        .ok_or_else(|| Error::NoInterpreter {
-            tree: tree.root.clone(),
-        })?;
+    let names = ["python", "python.exe"];
+    if !names.iter().any(|name| tree.root.join(name).is_file()) {
+        return Err(Error::NoInterpreter { tree: tree.root });
+    }
     let unbuilt = unbuilt.finish();
     let unexpected = unbuilt.unexpected(plan.python(), prerequisites, &request.modules);
     if !unexpected.is_empty() {
@@ -201,7 +192,6 @@ pub(crate) fn make(tree: ConfiguredTree, context: &BuildContext<'_>) -> Result<B
     }
     Ok(BuiltTree {
         tree,
-        python,
         make_arguments,
         unbuilt,
     })
