@@ -14,6 +14,7 @@ use crate::compile::jobs::Jobs;
 use crate::digest::Sha256;
 use crate::export::PatchProgram;
 use crate::output::Verbosity;
+use crate::plan::Bytecode;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::verification::Verify;
 use crate::plan::version::VersionRequest;
@@ -162,6 +163,17 @@ pub struct CompileArguments {
     /// Build libpython as a shared library
     #[arg(long)]
     pub enable_shared: bool,
+
+    /// Compiled modules to install: none, those of the default optimisation level, or those of all
+    /// levels as `make install` does
+    #[arg(
+        long,
+        value_name = "LEVELS",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
+    pub bytecode: Bytecode,
 
     /// Extra argument for configure (repeatable); an argument that contradicts pybuild is an error
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]

@@ -15,8 +15,8 @@ use crate::plan::compat::CompatPolicy;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::verification::ProofPolicy;
 use crate::plan::{
-    BuildOptions, DigestProof, Draft, InstallPrefix, Library, ModulePolicy, Optimization, Origin,
-    PatchFile, Pin, Pins, Plan, ProgramNames, ReleaseFile, Request, Source, WheelInput,
+    BuildOptions, Bytecode, DigestProof, Draft, InstallPrefix, Library, ModulePolicy, Optimization,
+    Origin, PatchFile, Pin, Pins, Plan, ProgramNames, ReleaseFile, Request, Source, WheelInput,
     WheelLocation,
 };
 use crate::process::Runner;
@@ -136,6 +136,7 @@ fn plan_of(source: Source, pip: Pin, patches: Vec<PatchFile>) -> Plan {
             optimization: Optimization::Plain,
             library: Library::Static,
             configure_args: Vec::new(),
+            bytecode: Bytecode::All,
         },
         patches,
         compat: CompatPolicy::All,

@@ -114,6 +114,7 @@ impl BuildSettings {
                     ),
                     library,
                     configure_args,
+                    bytecode: compile.bytecode,
                 },
                 patches: patches.collect::<Result<_, Error>>()?,
                 compat: compat_policy(compile.no_compat_patch, compile.no_compat_patches)?,
