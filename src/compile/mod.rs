@@ -2,6 +2,7 @@
 
 pub(crate) mod confinement;
 mod context;
+mod debug_flag;
 pub(crate) mod error;
 mod event;
 pub(crate) mod isolation;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::compile::confinement::BuildUserError;
 use crate::compile::context::BuildContext;
+use crate::compile::debug_flag;
 use crate::compile::error::Error;
 use crate::compile::event::Event;
 use crate::compile::link;
@@ -125,7 +126,11 @@ pub(crate) fn configure(
 ) -> Result<ConfiguredTree, Error> {
     let HandedOverTree(tree) = tree;
     let arguments = configure_arguments(tree.provenance.plan());
-    let script = fs_err::read_to_string(tree.root.join("configure")).map_err(Error::Tree)?;
+    let script_path = tree.root.join("configure");
+    let script = fs_err::read_to_string(&script_path).map_err(Error::Tree)?;
+    let build = &tree.provenance.plan().request().build;
+    let script = debug_flag::in_configure(&script, build);
+    fs_err::write(&script_path, script.as_bytes()).map_err(Error::Tree)?;
     // The name is relative: a full path would put the scratch folder into every compiler command, and
     // so into the interpreter.
     let command = context

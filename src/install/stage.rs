@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::debug_files;
 use super::error::Error;
 use super::scripts::shorten_first_lines;
 use crate::compile::{BuildContext, BuiltTree, Unbuilt, count_files};
@@ -89,6 +90,7 @@ pub(crate) fn make_install(
     if !path.exists() {
         return Err(Error::NoInterpreter { path });
     }
+    debug_files::split(&root, context)?;
     phase.set_current("ensurepip");
     let ensurepip = context
         .command(tree.python(), tree.root())
