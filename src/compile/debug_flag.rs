@@ -5,14 +5,11 @@ use std::borrow::Cow;
 
 use crate::plan::{BuildOptions, DebugInfo};
 
-/// The text of `configure` for a build with these options. `OPT` and `CFLAGS` of the user win over
-/// `configure`'s own, so a `-g` in them stays.
-pub(super) fn in_configure<'a>(script: &'a str, build: &BuildOptions) -> Cow<'a, str> {
-    if build.debug_info != DebugInfo::None || is_debug_build(&build.configure_args) {
-        return Cow::Borrowed(script);
-    }
-    let lines = script.split_inclusive('\n').map(without_flag);
-    Cow::Owned(lines.collect())
+/// The text of `configure` without `-g`; `None` if the build keeps it. `OPT` and `CFLAGS` of the user win
+/// over `configure`'s own, so a `-g` in them stays.
+pub(super) fn without_it(script: &str, build: &BuildOptions) -> Option<String> {
+    let omitted = build.debug_info == DebugInfo::None && !is_debug_build(&build.configure_args);
+    omitted.then(|| script.split_inclusive('\n').map(without_flag).collect())
 }
 
 /// Whether `--with-pydebug` is in effect: such an interpreter is for a debugger.
@@ -44,7 +41,7 @@ fn without_flag(line: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::in_configure;
+    use super::without_it;
     use crate::plan::{BuildOptions, DebugInfo, Library, Optimization};
 
     fn changed(script: &str, debug_info: DebugInfo, arguments: &[&str]) -> String {
@@ -54,7 +51,7 @@ mod tests {
             debug_info,
             configure_args: arguments.iter().map(|&text| text.to_owned()).collect(),
         };
-        in_configure(script, &build).into_owned()
+        without_it(script, &build).unwrap_or_else(|| script.to_owned())
     }
 
     /// The lines of 2.7.18, 3.9.2 and 3.13.5 that contain `-g`, and some that stay.

@@ -39,7 +39,7 @@ fn an_installation_of_an_earlier_version_counts_as_one_with_debug_information() 
     fixture
         .build(&["--debug-info=in-files"])
         .success()
-        .says(["already"]);
+        .says(["nothing to do"]);
     fixture
         .build(&[])
         .success()

@@ -66,6 +66,15 @@ fn the_hosts_compiler_is_found_and_works() {
 }
 
 #[test]
+fn objcopy_is_searched_only_for_a_build_that_splits_debug_information() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.find().unwrap().objcopy, None);
+    bench.debug_info = DebugInfo::Split;
+    let objcopy = bench.find().unwrap().objcopy.unwrap();
+    assert!(objcopy.version.contains("objcopy"), "{objcopy:?}");
+}
+
+#[test]
 fn cc_may_hold_a_launcher_and_arguments() {
     let mut bench = Bench::new();
     bench.set("CC", "env cc -g0");
