@@ -22,6 +22,16 @@ pub(crate) struct InstalledTree {
 }
 
 impl InstalledTree {
+    /// The tree below `destdir`, at the place of the plan's prefix.
+    pub(super) fn new(destdir: PathBuf, provenance: Provenance, unbuilt: Unbuilt) -> Self {
+        Self {
+            root: provenance.plan().prefix().below(&destdir),
+            destdir,
+            provenance,
+            unbuilt,
+        }
+    }
+
     pub(super) fn destdir(&self) -> &Path {
         &self.destdir
     }
@@ -36,6 +46,10 @@ impl InstalledTree {
 
     pub(super) fn unbuilt(&self) -> &Unbuilt {
         &self.unbuilt
+    }
+
+    pub(super) fn provenance(&self) -> &Provenance {
+        &self.provenance
     }
 
     /// The interpreter, which runs from the DESTDIR.
@@ -88,12 +102,7 @@ pub(crate) fn make_install(
     debug_files::split(&root, context)?;
     let (destdir, provenance, unbuilt) = tree.into_parts();
     context.confinement.take_back(&destdir)?;
-    let installed = InstalledTree {
-        destdir,
-        root,
-        provenance,
-        unbuilt,
-    };
+    let installed = InstalledTree::new(destdir, provenance, unbuilt);
     ensure_all_below_prefix(&installed)?;
     phase.finish("into a scratch DESTDIR");
     Ok(installed)

@@ -34,6 +34,7 @@ mod hotpatch;
 mod hotpatch_undo;
 mod index;
 mod interrupt;
+mod kept;
 mod kills;
 mod layers;
 mod output;
