@@ -287,6 +287,7 @@ fn prerequisite_check<'a>(
             configure_args: &request.build.configure_args,
             compat: &request.compat,
         },
+        debug_info: request.build.debug_info,
         distribution,
         caller,
         environment,
