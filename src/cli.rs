@@ -14,10 +14,10 @@ use crate::compile::jobs::Jobs;
 use crate::digest::Sha256;
 use crate::export::PatchProgram;
 use crate::output::Verbosity;
-use crate::plan::Bytecode;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::verification::Verify;
 use crate::plan::version::VersionRequest;
+use crate::plan::{Bytecode, DebugInfo};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -164,16 +164,20 @@ pub struct CompileArguments {
     #[arg(long)]
     pub enable_shared: bool,
 
-    /// Compiled modules to install: none, those of the default optimisation level, or those of all
-    /// levels as `make install` does
+    /// Optimisation levels of the compiled modules (.pyc) that are installed
+    #[arg(long, value_name = "LEVELS", value_enum, default_value_t)]
+    pub bytecode: Bytecode,
+
+    /// Debug information of the interpreter and its libraries
     #[arg(
         long,
-        value_name = "LEVELS",
-        value_enum,
-        default_value_t,
-        hide_possible_values = true
+        value_name = "WHERE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "none",
+        default_missing_value = "in-files"
     )]
-    pub bytecode: Bytecode,
+    pub debug_info: DebugInfo,
 
     /// Extra argument for configure (repeatable); an argument that contradicts pybuild is an error
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
@@ -192,6 +196,10 @@ pub struct CompileArguments {
     #[arg(long)]
     pub no_compat_patches: bool,
 
+    /// Compile even if the cache has this compile, and do not keep it there
+    #[arg(long)]
+    pub no_cache: bool,
+
     /// Build folder [also: PYBUILD_BUILD_DIR; default: build in the cache folder]
     #[arg(long, value_name = "DIR")]
     pub build_dir: Option<PathBuf>,
@@ -205,7 +213,7 @@ pub struct CompileArguments {
     #[arg(long)]
     pub network: bool,
 
-    /// Keep the build folder and print its path
+    /// Keep the build folder and print its path; always compiles
     #[arg(long)]
     pub keep_build: bool,
 }
