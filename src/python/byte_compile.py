@@ -7,7 +7,7 @@
 # Makefile does not have are left to compileall.
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]
-import getopt, marshal, os, py_compile, re, runpy, struct, types
+import getopt, os, py_compile, re, runpy, struct
 processes, wanted = int(sys.argv[1]), sys.argv[2]
 try:
     options, folders = getopt.getopt(sys.argv[4:], 'fj:d:x:o:')
@@ -40,20 +40,9 @@ def report(text):
 # whatever could hide them: other characters than ASCII and a declared encoding.
 differs = re.compile(br'(?:^|[\r\n;:])[ \t\f]*assert\b|__debug__|[^\0-\x7f]|coding[:=]').search
 
-def has_docstring(code):
-    constants = code.co_consts
-    return ('__doc__' in code.co_names or (constants and isinstance(constants[0], str))
-        or any(has_docstring(one) for one in constants if isinstance(one, types.CodeType)))
-
 def read(path):
     with open(path, 'rb') as opened:
         return opened.read()
-
-def code_is_equal(source, level, compiled):
-    # Whether the level gives the code of the level below, which is in `compiled`.
-    if level == 1:
-        return not differs(read(source))
-    return not has_docstring(marshal.loads(read(compiled)[16:]))
 
 def compile_level(source, level, name):
     if sys.version_info < (3, 7):
@@ -62,8 +51,8 @@ def compile_level(source, level, name):
         return
     from importlib.util import cache_from_source
     path = cache_from_source(source, optimization=level or '')
-    below = level and cache_from_source(source, optimization=level - 1 or '')
-    if level and os.path.exists(below) and code_is_equal(source, level, below):
+    below = cache_from_source(source, optimization='')
+    if level == 1 and os.path.exists(below) and not differs(read(source)):
         with open(path, 'wb') as opened:
             opened.write(read(below))
         os.chmod(path, os.stat(below).st_mode)
