@@ -56,7 +56,7 @@ pub(crate) struct CompilePlan {
     libc: String,
     /// Versions of system headers, and optional headers.
     headers: Vec<String>,
-    /// The modules whose libraries were found, with the libraries' versions.
+    /// The modules whose libraries were found, with the libraries' versions and names.
     libraries: BTreeMap<String, String>,
 }
 
@@ -82,8 +82,9 @@ impl CompilePlan {
             .filter(|(name, _)| !UNDECIDING.contains(&name.as_ref()));
         let modules = host.modules.present.iter();
         let libraries = modules.map(|module| {
-            let version = module.library.clone().unwrap_or_default();
-            (module.module.to_owned(), version)
+            let version = module.library.iter().chain(&module.sonames);
+            let words: Vec<&str> = version.map(String::as_str).collect();
+            (module.module.to_owned(), words.join(" "))
         });
         Self {
             way: WAY,
