@@ -14,10 +14,10 @@ use crate::compile::jobs::Jobs;
 use crate::digest::Sha256;
 use crate::export::PatchProgram;
 use crate::output::Verbosity;
-use crate::plan::DebugInfo;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::verification::Verify;
 use crate::plan::version::VersionRequest;
+use crate::plan::{Bytecode, DebugInfo};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -163,6 +163,10 @@ pub struct CompileArguments {
     /// Build libpython as a shared library
     #[arg(long)]
     pub enable_shared: bool,
+
+    /// Optimisation levels of the compiled modules (.pyc) that are installed
+    #[arg(long, value_name = "LEVELS", value_enum, default_value_t)]
+    pub bytecode: Bytecode,
 
     /// Debug information of the interpreter and its libraries
     #[arg(

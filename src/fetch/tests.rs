@@ -15,7 +15,7 @@ use crate::plan::compat::CompatPolicy;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::verification::ProofPolicy;
 use crate::plan::{
-    BuildOptions, DebugInfo, DigestProof, Draft, InstallPrefix, Library, ModulePolicy,
+    BuildOptions, Bytecode, DebugInfo, DigestProof, Draft, InstallPrefix, Library, ModulePolicy,
     Optimization, Origin, PatchFile, Pin, Pins, Plan, ProgramNames, ReleaseFile, Request, Source,
     WheelInput, WheelLocation,
 };
@@ -137,6 +137,7 @@ fn plan_of(source: Source, pip: Pin, patches: Vec<PatchFile>) -> Plan {
             library: Library::Static,
             debug_info: DebugInfo::None,
             configure_args: Vec::new(),
+            bytecode: Bytecode::All,
         },
         patches,
         compat: CompatPolicy::All,

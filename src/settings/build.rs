@@ -126,6 +126,7 @@ impl BuildSettings {
                     library,
                     debug_info: compile.debug_info,
                     configure_args,
+                    bytecode: compile.bytecode,
                 },
                 patches: patches.collect::<Result<_, Error>>()?,
                 compat: compat_policy(compile.no_compat_patch, compile.no_compat_patches)?,
