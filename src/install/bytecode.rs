@@ -3,8 +3,10 @@
 use std::ffi::OsStr;
 use std::io;
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+
+use fs_err::os::unix::fs::OpenOptionsExt as _;
 
 use crate::compile::jobs::Jobs;
 use crate::compile::{BuiltTree, value_in};
