@@ -11,7 +11,7 @@ use crate::commands::preflight::Preflight;
 use crate::commands::work_folder::{BuildFolder, SideFolder};
 use crate::compile::confinement::Confinement;
 use crate::compile::isolation::Isolation;
-use crate::compile::{self, BuildContext};
+use crate::compile::{self, BuildContext, CompilePlan};
 use crate::environment::Environment;
 use crate::host::build_environment::{BuildEnvironment, taken_over};
 use crate::host::certificates::WhenNoCertificates;
@@ -141,17 +141,15 @@ fn build(
     );
     let ready = check.run(remedy, reporter)?;
     let plan = planning::plan(draft, &ready.facts(), reporter)?;
-    ready.complete(&mut environment);
-    for (variable, words) in plan.patches().iter().flat_map(|patch| &patch.flags) {
-        environment.append(variable.name(), words.iter().map(String::as_str));
-    }
+    let compile_plan = CompilePlan::gather(&plan, &ready, &mut environment);
 
     let inputs = context.fetch(&plan, runner)?;
     let tree = source::unpack(plan, inputs, folder.path().join("source"), reporter)?;
-    let tree = source::apply_patches(tree, reporter)?;
+    let tree = source::apply_patches(tree, folder.path().join("original"), reporter)?;
 
     let confinement = &confine(settings, context, &environment, &probe);
     let build = &BuildContext {
+        compile: &compile_plan,
         environment: &environment,
         host: &ready,
         jobs: settings.jobs,
@@ -163,7 +161,8 @@ fn build(
     let tree = compile::configure(tree, build)?;
     let tree = compile::make(tree, build)?;
     let installed = install::make_install(tree, build)?;
-    let staged = install::stage(installed, build)?;
+    let seeded = install::seed(installed, build)?;
+    let staged = install::stage(seeded, build)?;
     let checked = install::check(staged, &home, build)?;
     let recorded = install::record(checked, build)?;
 

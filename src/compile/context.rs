@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::compile::compile_plan::CompilePlan;
 use crate::compile::confinement::Confinement;
 use crate::compile::jobs::Jobs;
 use crate::host::build_environment::BuildEnvironment;
@@ -12,6 +13,7 @@ use crate::process::{Command, Runner};
 use crate::progress::Reporter;
 
 pub(crate) struct BuildContext<'a> {
+    pub(crate) compile: &'a CompilePlan,
     /// All variables that the commands see.
     pub(crate) environment: &'a BuildEnvironment,
     pub(crate) host: &'a ReadyHost,

@@ -1,5 +1,6 @@
 //! Steps 5 and 6: from a patched tree to a built one.
 
+mod compile_plan;
 pub(crate) mod confinement;
 mod context;
 pub(crate) mod error;
@@ -10,6 +11,7 @@ mod link;
 mod steps;
 mod unbuilt;
 
+pub(crate) use compile_plan::CompilePlan;
 pub(crate) use confinement::BuildUserError;
 pub(crate) use context::BuildContext;
 pub(crate) use error::{Error, SEE_LOG};

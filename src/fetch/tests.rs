@@ -180,7 +180,7 @@ fn wheels_come_from_the_index_then_from_the_store() {
     let plan = plan_with_wheel(WheelLocation::Url(address));
     for _ in 0..2 {
         let inputs = world.fetch(&plan).unwrap();
-        let wheel = &inputs.wheels()[0];
+        let wheel = &inputs.changes().wheels()[0];
         assert_eq!(fs_err::read(wheel.path()).unwrap(), b"wheel");
         assert_eq!(wheel.input().project, "pip");
     }
@@ -214,7 +214,7 @@ fn a_patch_that_has_changed_is_refused() {
     };
     let plan = plan_of(source, Pin::Bundled, vec![file]);
     let inputs = world.fetch(&plan).unwrap();
-    assert_eq!(inputs.patches()[0].content(), b"--- a\n+++ b\n");
+    assert_eq!(inputs.changes().patches()[0].content(), b"--- a\n+++ b\n");
     fs_err::write(&path, "--- a\n").unwrap();
     assert!(matches!(world.fetch(&plan), Err(Error::Changed { .. })));
 }

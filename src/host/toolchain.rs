@@ -60,6 +60,10 @@ pub struct Toolchain {
     pub pkg_config: Option<Program>,
     /// The C library of programs, such as `glibc 2.36` or `musl`.
     pub libc: String,
+    /// Versions of system headers, and optional headers that were found; they decide parts of CPython
+    /// that have no module of their own. Empty in records of earlier versions.
+    #[serde(default)]
+    pub headers: Vec<String>,
 }
 
 impl Toolchain {
@@ -86,21 +90,22 @@ impl Toolchain {
             environment,
             folder: scratch,
         };
-        let (family, version, libc) = try_compiler(&command, probe)?;
+        let tried = try_compiler(&command, probe)?;
         let ask = |option: &str| first_line(&probe.command().with_argument(option));
         Ok(Self {
             linker: ask("-print-prog-name=ld").and_then(|name| search.program(&name)),
             compiler: Compiler {
                 command,
-                family,
-                version,
+                family: tried.family,
+                version: tried.version,
                 banner: ask("--version").unwrap_or_default(),
                 machine: ask("-dumpmachine").unwrap_or_default(),
                 words: words.clone(),
             },
             make,
             pkg_config,
-            libc,
+            libc: tried.libc,
+            headers: tried.headers,
         })
     }
 
@@ -176,11 +181,16 @@ impl ToolSearch<'_> {
     }
 }
 
-/// Compiles, links and runs a program; returns the compiler's family and version, and the C library.
-fn try_compiler(
-    command: &str,
-    probe: CompileProbe<'_>,
-) -> Result<(Family, String, String), ToolchainError> {
+/// The answers of the program that [`try_compiler`] runs.
+struct Tried {
+    family: Family,
+    version: String,
+    libc: String,
+    headers: Vec<String>,
+}
+
+/// Compiles, links and runs a program.
+fn try_compiler(command: &str, probe: CompileProbe<'_>) -> Result<Tried, ToolchainError> {
     let built = probe.build("proof", PROBE, &Flags::default());
     let program = built.map_err(|error| match error {
         ProbeError::Failed(error) => error,
@@ -214,7 +224,14 @@ fn try_compiler(
         "clang" => Family::Clang,
         _ => Family::Other,
     };
-    Ok((family, version.to_owned(), libc.to_owned()))
+    let headers = lines.next().and_then(|line| line.strip_prefix("headers"));
+    let headers = headers.unwrap_or_default().split_whitespace();
+    Ok(Tried {
+        family,
+        version: version.to_owned(),
+        libc: libc.to_owned(),
+        headers: headers.map(ToOwned::to_owned).collect(),
+    })
 }
 
 /// The error of a program that was linked but cannot be started: the mount, or the program itself.

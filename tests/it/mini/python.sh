@@ -104,6 +104,7 @@ run_ensurepip() {
     while [ $# -gt 0 ]; do
         case $1 in
         --version) echo "pip $(pinned PIP)"; exit 0 ;;
+        --final-prefix) prefix=$2; shift ;;
         --root=*) root=${1#--root=} ;;
         --root) root=$2; shift ;;
         esac
