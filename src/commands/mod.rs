@@ -1,9 +1,11 @@
 //! One thin file per command.
 
-pub(crate) mod build;
+mod build;
+pub(crate) mod builds;
 pub(crate) mod context;
 pub(crate) mod error;
 mod event;
+mod gather;
 pub(crate) mod hotpatch;
 pub(crate) mod invocation;
 pub(crate) mod patch;

@@ -20,9 +20,11 @@ pub(super) fn style(unit: Unit, known: bool) -> ProgressStyle {
         (Unit::Steps, true) => format!("{bar}{{percent:>3}}%"),
         (Unit::Steps, false) => "{spinner} {pos}".to_owned(),
     };
-    ProgressStyle::with_template(&format!("{{prefix:.bold}} {amount} {{elapsed}} {{wide_msg:.dim}}"))
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("━╸─")
+    ProgressStyle::with_template(&format!(
+        "{{prefix:.bold}} {amount} {{elapsed}} {{wide_msg:.dim}}"
+    ))
+    .unwrap_or_else(|_| ProgressStyle::default_bar())
+    .progress_chars("━╸─")
 }
 
 /// The width of the terminal, which the user can change at any time.

@@ -35,6 +35,7 @@ mod index;
 mod interrupt;
 mod kills;
 mod layers;
+mod many;
 mod output;
 mod patch;
 mod prefix;

@@ -1,0 +1,154 @@
+//! One job budget for several builds: the jobserver of GNU make (its manual, "POSIX Jobserver").
+//!
+//! A named pipe holds one byte for each free job. Whoever starts a job takes a byte and puts it back at
+//! the end. Each `make` may run one job without a byte, so pybuild takes one before it starts a `make`.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use super::command::Command;
+
+/// `make` inherits the pipe as these descriptors, which no shell uses for itself.
+const READ: u32 = 8;
+const WRITE: u32 = 9;
+
+/// Opens the pipe and starts the other words in place of the shell.
+const OPEN_AND_START: &str = "pipe=$1; shift; exec \"$@\" 8<>\"$pipe\" 9<>\"$pipe\"";
+
+#[derive(Debug)]
+pub struct JobPool {
+    pipe: PathBuf,
+    /// Its reads wait for a byte. The open pipe also keeps the bytes when no other process has it open.
+    waiting: File,
+    /// Its reads never wait. `make` sets that for its own descriptors.
+    trying: File,
+    jobs: usize,
+}
+
+impl JobPool {
+    /// A pool of `jobs` jobs, with a new pipe in `folder`.
+    pub fn new(folder: &Path, jobs: usize) -> io::Result<Self> {
+        let pipe = folder.join("jobs");
+        mkfifo(&pipe, Mode::S_IRUSR | Mode::S_IWUSR)?;
+        let open = |flags: OFlag| {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).custom_flags(flags.bits());
+            options.open(&pipe)
+        };
+        let (mut waiting, trying) = (open(OFlag::empty())?, open(OFlag::O_NONBLOCK)?);
+        waiting.write_all(&vec![b'+'; jobs])?;
+        Ok(Self {
+            pipe,
+            waiting,
+            trying,
+            jobs,
+        })
+    }
+
+    /// The number of jobs in total.
+    pub fn jobs(&self) -> usize {
+        self.jobs
+    }
+
+    /// Waits for a free job.
+    pub fn take(&self) -> io::Result<Job<'_>> {
+        let mut byte = [0];
+        (&self.waiting).read_exact(&mut byte)?;
+        Ok(Job { pool: self, byte })
+    }
+
+    /// A free job, if there is one now.
+    pub fn try_take(&self) -> Option<Job<'_>> {
+        let mut byte = [0];
+        let read = (&self.trying).read(&mut byte);
+        matches!(read, Ok(1)).then_some(Job { pool: self, byte })
+    }
+
+    /// Makes `make` take its jobs from the pool, except its first one. Other programs of the build that
+    /// read make's flags may run `own` jobs at once.
+    pub fn shared_with(&self, make: Command, own: usize) -> Command {
+        let starter = ["/bin/sh", "-c", OPEN_AND_START, "sh"].map(OsString::from);
+        let starter = [&starter[..], &[self.pipe.clone().into_os_string()]].concat();
+        let pipe = format!("{READ},{WRITE}");
+        // The second option is for make before 4.2.
+        let flags = format!("-j{own} --jobserver-auth={pipe} --jobserver-fds={pipe}");
+        make.first_started_by(&starter)
+            .with_variable("MAKEFLAGS", flags)
+    }
+}
+
+/// One job of a pool, free again when it is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Job<'a> {
+    pool: &'a JobPool,
+    byte: [u8; 1],
+}
+
+impl Drop for Job<'_> {
+    fn drop(&mut self) {
+        let _ = (&self.pool.waiting).write_all(&self.byte);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Command, JobPool};
+
+    #[test]
+    fn a_job_is_free_again_when_it_is_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let pool = JobPool::new(dir.path(), 2).unwrap();
+        let (one, two) = (pool.take().unwrap(), pool.take().unwrap());
+        assert!(pool.try_take().is_none());
+        drop(one);
+        let three = pool.try_take().unwrap();
+        assert!(pool.try_take().is_none());
+        drop((two, three));
+        assert!(pool.take().is_ok() && pool.jobs() == 2);
+    }
+
+    /// Runs a make of ten jobs; returns the largest number that ran at once.
+    fn most_at_once(pool: &JobPool) -> usize {
+        let dir = tempfile::tempdir().unwrap();
+        let makefile = "all: 0 1 2 3 4 5 6 7 8 9\n%:\n\t@echo begin; sleep 0.1; echo end\n";
+        fs_err::write(dir.path().join("Makefile"), makefile).unwrap();
+        let path = std::env::var("PATH").unwrap();
+        let make = Command::new("make", dir.path()).with_variable("PATH", path);
+        let answer = pool.shared_with(make, 1).read().unwrap();
+        assert!(answer.status.success(), "{}", answer.stderr);
+        assert_eq!(answer.stderr, "");
+        let (mut running, mut most) = (0, 0);
+        for line in answer.stdout.lines() {
+            running = if line == "begin" {
+                running + 1
+            } else {
+                running - 1
+            };
+            most = most.max(running);
+        }
+        most
+    }
+
+    #[test]
+    fn make_uses_the_free_jobs_and_gives_them_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let pool = JobPool::new(dir.path(), 4).unwrap();
+        let implicit = pool.take().unwrap();
+        let taken = pool.take().unwrap();
+        assert_eq!(most_at_once(&pool), 3);
+        drop(taken);
+        assert_eq!(most_at_once(&pool), 4);
+        drop(implicit);
+        let all: Vec<_> = (0..4).map(|_| pool.try_take().unwrap()).collect();
+        assert_eq!(most_at_once(&pool), 1);
+        drop(all);
+    }
+}
