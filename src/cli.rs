@@ -186,6 +186,10 @@ pub struct CompileArguments {
     #[arg(long)]
     pub no_compat_patches: bool,
 
+    /// Compile even if the cache has this compile, and do not keep it there
+    #[arg(long)]
+    pub no_cache: bool,
+
     /// Build folder [also: PYBUILD_BUILD_DIR; default: build in the cache folder]
     #[arg(long, value_name = "DIR")]
     pub build_dir: Option<PathBuf>,
@@ -199,7 +203,7 @@ pub struct CompileArguments {
     #[arg(long)]
     pub network: bool,
 
-    /// Keep the build folder and print its path
+    /// Keep the build folder and print its path; always compiles
     #[arg(long)]
     pub keep_build: bool,
 }

@@ -1,17 +1,20 @@
 //! `pybuild VERSION`: the steps of one build, in order.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use crate::commands::context::{Context, SourceRequest};
 use crate::commands::error::Error;
 use crate::commands::event::Event;
 use crate::commands::gather::{Gather, Gathered};
+use crate::commands::kept::{Found, Kept};
 use crate::commands::preflight::Preflight;
 use crate::commands::work_folder::{BuildFolder, SideFolder};
 use crate::compile::confinement::Confinement;
 use crate::compile::isolation::Isolation;
 use crate::compile::{self, BuildContext, CompilePlan};
 use crate::environment::Environment;
+use crate::fetch::VerifiedSource;
 use crate::host::build_environment::{BuildEnvironment, taken_over};
 use crate::host::certificates::WhenNoCertificates;
 use crate::host::distribution::Distribution;
@@ -20,7 +23,7 @@ use crate::host::modules::Requirements;
 use crate::host::prerequisites::{PrerequisiteCheck, Remedy};
 use crate::hotpatch;
 use crate::install::record::Record;
-use crate::install::{self, prefix, record};
+use crate::install::{self, InstalledTree, prefix, record};
 use crate::plan::version::PythonVersion;
 use crate::plan::{
     Draft, InstallPrefix, Pins, Plan, ProgramNames, Request, Source, are_recorded_alike,
@@ -255,10 +258,6 @@ impl Build<'_> {
         let plan = planning::plan(draft(pins), &host.facts(), reporter)?;
         let compile_plan = CompilePlan::gather(&plan, &host, &mut environment);
 
-        let inputs = context.fetch(&plan, source, runner)?;
-        let tree = source::unpack(plan, inputs, folder.path().join("source"), reporter)?;
-        let tree = source::apply_patches(tree, folder.path().join("original"), reporter)?;
-
         let confinement = &confine(settings, context, &environment, &probe);
         let build = &BuildContext {
             compile: &compile_plan,
@@ -270,10 +269,21 @@ impl Build<'_> {
             runner,
             reporter,
         };
-        let tree = compile::hand_over(tree, folder.path(), folder.made("destdir")?, build)?;
-        let tree = compile::configure(tree, build)?;
-        let tree = compile::make(tree, build)?;
-        let installed = install::make_install(tree, build)?;
+        let kept = Kept {
+            plan: &compile_plan,
+            settings,
+            context,
+            folder,
+        };
+        let installed = match kept.find()? {
+            Found::Unpacked(tree) => kept.pin(tree, plan)?,
+            Found::Nothing(_lock) => {
+                let started = Instant::now();
+                let installed = compile(plan, source.transpose()?, context, folder, build)?;
+                kept.keep(&installed, started.elapsed());
+                installed
+            }
+        };
         let seeded = install::seed(installed, build)?;
         let staged = install::stage(seeded, build)?;
         let checked = install::check(staged, &home, build)?;
@@ -291,6 +301,24 @@ impl Build<'_> {
         }
         Ok(record)
     }
+}
+
+/// The steps from the plan to an installed tree, when no kept compile fits.
+fn compile(
+    plan: Plan,
+    source: Option<VerifiedSource>,
+    context: &Context<'_>,
+    folder: &BuildFolder,
+    build: &BuildContext<'_>,
+) -> Result<InstalledTree, Error> {
+    let reporter = context.reporter;
+    let inputs = context.fetch(&plan, source, folder.runner())?;
+    let tree = source::unpack(plan, inputs, folder.path().join("source"), reporter)?;
+    let tree = source::apply_patches(tree, folder.path().join("original"), reporter)?;
+    let tree = compile::hand_over(tree, folder.path(), folder.made("destdir")?, build)?;
+    let tree = compile::configure(tree, build)?;
+    let tree = compile::make(tree, build)?;
+    Ok(install::make_install(tree, build)?)
 }
 
 /// The plan for this host as it is. With `--install-deps`, patches that depend on packages which a build

@@ -25,15 +25,15 @@ pub(super) struct Gather<'a> {
 pub(super) struct Gathered {
     pub(super) pins: Pins,
     pub(super) host: ReadyHost,
-    /// The source, if it was downloaded.
-    pub(super) source: Option<VerifiedSource>,
+    /// The source, if it was to be downloaded. Without the need to compile, its error does not count.
+    pub(super) source: Option<Result<VerifiedSource, Error>>,
 }
 
 impl Gather<'_> {
     /// Checks the prerequisites, chooses the pins, which downloads their wheels, and downloads the source.
     ///
     /// If several steps fail, the error is the one that a run of one step after the other has: of the
-    /// pins, then of the prerequisites, then of the source. The other steps go on to their end: a finished
+    /// pins before the prerequisites, and of the source last. The other steps go on to their end: a finished
     /// download serves the next run.
     pub(super) fn run(
         &self,
@@ -61,7 +61,7 @@ impl Gather<'_> {
             Ok(Gathered {
                 pins: pins?,
                 host: host?,
-                source: source.transpose()?,
+                source,
             })
         })
     }

@@ -8,6 +8,7 @@ mod event;
 mod gather;
 pub(crate) mod hotpatch;
 pub(crate) mod invocation;
+mod kept;
 pub(crate) mod patch;
 mod preflight;
 pub(crate) mod uninstall;

@@ -111,6 +111,14 @@ impl CompilePlan {
         serde_json::to_vec(self).ok().map(|text| Sha256::of(&text))
     }
 
+    pub(crate) fn python(&self) -> PythonVersion {
+        self.python
+    }
+
+    pub(crate) fn prefix(&self) -> &InstallPrefix {
+        &self.prefix
+    }
+
     /// The arguments of `configure`.
     pub(crate) fn configure(&self) -> &[String] {
         &self.configure

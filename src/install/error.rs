@@ -11,7 +11,7 @@ use crate::fs::disk;
 use crate::fs::disk::Refusal;
 use crate::plan::InstallPrefix;
 use crate::process::CommandError;
-use crate::transaction;
+use crate::{source, transaction};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -19,6 +19,8 @@ pub(crate) enum Error {
     Command(CommandError),
     #[error(transparent)]
     User(#[from] BuildUserError),
+    #[error("the kept compile cannot be pinned")]
+    Pin(#[source] source::Error),
     #[error(transparent)]
     Check(#[from] CheckError),
     #[error("the staged installation cannot be read or written")]
@@ -69,6 +71,7 @@ impl Explain for Error {
         match self {
             Self::Check(error) => error.exit_status(),
             Self::User(error) => error.exit_status(),
+            Self::Pin(error) => error.exit_status(),
             Self::Transaction(error) => error.exit_status(),
             Self::NotInstalled { .. } => ExitStatus::Unresolvable,
             _ => ExitStatus::Failed,
@@ -79,6 +82,7 @@ impl Explain for Error {
         let hint = match self {
             Self::Check(error) => return error.hint(),
             Self::User(error) => return error.hint(),
+            Self::Pin(error) => return error.hint(),
             Self::Transaction(error) => return error.hint(),
             Self::Unusable { .. } if Refusal::behind(self).is_some() => {
                 return disk::hint(self, "install into another folder with --prefix");

@@ -21,6 +21,16 @@ pub(crate) struct InstalledTree {
 }
 
 impl InstalledTree {
+    /// The tree below `destdir`, at the place of the plan's prefix.
+    pub(super) fn new(destdir: PathBuf, provenance: Provenance, unbuilt: Unbuilt) -> Self {
+        Self {
+            root: provenance.plan().prefix().below(&destdir),
+            destdir,
+            provenance,
+            unbuilt,
+        }
+    }
+
     pub(super) fn destdir(&self) -> &Path {
         &self.destdir
     }
@@ -35,6 +45,10 @@ impl InstalledTree {
 
     pub(super) fn unbuilt(&self) -> &Unbuilt {
         &self.unbuilt
+    }
+
+    pub(super) fn provenance(&self) -> &Provenance {
+        &self.provenance
     }
 
     /// The interpreter, which runs from the DESTDIR.
@@ -86,12 +100,7 @@ pub(crate) fn make_install(
     }
     let (destdir, provenance, unbuilt) = tree.into_parts();
     context.confinement.take_back(&destdir)?;
-    let installed = InstalledTree {
-        destdir,
-        root,
-        provenance,
-        unbuilt,
-    };
+    let installed = InstalledTree::new(destdir, provenance, unbuilt);
     ensure_all_below_prefix(&installed)?;
     phase.finish("into a scratch DESTDIR");
     Ok(installed)

@@ -12,7 +12,7 @@ mod prefix_template;
 pub mod stdlib;
 pub mod uninstall;
 
-pub use build::{BuildSettings, BuildTree, WhenInstalled, WhenMissing};
+pub use build::{BuildSettings, BuildTree, KeptCompiles, WhenInstalled, WhenMissing};
 pub use error::Error;
 pub use inputs::Mode;
 pub use prefix_template::PrefixTemplate;

@@ -33,6 +33,7 @@ mod hotpatch;
 mod hotpatch_undo;
 mod index;
 mod interrupt;
+mod kept;
 mod kills;
 mod layers;
 mod many;
