@@ -41,8 +41,7 @@ impl BuildContext<'_> {
     pub(crate) fn parallel_make(&self, folder: &Path) -> Command {
         let make = self.make(folder);
         match self.pool {
-            // `setup.py` is one job for make, and starts compilers of its own.
-            Some(pool) => pool.shared_with(make, 1),
+            Some(pool) => pool.shared_with(make),
             None => make.with_argument(format!("-j{}", self.jobs)),
         }
     }

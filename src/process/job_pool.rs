@@ -4,12 +4,10 @@
 //! the end. Each `make` may run one job without a byte, so pybuild takes one before it starts a `make`.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
@@ -19,66 +17,45 @@ use super::command::Command;
 const READ: u32 = 8;
 const WRITE: u32 = 9;
 
+/// The number of bytes that every pipe can hold.
+const MOST: usize = 4096;
+
 /// Opens the pipe and starts the other words in place of the shell.
 const OPEN_AND_START: &str = "pipe=$1; shift; exec \"$@\" 8<>\"$pipe\" 9<>\"$pipe\"";
 
 #[derive(Debug)]
 pub struct JobPool {
-    pipe: PathBuf,
-    /// Its reads wait for a byte. The open pipe also keeps the bytes when no other process has it open.
-    waiting: File,
-    /// Its reads never wait. `make` sets that for its own descriptors.
-    trying: File,
-    jobs: usize,
+    path: PathBuf,
+    /// An open pipe keeps its bytes. This is not the description that `make` has: `make` sets that to not
+    /// wait.
+    pipe: File,
 }
 
 impl JobPool {
     /// A pool of `jobs` jobs, with a new pipe in `folder`.
     pub fn new(folder: &Path, jobs: usize) -> io::Result<Self> {
-        let pipe = folder.join("jobs");
-        mkfifo(&pipe, Mode::S_IRUSR | Mode::S_IWUSR)?;
-        let open = |flags: OFlag| {
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).custom_flags(flags.bits());
-            options.open(&pipe)
-        };
-        let (mut waiting, trying) = (open(OFlag::empty())?, open(OFlag::O_NONBLOCK)?);
-        waiting.write_all(&vec![b'+'; jobs])?;
-        Ok(Self {
-            pipe,
-            waiting,
-            trying,
-            jobs,
-        })
-    }
-
-    /// The number of jobs in total.
-    pub fn jobs(&self) -> usize {
-        self.jobs
+        let path = folder.join("jobs");
+        mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR)?;
+        let mut pipe = File::options().read(true).write(true).open(&path)?;
+        pipe.write_all(&vec![b'+'; jobs.min(MOST)])?;
+        Ok(Self { path, pipe })
     }
 
     /// Waits for a free job.
     pub fn take(&self) -> io::Result<Job<'_>> {
         let mut byte = [0];
-        (&self.waiting).read_exact(&mut byte)?;
+        (&self.pipe).read_exact(&mut byte)?;
         Ok(Job { pool: self, byte })
     }
 
-    /// A free job, if there is one now.
-    pub fn try_take(&self) -> Option<Job<'_>> {
-        let mut byte = [0];
-        let read = (&self.trying).read(&mut byte);
-        matches!(read, Ok(1)).then_some(Job { pool: self, byte })
-    }
-
-    /// Makes `make` take its jobs from the pool, except its first one. Other programs of the build that
-    /// read make's flags may run `own` jobs at once.
-    pub fn shared_with(&self, make: Command, own: usize) -> Command {
+    /// Makes `make` take its jobs from the pool, except its first one. A program that reads make's flags
+    /// finds that it may run one job.
+    pub fn shared_with(&self, make: Command) -> Command {
         let starter = ["/bin/sh", "-c", OPEN_AND_START, "sh"].map(OsString::from);
-        let starter = [&starter[..], &[self.pipe.clone().into_os_string()]].concat();
+        let starter = [&starter[..], &[self.path.clone().into_os_string()]].concat();
         let pipe = format!("{READ},{WRITE}");
         // The second option is for make before 4.2.
-        let flags = format!("-j{own} --jobserver-auth={pipe} --jobserver-fds={pipe}");
+        let flags = format!("-j1 --jobserver-auth={pipe} --jobserver-fds={pipe}");
         make.first_started_by(&starter)
             .with_variable("MAKEFLAGS", flags)
     }
@@ -94,26 +71,13 @@ pub struct Job<'a> {
 
 impl Drop for Job<'_> {
     fn drop(&mut self) {
-        let _ = (&self.pool.waiting).write_all(&self.byte);
+        let _ = (&self.pool.pipe).write_all(&self.byte);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Command, JobPool};
-
-    #[test]
-    fn a_job_is_free_again_when_it_is_dropped() {
-        let dir = tempfile::tempdir().unwrap();
-        let pool = JobPool::new(dir.path(), 2).unwrap();
-        let (one, two) = (pool.take().unwrap(), pool.take().unwrap());
-        assert!(pool.try_take().is_none());
-        drop(one);
-        let three = pool.try_take().unwrap();
-        assert!(pool.try_take().is_none());
-        drop((two, three));
-        assert!(pool.take().is_ok() && pool.jobs() == 2);
-    }
 
     /// Runs a make of ten jobs; returns the largest number that ran at once.
     fn most_at_once(pool: &JobPool) -> usize {
@@ -122,7 +86,7 @@ mod tests {
         fs_err::write(dir.path().join("Makefile"), makefile).unwrap();
         let path = std::env::var("PATH").unwrap();
         let make = Command::new("make", dir.path()).with_variable("PATH", path);
-        let answer = pool.shared_with(make, 1).read().unwrap();
+        let answer = pool.shared_with(make).read().unwrap();
         assert!(answer.status.success(), "{}", answer.stderr);
         assert_eq!(answer.stderr, "");
         let (mut running, mut most) = (0, 0);
@@ -141,14 +105,15 @@ mod tests {
     fn make_uses_the_free_jobs_and_gives_them_back() {
         let dir = tempfile::tempdir().unwrap();
         let pool = JobPool::new(dir.path(), 4).unwrap();
-        let implicit = pool.take().unwrap();
-        let taken = pool.take().unwrap();
+        let own = pool.take().unwrap();
+        let other = pool.take().unwrap();
         assert_eq!(most_at_once(&pool), 3);
-        drop(taken);
-        assert_eq!(most_at_once(&pool), 4);
-        drop(implicit);
-        let all: Vec<_> = (0..4).map(|_| pool.try_take().unwrap()).collect();
+        drop(other);
+        for _ in 0..2 {
+            assert_eq!(most_at_once(&pool), 4);
+        }
+        let all: Vec<_> = (0..3).map(|_| pool.take().unwrap()).collect();
         assert_eq!(most_at_once(&pool), 1);
-        drop(all);
+        drop((own, all));
     }
 }
