@@ -14,6 +14,7 @@ use crate::compile::jobs::Jobs;
 use crate::digest::Sha256;
 use crate::export::PatchProgram;
 use crate::output::Verbosity;
+use crate::plan::DebugInfo;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::verification::Verify;
 use crate::plan::version::VersionRequest;
@@ -168,6 +169,17 @@ pub struct CompileArguments {
     /// Build libpython as a shared library
     #[arg(long)]
     pub enable_shared: bool,
+
+    /// Debug information of the interpreter and its libraries
+    #[arg(
+        long,
+        value_name = "WHERE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "none",
+        default_missing_value = "in-files"
+    )]
+    pub debug_info: DebugInfo,
 
     /// Extra argument for configure (repeatable); an argument that contradicts pybuild is an error
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]

@@ -6,10 +6,11 @@ use std::time::Instant;
 use crate::commands::context::{Context, SourceRequest};
 use crate::commands::error::Error;
 use crate::commands::event::Event;
-use crate::commands::gather::{Gather, Gathered};
+use crate::commands::gather::{Gather, Gathered, prerequisite_check};
 use crate::commands::kept::{Found, Kept};
 use crate::commands::preflight::Preflight;
-use crate::commands::work_folder::{BuildFolder, SideFolder};
+use crate::commands::printed::{PrintedPlans, plan_only};
+use crate::commands::work_folder::BuildFolder;
 use crate::compile::confinement::Confinement;
 use crate::compile::isolation::Isolation;
 use crate::compile::{self, BuildContext, CompilePlan};
@@ -19,15 +20,12 @@ use crate::host::build_environment::{BuildEnvironment, taken_over};
 use crate::host::certificates::WhenNoCertificates;
 use crate::host::distribution::Distribution;
 use crate::host::loader::Shadowed;
-use crate::host::modules::Requirements;
-use crate::host::prerequisites::{PrerequisiteCheck, Remedy};
+use crate::host::prerequisites::Remedy;
 use crate::hotpatch;
 use crate::install::record::Record;
-use crate::install::{self, InstalledTree, prefix, record};
+use crate::install::{self, CheckError, InstalledTree, prefix, record};
 use crate::plan::version::PythonVersion;
-use crate::plan::{
-    Draft, InstallPrefix, Pins, Plan, ProgramNames, Request, Source, are_recorded_alike,
-};
+use crate::plan::{Draft, InstallPrefix, Pins, Plan, ProgramNames, Source, are_recorded_alike};
 use crate::process::JobPool;
 use crate::progress::Reporter;
 use crate::resolve::planning;
@@ -54,7 +52,7 @@ pub(super) enum Outcome {
     /// The interpreter that the prefix had.
     Present(PathBuf),
     /// The plan, with `--dry-run`.
-    Planned(Box<Plan>),
+    Planned(Box<PrintedPlans>),
 }
 
 /// The error of a build, and the log of its commands if there is one.
@@ -275,8 +273,12 @@ impl Build<'_> {
             context,
             folder,
         };
+        let mut check_error: fn(CheckError) -> install::Error = install::Error::Check;
         let installed = match kept.find()? {
-            Found::Unpacked(tree) => kept.pin(tree, plan)?,
+            Found::Unpacked(tree) => {
+                check_error = install::Error::KeptCheck;
+                kept.pin(tree, plan)?
+            }
             Found::Nothing(_lock) => {
                 let started = Instant::now();
                 let installed = compile(plan, source.transpose()?, context, folder, build)?;
@@ -286,7 +288,7 @@ impl Build<'_> {
         };
         let seeded = install::seed(installed, build)?;
         let staged = install::stage(seeded, build)?;
-        let checked = install::check(staged, &home, build)?;
+        let checked = install::check(staged, &home, build).map_err(check_error)?;
         let recorded = install::record(checked, build)?;
 
         let plan = &recorded.record().plan;
@@ -319,52 +321,6 @@ fn compile(
     let tree = compile::configure(tree, build)?;
     let tree = compile::make(tree, build)?;
     Ok(install::make_install(tree, build)?)
-}
-
-/// The plan for this host as it is. With `--install-deps`, patches that depend on packages which a build
-/// would install may be missing from it.
-fn plan_only(draft: Draft, settings: &BuildSettings, context: &Context<'_>) -> Result<Plan, Error> {
-    let reporter = context.reporter;
-    let folder = SideFolder::new(&context.store, "plan")?;
-    let probe = folder.made("probe")?;
-    let environment = BuildEnvironment::new(context.environment, &probe)
-        .with_assignments(&draft.request().build.configure_args);
-    let distribution = &Distribution::of_this_host(context.environment);
-    let check = prerequisite_check(
-        draft.request(),
-        draft.python(),
-        context.environment,
-        distribution,
-        &environment,
-        &probe,
-    );
-    let facts = match settings.missing_prerequisites {
-        WhenMissing::Report => check.run(Remedy::Print, reporter)?.facts(),
-        WhenMissing::Install => check.preview(reporter)?,
-    };
-    Ok(planning::plan(draft, &facts, reporter)?)
-}
-
-fn prerequisite_check<'a>(
-    request: &'a Request,
-    python: PythonVersion,
-    caller: &'a Environment,
-    distribution: &'a Distribution,
-    environment: &'a BuildEnvironment,
-    scratch: &'a Path,
-) -> PrerequisiteCheck<'a> {
-    PrerequisiteCheck {
-        requirements: Requirements {
-            python,
-            modules: &request.modules,
-            configure_args: &request.build.configure_args,
-            compat: &request.compat,
-        },
-        distribution,
-        caller,
-        environment,
-        scratch,
-    }
 }
 
 /// Chooses the user and the network of the build's commands.

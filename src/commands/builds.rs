@@ -8,8 +8,8 @@ use crate::cli::BuildArguments;
 use crate::commands::build::{Failure, Outcome, Target};
 use crate::commands::error::Error;
 use crate::commands::invocation::Invocation;
+use crate::commands::printed::PrintedPlans;
 use crate::commands::work_folder::{SideFolder, unusable};
-use crate::plan::Plan;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::version::PythonVersion;
 use crate::process::JobPool;
@@ -48,7 +48,7 @@ fn print_toml(value: &impl Serialize, invocation: &Invocation<'_>) -> Result<(),
 /// The output of a dry run of several builds.
 #[derive(Serialize)]
 struct Plans {
-    build: Vec<Plan>,
+    build: Vec<PrintedPlans>,
 }
 
 type Attempt<'a> = Result<Target<'a>, Failure>;

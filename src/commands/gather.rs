@@ -1,14 +1,19 @@
 //! The first steps of a build. They do not need each other, so they run at the same time.
 
 use std::panic::resume_unwind;
+use std::path::Path;
 use std::thread::{self, ScopedJoinHandle};
 
 use crate::commands::context::Context;
 use crate::commands::error::Error;
+use crate::environment::Environment;
 use crate::fetch::VerifiedSource;
+use crate::host::build_environment::BuildEnvironment;
+use crate::host::distribution::Distribution;
+use crate::host::modules::Requirements;
 use crate::host::prerequisites::{PrerequisiteCheck, ReadyHost, Remedy};
 use crate::plan::version::PythonVersion;
-use crate::plan::{Pins, Source};
+use crate::plan::{Pins, Request, Source};
 use crate::process::Runner;
 
 /// The steps that are to be done.
@@ -69,4 +74,28 @@ impl Gather<'_> {
 
 fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// The check of the host for a request.
+pub(super) fn prerequisite_check<'a>(
+    request: &'a Request,
+    python: PythonVersion,
+    caller: &'a Environment,
+    distribution: &'a Distribution,
+    environment: &'a BuildEnvironment,
+    scratch: &'a Path,
+) -> PrerequisiteCheck<'a> {
+    PrerequisiteCheck {
+        requirements: Requirements {
+            python,
+            modules: &request.modules,
+            configure_args: &request.build.configure_args,
+            compat: &request.compat,
+        },
+        debug_info: request.build.debug_info,
+        distribution,
+        caller,
+        environment,
+        scratch,
+    }
 }

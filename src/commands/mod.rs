@@ -11,5 +11,6 @@ pub(crate) mod invocation;
 mod kept;
 pub(crate) mod patch;
 mod preflight;
+mod printed;
 pub(crate) mod uninstall;
 mod work_folder;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::debug_files;
 use super::error::Error;
 use crate::compile::{BuildContext, BuiltTree, Unbuilt, count_files};
 use crate::failpoint::crash_point;
@@ -98,6 +99,7 @@ pub(crate) fn make_install(
     if !path.exists() {
         return Err(Error::NoInterpreter { path });
     }
+    debug_files::split(&root, context)?;
     let (destdir, provenance, unbuilt) = tree.into_parts();
     context.confinement.take_back(&destdir)?;
     let installed = InstalledTree::new(destdir, provenance, unbuilt);

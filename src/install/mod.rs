@@ -3,6 +3,7 @@
 mod check;
 mod check_report;
 mod commit;
+mod debug_files;
 pub(crate) mod dist_info;
 mod error;
 mod foreign;

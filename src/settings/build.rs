@@ -174,6 +174,7 @@ impl BuildSettings {
                         Optimization::Plain,
                     ),
                     library,
+                    debug_info: compile.debug_info,
                     configure_args,
                 },
                 patches: patches.collect::<Result<_, Error>>()?,

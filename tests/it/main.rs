@@ -23,6 +23,7 @@ mod bad_input;
 mod compat;
 mod concurrency;
 mod crash;
+mod debug_info;
 mod disk;
 mod faults;
 mod fetch;
