@@ -8,10 +8,10 @@ use crate::commands::error::Error;
 use crate::commands::event::Event;
 use crate::commands::invocation::Invocation;
 use crate::commands::preflight::Preflight;
-use crate::commands::work_folder::{BuildFolder, SideFolder};
+use crate::commands::work_folder::{BuildFolder, SideFolder, unusable};
 use crate::compile::confinement::Confinement;
 use crate::compile::isolation::Isolation;
-use crate::compile::{self, BuildContext, CompilePlan};
+use crate::compile::{self, BuildContext, CompilePlan, CompilerStart};
 use crate::environment::Environment;
 use crate::host::build_environment::{BuildEnvironment, taken_over};
 use crate::host::certificates::WhenNoCertificates;
@@ -26,8 +26,9 @@ use crate::plan::version::PythonVersion;
 use crate::plan::{Draft, InstallPrefix, Plan, ProgramNames, are_recorded_alike};
 use crate::progress::Reporter;
 use crate::resolve::planning;
-use crate::settings::{self, BuildSettings, Mode, WhenInstalled, WhenMissing};
+use crate::settings::{self, BuildSettings, Mode, Timings, WhenInstalled, WhenMissing};
 use crate::source;
+use crate::timeline::{Recorder, timed};
 use crate::transaction;
 use crate::transaction::pending::{self, PendingChanges};
 
@@ -39,6 +40,11 @@ pub(crate) fn run(arguments: BuildArguments, invocation: &Invocation<'_>) -> Res
         output,
     } = *invocation;
     let settings = &BuildSettings::new(arguments, environment)?;
+    let recorder = (settings.timings == Timings::Written).then(Recorder::start);
+    let recording = recorder
+        .as_ref()
+        .map(|recorder| recorder.reporter(reporter));
+    let reporter = recording.as_ref().map_or(reporter, |recording| recording);
     let context = &context_for(settings, environment, reporter)?;
     let request = &settings.request;
     let wanted = SourceRequest {
@@ -104,7 +110,7 @@ pub(crate) fn run(arguments: BuildArguments, invocation: &Invocation<'_>) -> Res
         }
         Mode::Change => {
             let folder = BuildFolder::new(settings, &context.store, python)?;
-            let result = build(draft, settings, context, &folder);
+            let result = build(draft, settings, context, &folder, recorder.as_ref());
             folder.finish(&result, reporter);
             let record = result?;
             let folder = &record.folder();
@@ -121,6 +127,7 @@ fn build(
     settings: &BuildSettings,
     context: &Context<'_>,
     folder: &BuildFolder,
+    timeline: Option<&Recorder>,
 ) -> Result<Record, Error> {
     let (reporter, runner) = (context.reporter, folder.runner());
     let home = folder.home()?;
@@ -139,7 +146,7 @@ fn build(
         &environment,
         &probe,
     );
-    let ready = check.run(remedy, reporter)?;
+    let ready = timed(timeline, "prerequisites", || check.run(remedy, reporter))?;
     let plan = planning::plan(draft, &ready.facts(), reporter)?;
     let compile_plan = CompilePlan::gather(&plan, &ready, &mut environment);
 
@@ -148,14 +155,18 @@ fn build(
     let tree = source::apply_patches(tree, folder.path().join("original"), reporter)?;
 
     let confinement = &confine(settings, context, &environment, &probe);
+    let timer = timeline.map(|recorder| recorder.timer(folder.path()));
+    let timer = timer.transpose().map_err(unusable(folder.path()))?;
     let build = &BuildContext {
         compile: &compile_plan,
         environment: &environment,
         host: &ready,
         jobs: settings.jobs,
+        compilers: &CompilerStart::new(timer, settings.launcher.as_ref(), folder.path()),
         confinement,
         runner,
         reporter,
+        timeline,
     };
     let tree = compile::hand_over(tree, folder.path(), folder.made("destdir")?, build)?;
     let tree = compile::configure(tree, build)?;
@@ -232,7 +243,14 @@ fn confine(
     scratch: &Path,
 ) -> Confinement {
     let requested = settings.build_network;
-    let network = Isolation::find(requested, context.environment, environment, scratch);
+    let launcher = settings.launcher.as_ref();
+    let network = Isolation::find(
+        requested,
+        context.environment,
+        environment,
+        launcher,
+        scratch,
+    );
     if let Isolation::Host { because } = &network {
         context.reporter.report(&Event::HostNetwork { because });
     }

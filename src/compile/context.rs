@@ -5,12 +5,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::compile::compile_plan::CompilePlan;
+use crate::compile::compilers::CompilerStart;
 use crate::compile::confinement::Confinement;
 use crate::compile::jobs::Jobs;
 use crate::host::build_environment::BuildEnvironment;
 use crate::host::prerequisites::ReadyHost;
 use crate::process::{Command, Runner};
 use crate::progress::Reporter;
+use crate::timeline::Recorder;
 
 pub(crate) struct BuildContext<'a> {
     pub(crate) compile: &'a CompilePlan,
@@ -18,9 +20,13 @@ pub(crate) struct BuildContext<'a> {
     pub(crate) environment: &'a BuildEnvironment,
     pub(crate) host: &'a ReadyHost,
     pub(crate) jobs: Jobs,
+    /// The programs that start the compilers of `make`.
+    pub(crate) compilers: &'a CompilerStart,
     pub(crate) confinement: &'a Confinement,
     pub(crate) runner: &'a Runner,
     pub(crate) reporter: &'a dyn Reporter,
+    /// `--timings`.
+    pub(crate) timeline: Option<&'a Recorder>,
 }
 
 impl BuildContext<'_> {
@@ -33,6 +39,7 @@ impl BuildContext<'_> {
 
     pub(crate) fn make(&self, folder: &Path) -> Command {
         self.command(&self.host.toolchain.make.path, folder)
+            .with_variables(self.compilers.variables())
     }
 
     /// The variable that makes an interpreter load the `libpython` in `folder` instead of an installed

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{BinaryBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use heartbeat::Heartbeat;
+pub(crate) use heartbeat::Heartbeat;
 
 use crate::output::{Output, elapsed};
 

@@ -6,11 +6,12 @@ pub mod error;
 pub mod folder_name;
 pub mod hotpatch;
 mod inputs;
+mod launcher;
 pub mod patch;
 pub mod path;
 pub mod stdlib;
 pub mod uninstall;
 
-pub use build::{BuildSettings, BuildTree, WhenInstalled, WhenMissing};
+pub use build::{BuildSettings, BuildTree, Timings, WhenInstalled, WhenMissing};
 pub use error::Error;
 pub use inputs::Mode;
