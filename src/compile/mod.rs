@@ -4,6 +4,7 @@ mod compile_plan;
 mod compilers;
 pub(crate) mod confinement;
 mod context;
+mod debug_flag;
 pub(crate) mod error;
 mod event;
 pub(crate) mod isolation;

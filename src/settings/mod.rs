@@ -12,6 +12,6 @@ pub mod path;
 pub mod stdlib;
 pub mod uninstall;
 
-pub use build::{BuildSettings, BuildTree, Timings, WhenInstalled, WhenMissing};
+pub use build::{BuildSettings, BuildTree, KeptCompiles, Timings, WhenInstalled, WhenMissing};
 pub use error::Error;
 pub use inputs::Mode;

@@ -48,6 +48,9 @@ fn the_launcher_does_not_decide_the_result() {
     fixture.build(&[]).success();
     let outcome = fixture.build(&["--launcher", "fastcompile"]).success();
     outcome.says(["nothing to do"]);
+    // The kept compile is used.
+    let again = ["--launcher", "fastcompile", "--force"];
+    fixture.build(&again).success();
     assert!(calls(&fixture, "fastcompile").is_empty());
 }
 

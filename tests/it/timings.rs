@@ -82,6 +82,21 @@ fn timings_has_every_step_and_every_compiler_run_and_is_uninstalled() {
 }
 
 #[test]
+fn a_build_from_a_kept_compile_has_timings_without_compiler_runs() {
+    let fixture = Fixture::new();
+    fixture.build(&[]).success();
+    fixture.build(&["--timings", "--pip", "latest"]).success();
+    let (json, page) = written(&fixture);
+    assert_eq!(files(&json), [""; 0]);
+    assert!(page.contains("No compiler ran"), "{page}");
+    let steps = json["steps"].as_array().unwrap();
+    assert!(
+        steps.iter().any(|step| step["name"] == "check"),
+        "{steps:?}"
+    );
+}
+
+#[test]
 fn without_the_option_no_compiler_is_timed() {
     let fixture = Fixture::new();
     fixture.build(&[]).success();
