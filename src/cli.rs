@@ -162,6 +162,16 @@ pub struct CompileArguments {
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<Jobs>,
 
+    /// Program that starts every compiler of make, such as ccache, sccache or distcc [also:
+    /// PYBUILD_LAUNCHER]
+    #[arg(long, value_name = "PROGRAM")]
+    pub launcher: Option<PathBuf>,
+
+    /// Also write timings.html and timings.json beside the record: a chart of all steps and compiler
+    /// runs, the slowest files and the CPU use
+    #[arg(long)]
+    pub timings: bool,
+
     /// Enable profile-guided and link-time optimisation: a faster interpreter, a much longer build
     #[arg(long)]
     pub optimize: bool,
