@@ -1,6 +1,7 @@
 //! One thin file per command.
 
 pub(crate) mod build;
+pub(crate) mod cache;
 pub(crate) mod context;
 pub(crate) mod error;
 mod event;
