@@ -76,8 +76,8 @@ fn report(removal: &Removal, removing: Removing, invocation: &Invocation<'_>) ->
     let paths = removal.removed.iter().map(|item| item.path.display());
     let (removed, freed) = match removing {
         Removing::DryRun => {
-            let lines: String = paths.map(|path| format!("{path}\n")).collect();
-            print(&lines, invocation)?;
+            let lines: Vec<String> = paths.map(|path| format!("{path}\n")).collect();
+            print(&lines.concat(), invocation)?;
             ("would remove", "would be freed")
         }
         Removing::Remove => {
@@ -115,19 +115,17 @@ fn report(removal: &Removal, removing: Removing, invocation: &Invocation<'_>) ->
 /// The number and the size of the items of a category.
 #[derive(Serialize)]
 struct Sum {
-    #[serde(serialize_with = "category_key")]
-    kind: Category,
+    #[serde(skip)]
+    category: Category,
+    /// The category for programs.
+    kind: &'static str,
     number: usize,
     bytes: u64,
 }
 
-fn category_key<S: serde::Serializer>(category: &Category, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(category.key())
-}
-
 impl Sum {
     fn title(&self) -> &'static str {
-        self.kind.title()
+        self.category.title()
     }
 }
 
@@ -136,7 +134,8 @@ fn sums(items: &[Item]) -> Vec<Sum> {
     let sums = Category::ALL.into_iter().map(|category| {
         let items = items.iter().filter(|item| item.category == category);
         Sum {
-            kind: category,
+            category,
+            kind: category.key(),
             number: items.clone().count(),
             bytes: items.map(|item| item.bytes).sum(),
         }

@@ -29,7 +29,7 @@ impl Confinement {
     }
 
     /// Gives `folder` and its content to the build user, and tries whether that user can work there.
-    pub(super) fn give(
+    pub(crate) fn give(
         &self,
         folder: &Path,
         environment: &BuildEnvironment,

@@ -1,7 +1,9 @@
 //! Steps 5 and 6: from a patched tree to a built one.
 
+mod compile_plan;
 pub(crate) mod confinement;
 mod context;
+mod debug_flag;
 pub(crate) mod error;
 mod event;
 pub(crate) mod isolation;
@@ -10,8 +12,10 @@ mod link;
 mod steps;
 mod unbuilt;
 
+pub(crate) use compile_plan::CompilePlan;
 pub(crate) use confinement::BuildUserError;
 pub(crate) use context::BuildContext;
 pub(crate) use error::{Error, SEE_LOG};
+pub(crate) use link::value_in;
 pub(crate) use steps::{BuiltTree, configure, count_files, hand_over, make};
 pub(crate) use unbuilt::Unbuilt;

@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use crate::compile::confinement::BuildUserError;
 use crate::compile::context::BuildContext;
+use crate::compile::debug_flag;
 use crate::compile::error::Error;
 use crate::compile::event::Event;
 use crate::compile::link;
 use crate::compile::unbuilt::{Unbuilt, UnbuiltReader};
-use crate::host::build_environment::is_assignment;
-use crate::host::modules::{is_openssl_dir, knows_openssl_dir};
-use crate::plan::{Library, Optimization, Plan};
+use crate::plan::{Optimization, Plan};
 use crate::progress::Unit;
 use crate::source::{PatchedTree, Provenance};
 
@@ -35,7 +34,6 @@ pub(crate) struct ConfiguredTree(Tree);
 #[derive(Debug)]
 pub(crate) struct BuiltTree {
     tree: Tree,
-    python: PathBuf,
     make_arguments: Vec<String>,
     unbuilt: Unbuilt,
 }
@@ -53,11 +51,6 @@ impl BuiltTree {
         self.tree.provenance.plan()
     }
 
-    /// The interpreter, which runs from the tree.
-    pub(crate) fn python(&self) -> &Path {
-        &self.python
-    }
-
     /// Arguments that every later `make` needs too, or it links again.
     pub(crate) fn make_arguments(&self) -> &[String] {
         &self.make_arguments
@@ -67,39 +60,6 @@ impl BuiltTree {
     pub(crate) fn into_parts(self) -> (PathBuf, Provenance, Unbuilt) {
         (self.tree.destdir, self.tree.provenance, self.unbuilt)
     }
-}
-
-/// The series in which `configure` no longer falls back to the bundled libmpdec by itself. Debian 12
-/// has no package of libmpdec, and `decimal` written in Python is slow.
-const NEEDS_LIBMPDEC_OPTION: (u32, u32) = (3, 15);
-
-/// The arguments of `configure`. The user's come last, so that they win. Assignments are not among them:
-/// they are in the environment, to which flags of patches and libraries are appended. A release that
-/// does not know `--with-openssl` does not get it.
-fn configure_arguments(plan: &Plan) -> Vec<String> {
-    let build = &plan.request().build;
-    let mut arguments = vec![
-        format!("--prefix={}", plan.prefix()),
-        "--with-ensurepip=upgrade".to_owned(),
-    ];
-    if build.library == Library::Shared {
-        arguments.push("--enable-shared".to_owned());
-    }
-    if build.optimization == Optimization::ProfileGuided {
-        arguments.extend(["--enable-optimizations".to_owned(), "--with-lto".to_owned()]);
-    }
-    let given = build.configure_args.iter();
-    let decides = |argument: &String| argument.contains("-system-libmpdec");
-    if plan.python().series() == NEEDS_LIBMPDEC_OPTION && !given.clone().any(decides) {
-        arguments.push("--with-system-libmpdec=no".to_owned());
-    }
-    arguments.extend(
-        given
-            .filter(|argument| !is_assignment(argument))
-            .filter(|argument| !is_openssl_dir(argument) || knows_openssl_dir(plan.python()))
-            .cloned(),
-    );
-    arguments
 }
 
 /// Gives `folder`, which contains the tree and `destdir`, to the build user.
@@ -124,13 +84,19 @@ pub(crate) fn configure(
     context: &BuildContext<'_>,
 ) -> Result<ConfiguredTree, Error> {
     let HandedOverTree(tree) = tree;
-    let arguments = configure_arguments(tree.provenance.plan());
-    let script = fs_err::read_to_string(tree.root.join("configure")).map_err(Error::Tree)?;
+    let arguments = context.compile.configure();
+    let path = tree.root.join("configure");
+    let mut script = fs_err::read_to_string(&path).map_err(Error::Tree)?;
+    let options = &tree.provenance.plan().request().build;
+    if let Some(changed) = debug_flag::without_it(&script, options) {
+        fs_err::write(&path, &changed).map_err(Error::Tree)?;
+        script = changed;
+    }
     // The name is relative: a full path would put the scratch folder into every compiler command, and
     // so into the interpreter.
     let command = context
         .command("./configure", &tree.root)
-        .with_arguments(&arguments);
+        .with_arguments(arguments);
     // Each check prints one line. The script has a text for each, also in branches that do not run.
     let checks = script.matches("checking ").count() as u64;
     let total = Some(checks * 3 / 4);
@@ -161,15 +127,14 @@ pub(crate) fn make(tree: ConfiguredTree, context: &BuildContext<'_>) -> Result<B
     let request = plan.request();
     let prerequisites = &context.host.modules;
     let makefile = fs_err::read_to_string(tree.root.join("Makefile")).map_err(Error::Tree)?;
-    let module_flags = prerequisites.module_link_flags();
-    let make_arguments = link::make_arguments(&makefile, request.build.library, &module_flags);
+    let module_flags = context.compile.module_link_flags();
+    let make_arguments = link::make_arguments(&makefile, request.build.library, module_flags);
     let total = expected_steps(&tree.root, request.build.optimization, context);
     let mut phase = context.reporter.begin("make", Unit::Steps, Some(total));
     let mut compiled = 0_u64;
     let mut unbuilt = UnbuiltReader::default();
     let command = context
-        .make(&tree.root)
-        .with_argument(format!("-j{}", context.jobs))
+        .parallel_make(&tree.root)
         .with_arguments(&make_arguments);
     context
         .runner
@@ -187,13 +152,10 @@ pub(crate) fn make(tree: ConfiguredTree, context: &BuildContext<'_>) -> Result<B
         })
         .map_err(Error::Command)?;
     phase.finish(&format!("{compiled} files compiled, -j{}", context.jobs));
-    let python = ["python", "python.exe"]
-        .into_iter()
-        .map(|name| tree.root.join(name))
-        .find(|path| path.is_file())
-        .ok_or_else(|| Error::NoInterpreter {
-            tree: tree.root.clone(),
-        })?;
+    let names = ["python", "python.exe"];
+    if !names.iter().any(|name| tree.root.join(name).is_file()) {
+        return Err(Error::NoInterpreter { tree: tree.root });
+    }
     let unbuilt = unbuilt.finish();
     let unexpected = unbuilt.unexpected(plan.python(), prerequisites, &request.modules);
     if !unexpected.is_empty() {
@@ -201,7 +163,6 @@ pub(crate) fn make(tree: ConfiguredTree, context: &BuildContext<'_>) -> Result<B
     }
     Ok(BuiltTree {
         tree,
-        python,
         make_arguments,
         unbuilt,
     })

@@ -7,6 +7,7 @@ mod download;
 mod error;
 mod event;
 mod host_packages;
+mod input_record;
 mod known_digests;
 mod origin;
 mod partial;
@@ -19,8 +20,11 @@ mod wheels;
 
 pub(crate) use context::FetchContext;
 pub use error::Error;
+pub(crate) use input_record::InputRecord;
 pub(crate) use signature::signature_beside;
-pub use verified::{VerifiedArchive, VerifiedInputs, VerifiedPatch, VerifiedSource, VerifiedWheel};
+pub use verified::{
+    VerifiedArchive, VerifiedChanges, VerifiedInputs, VerifiedPatch, VerifiedSource, VerifiedWheel,
+};
 pub(crate) use wheels::{fetch_listed, fetch_wheels};
 
 use search::ReleaseSearch;
@@ -31,20 +35,32 @@ use crate::plan::verification::KeyringFile;
 use crate::plan::version::PythonVersion;
 use crate::plan::{PatchFile, Plan, Source};
 
-/// Fetches every input of `plan` and verifies its digest. After an error, the files downloaded so
-/// far stay in the store.
-pub(crate) fn fetch(plan: &Plan, context: &FetchContext<'_>) -> Result<VerifiedInputs, Error> {
-    context.store.sweep();
+/// Fetches every input of `plan` but a `source` that is fetched, and verifies its digest. After an error,
+/// the files downloaded so far stay in the store.
+pub(crate) fn fetch(
+    plan: &Plan,
+    source: Option<VerifiedSource>,
+    context: &FetchContext<'_>,
+) -> Result<VerifiedInputs, Error> {
     // Local files come first: their errors should not cost a download.
+    let changes = fetch_changes(plan, context)?;
+    let source = match source {
+        Some(source) => source,
+        None => fetch_source(plan.python(), plan.source(), context)?,
+    };
+    Ok(VerifiedInputs { source, changes })
+}
+
+/// Fetches the wheels and the patches of `plan`.
+pub(crate) fn fetch_changes(
+    plan: &Plan,
+    context: &FetchContext<'_>,
+) -> Result<VerifiedChanges, Error> {
+    context.store.sweep();
     let patches = plan.request().patches.iter().map(read_patch);
     let patches = patches.collect::<Result<_, _>>()?;
     let wheels = fetch_wheels(plan.pins(), context)?;
-    let source = fetch_source(plan.python(), plan.source(), context)?;
-    Ok(VerifiedInputs {
-        source,
-        wheels,
-        patches,
-    })
+    Ok(VerifiedChanges { wheels, patches })
 }
 
 /// Fetches the source of CPython `python` and verifies it.

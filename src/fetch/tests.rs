@@ -15,9 +15,9 @@ use crate::plan::compat::CompatPolicy;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::verification::ProofPolicy;
 use crate::plan::{
-    BuildOptions, DigestProof, Draft, InstallPrefix, Library, ModulePolicy, Optimization, Origin,
-    PatchFile, Pin, Pins, Plan, ProgramNames, ReleaseFile, Request, Source, WheelInput,
-    WheelLocation,
+    BuildOptions, Bytecode, DebugInfo, DigestProof, Draft, InstallPrefix, Library, ModulePolicy,
+    Optimization, Origin, PatchFile, Pin, Pins, Plan, ProgramNames, ReleaseFile, Request, Source,
+    WheelInput, WheelLocation,
 };
 use crate::process::Runner;
 use crate::store::Store;
@@ -59,6 +59,7 @@ impl World {
     fn fetch(&self, plan: &Plan) -> Result<VerifiedInputs, Error> {
         fetch(
             plan,
+            None,
             &FetchContext {
                 store: &self.store,
                 http: self.http,
@@ -135,7 +136,9 @@ fn plan_of(source: Source, pip: Pin, patches: Vec<PatchFile>) -> Plan {
         build: BuildOptions {
             optimization: Optimization::Plain,
             library: Library::Static,
+            debug_info: DebugInfo::None,
             configure_args: Vec::new(),
+            bytecode: Bytecode::All,
         },
         patches,
         compat: CompatPolicy::All,
@@ -180,7 +183,7 @@ fn wheels_come_from_the_index_then_from_the_store() {
     let plan = plan_with_wheel(WheelLocation::Url(address));
     for _ in 0..2 {
         let inputs = world.fetch(&plan).unwrap();
-        let wheel = &inputs.wheels()[0];
+        let wheel = &inputs.changes().wheels()[0];
         assert_eq!(fs_err::read(wheel.path()).unwrap(), b"wheel");
         assert_eq!(wheel.input().project, "pip");
     }
@@ -214,7 +217,7 @@ fn a_patch_that_has_changed_is_refused() {
     };
     let plan = plan_of(source, Pin::Bundled, vec![file]);
     let inputs = world.fetch(&plan).unwrap();
-    assert_eq!(inputs.patches()[0].content(), b"--- a\n+++ b\n");
+    assert_eq!(inputs.changes().patches()[0].content(), b"--- a\n+++ b\n");
     fs_err::write(&path, "--- a\n").unwrap();
     assert!(matches!(world.fetch(&plan), Err(Error::Changed { .. })));
 }

@@ -12,6 +12,12 @@ use crate::store::StoredFile;
 #[derive(Debug, Clone)]
 pub struct VerifiedInputs {
     pub(super) source: VerifiedSource,
+    pub(super) changes: VerifiedChanges,
+}
+
+/// The inputs that change the release: wheels and patches.
+#[derive(Debug, Clone)]
+pub struct VerifiedChanges {
     pub(super) wheels: Vec<VerifiedWheel>,
     pub(super) patches: Vec<VerifiedPatch>,
 }
@@ -21,6 +27,12 @@ impl VerifiedInputs {
         &self.source
     }
 
+    pub(crate) fn changes(&self) -> &VerifiedChanges {
+        &self.changes
+    }
+}
+
+impl VerifiedChanges {
     /// The wheels for `ensurepip`, in the plan's order.
     pub(crate) fn wheels(&self) -> &[VerifiedWheel] {
         &self.wheels

@@ -14,6 +14,7 @@ use crate::environment::Environment;
 use crate::host::build_environment::BuildEnvironment;
 use crate::host::compile_probe::{Cause, CompileProbe, Flags, ProbeError};
 use crate::host::packages::Capability;
+use crate::plan::DebugInfo;
 use crate::process::{Command, CommandError};
 
 /// The program that is compiled, linked and run to try the compiler.
@@ -58,8 +59,15 @@ pub struct Toolchain {
     /// The compiler's linker, if the compiler prints its name.
     pub linker: Option<Program>,
     pub pkg_config: Option<Program>,
+    /// The program that moves debug information into files of its own, if the build does that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objcopy: Option<Program>,
     /// The C library of programs, such as `glibc 2.36` or `musl`.
     pub libc: String,
+    /// Versions of system headers, and optional headers that were found; they decide parts of CPython
+    /// that have no module of their own. Empty in records of earlier versions.
+    #[serde(default)]
+    pub headers: Vec<String>,
 }
 
 impl Toolchain {
@@ -68,6 +76,7 @@ impl Toolchain {
     pub fn find(
         caller: &Environment,
         environment: &BuildEnvironment,
+        debug_info: DebugInfo,
         scratch: &Path,
     ) -> Result<Self, ToolchainError> {
         let search = ToolSearch {
@@ -77,6 +86,7 @@ impl Toolchain {
         };
         let (command, words) = search.compiler()?;
         search.ensure_archiver()?;
+        let objcopy = search.objcopy(debug_info)?;
         let make = search.make()?;
         // CPython's configure knows no other name, such as `pkgconf`.
         let pkg_config = environment.variable("PKG_CONFIG").unwrap_or("pkg-config");
@@ -86,21 +96,23 @@ impl Toolchain {
             environment,
             folder: scratch,
         };
-        let (family, version, libc) = try_compiler(&command, probe)?;
+        let tried = try_compiler(&command, probe)?;
         let ask = |option: &str| first_line(&probe.command().with_argument(option));
         Ok(Self {
             linker: ask("-print-prog-name=ld").and_then(|name| search.program(&name)),
             compiler: Compiler {
                 command,
-                family,
-                version,
+                family: tried.family,
+                version: tried.version,
                 banner: ask("--version").unwrap_or_default(),
                 machine: ask("-dumpmachine").unwrap_or_default(),
                 words: words.clone(),
             },
             make,
             pkg_config,
-            libc,
+            objcopy,
+            libc: tried.libc,
+            headers: tried.headers,
         })
     }
 
@@ -144,6 +156,15 @@ impl ToolSearch<'_> {
         }
     }
 
+    /// The program for [`DebugInfo::Split`].
+    fn objcopy(&self, debug_info: DebugInfo) -> Result<Option<Program>, ToolchainError> {
+        if debug_info != DebugInfo::Split {
+            return Ok(None);
+        }
+        let found = self.program("objcopy");
+        found.map(Some).ok_or(ToolchainError::NoObjcopy)
+    }
+
     fn make(&self) -> Result<Program, ToolchainError> {
         let names = match self.caller.variable("MAKE") {
             Some(name) => vec![name],
@@ -176,11 +197,16 @@ impl ToolSearch<'_> {
     }
 }
 
-/// Compiles, links and runs a program; returns the compiler's family and version, and the C library.
-fn try_compiler(
-    command: &str,
-    probe: CompileProbe<'_>,
-) -> Result<(Family, String, String), ToolchainError> {
+/// The answers of the program that [`try_compiler`] runs.
+struct Tried {
+    family: Family,
+    version: String,
+    libc: String,
+    headers: Vec<String>,
+}
+
+/// Compiles, links and runs a program.
+fn try_compiler(command: &str, probe: CompileProbe<'_>) -> Result<Tried, ToolchainError> {
     let built = probe.build("proof", PROBE, &Flags::default());
     let program = built.map_err(|error| match error {
         ProbeError::Failed(error) => error,
@@ -214,7 +240,14 @@ fn try_compiler(
         "clang" => Family::Clang,
         _ => Family::Other,
     };
-    Ok((family, version.to_owned(), libc.to_owned()))
+    let headers = lines.next().and_then(|line| line.strip_prefix("headers"));
+    let headers = headers.unwrap_or_default().split_whitespace();
+    Ok(Tried {
+        family,
+        version: version.to_owned(),
+        libc: libc.to_owned(),
+        headers: headers.map(ToOwned::to_owned).collect(),
+    })
 }
 
 /// The error of a program that was linked but cannot be started: the mount, or the program itself.

@@ -11,9 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::check_report::CheckReport;
 use super::manifest::Manifest;
 use crate::compile::isolation::Isolation;
-use crate::digest::Sha256;
+use crate::fetch::InputRecord;
 use crate::host::toolchain::Toolchain;
-use crate::plan::verification::Proof;
 use crate::plan::version::PythonVersion;
 use crate::plan::{InstallPrefix, Plan};
 use crate::process::Timing;
@@ -68,21 +67,6 @@ impl Record {
     pub(crate) fn folder(&self) -> PathBuf {
         self.plan.prefix().path().join(folder(self.plan.python()))
     }
-}
-
-/// One input of a build.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct InputRecord {
-    /// The file name, or the folder's path for an unpacked tree.
-    pub(crate) name: String,
-    /// `None` for an unpacked tree.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) sha256: Option<Sha256>,
-    /// Its path, its address or the option that names it.
-    pub(crate) from: String,
-    /// The proofs of a release archive.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) proofs: Vec<Proof>,
 }
 
 /// The folder of the record, relative to the prefix.

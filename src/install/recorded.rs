@@ -6,12 +6,8 @@ use std::path::{Path, PathBuf};
 use super::check::CheckedInstall;
 use super::error::Error;
 use super::manifest::Manifest;
-use super::record::{self, InputRecord, Record};
+use super::record::{self, Record};
 use crate::compile::BuildContext;
-use crate::digest::Sha256;
-use crate::fetch::VerifiedSource;
-use crate::plan::{PatchOrigin, WheelLocation};
-use crate::source::Provenance;
 
 /// A checked installation with its record files. Only this kind can be committed.
 #[derive(Debug)]
@@ -63,7 +59,7 @@ pub(crate) fn record(
             pybuild: env!("CARGO_PKG_VERSION").to_owned(),
             finished: jiff::Timestamp::now(),
             patches: names.map(|patch| patch.file_name.clone()).collect(),
-            inputs: describe_inputs(&provenance),
+            inputs: provenance.inputs().to_vec(),
             plan: provenance.into_plan(),
             tools: context.host.toolchain.clone(),
             earlier_environment: BTreeMap::new(),
@@ -80,42 +76,4 @@ pub(crate) fn record(
         })
     };
     write().map_err(Error::Staging)
-}
-
-/// The source, the wheels and the user's patches. A patch of which the header excludes this release is
-/// no input.
-fn describe_inputs(provenance: &Provenance) -> Vec<InputRecord> {
-    let given = |name: String, sha256: Option<Sha256>, from: &str| InputRecord {
-        name,
-        sha256,
-        from: from.to_owned(),
-        proofs: Vec::new(),
-    };
-    let source = match provenance.inputs().source() {
-        VerifiedSource::Archive(archive) => InputRecord {
-            proofs: archive.proofs().to_vec(),
-            ..given(
-                archive.name().to_owned(),
-                Some(archive.sha256()),
-                archive.origin(),
-            )
-        },
-        VerifiedSource::Tree(path) => given(path.display().to_string(), None, "--source"),
-    };
-    let wheels = provenance.inputs().wheels().iter().map(|wheel| {
-        let input = wheel.input();
-        let from = match &input.location {
-            WheelLocation::Path(path) => path.display().to_string(),
-            WheelLocation::Url(address) => address.to_string(),
-        };
-        given(input.file_name.clone(), Some(input.sha256), &from)
-    });
-    let patches = provenance.plan().patches().iter();
-    let patches = patches
-        .filter(|patch| patch.origin == PatchOrigin::File)
-        .map(|patch| given(patch.name.clone(), Some(patch.sha256), "--patch"));
-    std::iter::once(source)
-        .chain(wheels)
-        .chain(patches)
-        .collect()
 }

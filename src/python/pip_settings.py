@@ -1,4 +1,4 @@
-import os, site, sys, sysconfig, warnings
+import os, site, sys, warnings
 # pip up to 9 reads site.USER_SITE, which only this call sets in an interpreter started with -S.
 site.getusersitepackages()
 
@@ -20,9 +20,6 @@ def write_final_interpreter():
     # the kernel (127 bytes); for these, later versions of pip use the form below.
     from pip._vendor.distlib.scripts import ScriptMaker
     python = sys.executable
-    if sysconfig.is_python_build():
-        name = 'python%d.%d' % sys.version_info[:2]
-        python = os.path.join(sysconfig.get_config_var('BINDIR'), name)
     if not isinstance(python, bytes):
         python = os.fsencode(python)
     header = b'#!' + python + b'\n'

@@ -9,9 +9,11 @@ pub mod hotpatch;
 mod inputs;
 pub mod patch;
 pub mod path;
+mod prefix_template;
 pub mod stdlib;
 pub mod uninstall;
 
-pub use build::{BuildSettings, BuildTree, WhenInstalled, WhenMissing};
+pub use build::{BuildSettings, BuildTree, KeptCompiles, WhenInstalled, WhenMissing};
 pub use error::Error;
 pub use inputs::Mode;
+pub use prefix_template::PrefixTemplate;

@@ -3,13 +3,16 @@
 pub(crate) mod change;
 mod edits;
 pub mod ensurepip;
+mod original;
 pub mod patch;
 mod patched;
+mod provenance;
 mod sbom;
 mod unpack;
 pub mod wheel;
 
-pub(crate) use patched::{PatchedTree, Provenance, apply_patches, pin_names};
+pub(crate) use patched::{PatchedTree, apply_patches, pin};
+pub(crate) use provenance::{Provenance, pin_names};
 pub(crate) use unpack::{
     UnpackError, ensure_clean_tree, unpack, unpack_part, version_found_in_tree, version_of_tree,
 };

@@ -4,50 +4,14 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use super::ensurepip::{EnsurepipPatch, Stdlib};
+use super::original::OriginalEnsurepip;
 use super::patch::{self, Patch};
-use super::unpack::SourceTree;
-use crate::fetch::VerifiedInputs;
-use crate::plan::compat::{self, Header};
-use crate::plan::{PatchOrigin, Pin, Pins, Plan, PlannedPatch};
+use super::provenance::{Provenance, content_of, pin_names};
+use super::unpack::{SourceTree, unwritable};
+use crate::fetch::{InputRecord, VerifiedChanges};
+use crate::plan::compat::Header;
+use crate::plan::{PatchOrigin, Plan, PlannedPatch};
 use crate::progress::{Reporter, Unit};
-
-/// The name of the pin's diff in the record.
-const ENSUREPIP_DIFF: &str = "ensurepip.diff";
-
-/// The plan of a tree, its inputs and its patches. Each later tree of the build carries it along, so
-/// that no step can take the plan of another build.
-#[derive(Debug)]
-pub(crate) struct Provenance {
-    plan: Plan,
-    inputs: VerifiedInputs,
-    patches: Vec<AppliedPatch>,
-}
-
-impl Provenance {
-    pub(crate) fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
-    pub(crate) fn into_plan(self) -> Plan {
-        self.plan
-    }
-
-    pub(crate) fn inputs(&self) -> &VerifiedInputs {
-        &self.inputs
-    }
-
-    /// In the order in which they were applied.
-    pub(crate) fn patches(&self) -> &[AppliedPatch] {
-        &self.patches
-    }
-}
-
-/// A patch as it is kept in the record's folder.
-#[derive(Debug)]
-pub(crate) struct AppliedPatch {
-    pub(crate) file_name: String,
-    pub(crate) content: Vec<u8>,
-}
 
 /// A source tree with its pins and patches applied, ready to be compiled.
 #[derive(Debug)]
@@ -63,27 +27,38 @@ impl PatchedTree {
     }
 }
 
-/// Pins what `ensurepip` bundles, then applies the patches that the plan names.
+/// Pins what the `ensurepip` below `root` bundles; returns the diff, or `None` if nothing is pinned.
+pub(crate) fn pin(
+    root: &Path,
+    plan: &Plan,
+    changes: &VerifiedChanges,
+) -> Result<Option<String>, Error> {
+    if plan.pins().change_nothing() {
+        return Ok(None);
+    }
+    let pinned = EnsurepipPatch::for_pins(Stdlib::of_source(root), plan.pins(), changes.wheels())?;
+    pinned.apply(root)?;
+    Ok(Some(pinned.diff()))
+}
+
+/// Pins what `ensurepip` bundles, then applies the patches that the plan names. The original files are
+/// set aside in the new folder `aside`.
 pub(crate) fn apply_patches(
     tree: SourceTree,
+    aside: PathBuf,
     reporter: &dyn Reporter,
 ) -> Result<PatchedTree, Error> {
     let SourceTree { root, plan, inputs } = tree;
     let phase = reporter.begin("patch", Unit::Steps, None);
-    let mut patches = Vec::new();
-    if !plan.pins().change_nothing() {
-        let stdlib = Stdlib::of_source(&root);
-        let pinned = EnsurepipPatch::for_pins(stdlib, plan.pins(), inputs.wheels())?;
-        pinned.apply(&root)?;
-        patches.push(AppliedPatch {
-            file_name: ENSUREPIP_DIFF.to_owned(),
-            content: pinned.diff().into_bytes(),
-        });
-    }
+    let library = root.join("Lib");
+    OriginalEnsurepip::set_aside(&library, &aside).map_err(unwritable)?;
+    let changes = inputs.changes();
+    let pin = pin(&root, &plan, changes)?;
+    let original = OriginalEnsurepip::new(aside, &library).map_err(unwritable)?;
     let planned: Vec<(&PlannedPatch, &[u8])> = plan
         .patches()
         .iter()
-        .map(|patch| (patch, content_of(patch, &inputs)))
+        .map(|patch| (patch, content_of(patch, changes)))
         .collect();
     let diffs: Vec<Patch> = planned
         .iter()
@@ -96,39 +71,14 @@ pub(crate) fn apply_patches(
         })
         .collect();
     patch::apply(&root, &diffs)?;
-    for (number, (patch, content)) in planned.into_iter().enumerate() {
-        // Two patches may have the same name: the number makes the names unique and keeps their order.
-        let name = Path::new(&patch.name).file_name().unwrap_or_default();
-        let name = name.to_string_lossy();
-        let ending = match patch.origin {
-            PatchOrigin::BuiltIn => ".patch",
-            PatchOrigin::File => "",
-        };
-        patches.push(AppliedPatch {
-            file_name: format!("{:02}-{name}{ending}", number + 1),
-            content: content.to_owned(),
-        });
-    }
+    let untouched = original.is_only_change_of(&library).map_err(unwritable)?;
     phase.finish(&summary(&plan));
-    let provenance = Provenance {
-        plan,
-        inputs,
-        patches,
-    };
-    Ok(PatchedTree { root, provenance })
-}
-
-/// The whole file of a patch. Every patch of a plan is built in or was fetched.
-fn content_of<'a>(patch: &PlannedPatch, inputs: &'a VerifiedInputs) -> &'a [u8] {
-    match patch.origin {
-        PatchOrigin::BuiltIn => compat::built_in_file(&patch.name).unwrap_or_default(),
-        PatchOrigin::File => {
-            let mut given = inputs.patches().iter();
-            given
-                .find(|given| given.path() == Path::new(&patch.name))
-                .map_or(&[][..], |given| given.content())
-        }
-    }
+    let source = InputRecord::of_source(inputs.source());
+    let provenance = Provenance::new(plan, source, changes, pin);
+    Ok(PatchedTree {
+        root,
+        provenance: provenance.with_original(untouched.then_some(original)),
+    })
 }
 
 fn without_header(content: &[u8]) -> &[u8] {
@@ -148,16 +98,4 @@ fn summary(plan: &Plan) -> String {
         count => parts.push(format!("patches of yours: {count}")),
     }
     parts.join(", ")
-}
-
-/// The changed pins in words: `pip 24.0`, `no setuptools`.
-pub(crate) fn pin_names(pins: &Pins) -> Vec<String> {
-    [("pip", &pins.pip), ("setuptools", &pins.setuptools)]
-        .into_iter()
-        .filter_map(|(name, pin)| match pin {
-            Pin::Bundled => None,
-            Pin::Removed => Some(format!("no {name}")),
-            Pin::Wheel(wheel) => Some(format!("{name} {}", wheel.version)),
-        })
-        .collect()
 }

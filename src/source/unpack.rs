@@ -70,7 +70,7 @@ impl Explain for UnpackError {
 }
 
 /// An error of writing the unpacked tree.
-fn unwritable(source: io::Error) -> UnpackError {
+pub(super) fn unwritable(source: io::Error) -> UnpackError {
     tar::Error::Write(source).into()
 }
 

@@ -218,6 +218,10 @@ impl Store {
     }
 
     /// Removes a damaged entry. Errors are ignored.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a removed entry is not used again"
+    )]
     pub(crate) fn discard_built(&self, entry: BuiltEntry) {
         let _ = self.remove_entry(&entry.folder);
     }

@@ -136,7 +136,7 @@ impl Category {
         match self {
             Self::Compiles | Self::Inputs => is_digest(name),
             Self::IndexAnswers => name.strip_suffix(".json").is_some_and(is_digest),
-            Self::Signatures => name.ends_with(".asc"),
+            Self::Signatures => Path::new(name).extension() == Some("asc".as_ref()),
             Self::OtherDigests => name.starts_with("sha384-") || name.starts_with("sha512-"),
             Self::PartialDownloads => is_known(name),
             Self::Builds => {

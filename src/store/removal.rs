@@ -26,12 +26,19 @@ impl Removal {
     }
 }
 
+/// Whether other processes use the inputs.
+enum Inputs {
+    Unknown,
+    InUse,
+    Unused(#[expect(dead_code, reason = "it is a lock")] Alone),
+}
+
 /// Removes items one by one.
 pub(super) struct Remover<'a> {
     store: &'a Store,
     removing: Removing,
-    /// The lock of the inputs, `None` while another process has it. It is taken when it is first needed.
-    alone: Option<Option<Alone>>,
+    /// The lock of the inputs, taken when it is first needed.
+    inputs: Inputs,
     pub removal: Removal,
 }
 
@@ -40,7 +47,7 @@ impl<'a> Remover<'a> {
         Self {
             store,
             removing,
-            alone: None,
+            inputs: Inputs::Unknown,
             removal: Removal::default(),
         }
     }
@@ -64,11 +71,13 @@ impl<'a> Remover<'a> {
 
     /// Whether no other process uses the inputs.
     fn is_alone(&mut self) -> io::Result<bool> {
-        let alone = match self.alone.take() {
-            Some(alone) => alone,
-            None => self.store.alone(self.removing)?,
-        };
-        Ok(self.alone.insert(alone).is_some())
+        if matches!(self.inputs, Inputs::Unknown) {
+            self.inputs = match self.store.alone(self.removing)? {
+                Some(alone) => Inputs::Unused(alone),
+                None => Inputs::InUse,
+            };
+        }
+        Ok(matches!(self.inputs, Inputs::Unused(_)))
     }
 
     fn remove_input(&mut self, item: &Item) -> io::Result<bool> {

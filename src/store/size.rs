@@ -12,8 +12,8 @@ pub(crate) struct Size(pub(crate) u64);
 #[error("`{0}` is not a size: a number with a unit is expected, such as 500MiB, 2GiB or 2GB")]
 pub(crate) struct InvalidSize(String);
 
-/// Units by their first letter, as powers of 1024 and of 1000.
-const LETTERS: &str = "kmgt";
+/// The first letters of the units, in powers of 1024 or 1000.
+const LETTERS: [&str; 4] = ["k", "m", "g", "t"];
 
 impl FromStr for Size {
     type Err = InvalidSize;
@@ -27,12 +27,12 @@ impl FromStr for Size {
         let (number, unit) = trimmed.split_at(end.unwrap_or(trimmed.len()));
         let number: f64 = number.parse().map_err(|_| error())?;
         let unit = unit.trim().to_ascii_lowercase();
-        let power = |letter: &str| LETTERS.find(letter).map(|at| at as i32 + 1);
+        let power = |letter: &str| (1..).zip(LETTERS).find(|(_, it)| *it == letter);
         let factor = match (unit.as_str(), unit.get(..1)) {
             ("b", _) => 1.0,
             ("", _) if number == 0.0 => 1.0,
             (_, Some(letter)) => {
-                let power = power(letter).ok_or_else(error)?;
+                let (power, _) = power(letter).ok_or_else(error)?;
                 match &unit[1..] {
                     "" | "ib" => 1024_f64.powi(power),
                     "b" => 1000_f64.powi(power),

@@ -104,6 +104,7 @@ run_ensurepip() {
     while [ $# -gt 0 ]; do
         case $1 in
         --version) echo "pip $(pinned PIP)"; exit 0 ;;
+        --final-prefix) prefix=$2; shift ;;
         --root=*) root=${1#--root=} ;;
         --root) root=$2; shift ;;
         esac
@@ -201,6 +202,19 @@ case $1 in
             [ -f "$wheel" ] || fail "ERROR: No matching distribution found for $requirement"
             holds "$wheel" "$project" "$wanted"
             install_project "$project" "$wanted" "$root$site" "$root$bin" "$bin/python$short"
+        done
+        ;;
+    byte-compile) # the number of processes, levels, then the arguments of compileall: the folder is last
+        levels=$2
+        for folder; do :; done
+        for source in "$folder"/*.py; do
+            [ -f "$source" ] || continue
+            name=${source##*/}
+            for level in $(echo "$levels" | sed 's/./& /g'); do
+                mkdir -p "$folder/__pycache__"
+                suffix=cpython-$(echo "$short" | tr -d .)$([ "$level" = 0 ] || echo ".opt-$level")
+                echo compiled >"$folder/__pycache__/${name%.py}.$suffix.pyc" || exit 1
+            done
         done
         ;;
     ensurepip-version) echo "ensurepip $(pinned PIP)" ;;

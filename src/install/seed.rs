@@ -1,0 +1,44 @@
+//! Step 7, second half: `ensurepip` installs the bundled wheels into the interpreter.
+
+use super::error::Error;
+use super::installed::InstalledTree;
+use super::packages;
+use crate::compile::BuildContext;
+use crate::failpoint::crash_point;
+use crate::progress::Unit;
+use crate::python::Program;
+
+/// An installation below a DESTDIR that the build user can still change.
+#[derive(Debug)]
+pub(crate) struct UserOwnedInstall(pub(super) InstalledTree);
+
+/// Runs `ensurepip` in the installed interpreter, as the build user. A tree of this build and a kept one
+/// take the same way.
+pub(crate) fn seed(
+    tree: InstalledTree,
+    context: &BuildContext<'_>,
+) -> Result<UserOwnedInstall, Error> {
+    let phase = context.reporter.begin("ensurepip", Unit::Steps, None);
+    context
+        .confinement
+        .give(tree.destdir(), context.environment)?;
+    let python = context
+        .command(tree.python(), tree.destdir())
+        .with_variables(context.library_path(&tree.root().join("lib")).iter())
+        .with_arguments(["-E", "-B"]);
+    let ensurepip = python
+        .clone()
+        .with_program(Program::RunEnsurepip)
+        .with_argument("--final-prefix")
+        .with_argument(tree.plan().prefix().path())
+        .with_arguments(["--upgrade", "--root"])
+        .with_argument(tree.destdir());
+    context
+        .runner
+        .run("ensurepip", &ensurepip, |_| {})
+        .map_err(Error::Command)?;
+    packages::compile(&tree, python, context)?;
+    crash_point("stage.seeded");
+    phase.finish("");
+    Ok(UserOwnedInstall(tree))
+}
