@@ -107,6 +107,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
                 Some(Command::Uninstall(arguments)) => {
                     commands::uninstall::run(&arguments, &invocation)
                 }
+                Some(Command::Cache(arguments)) => commands::cache::run(&arguments, &invocation),
                 None => commands::builds::run(cli.build, &invocation),
             }
         });

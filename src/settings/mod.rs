@@ -1,6 +1,7 @@
 //! Validated settings, one value per command: enums in place of flags, and absolute paths.
 
 pub mod build;
+pub mod cache;
 pub mod configure;
 pub mod error;
 pub mod folder_name;

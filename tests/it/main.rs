@@ -20,6 +20,7 @@ mod wheels;
 
 // The tests.
 mod bad_input;
+mod cache;
 mod compat;
 mod concurrency;
 mod crash;
