@@ -5,6 +5,7 @@
 //! | `sha256/` | inputs, each under its digest; read-only |
 //! | `index-3/` | answers of indexes, for `--offline` |
 //! | `other-digests/` | the SHA-256 of files that an index lists with another digest only |
+//! | `configure-1/` | answers of `configure`'s checks, per host; see `compile::configure_answers` |
 //! | `signatures/` | signatures of archives, `NAME.SHA256.asc` |
 //! | `partial/` | `*.part`: downloads in progress; `copy-*`, `signature-*`: about to be renamed |
 //! | `scratch/`, `build/` | folders of running processes, each with a locked file `in-use` |

@@ -26,7 +26,7 @@ use crate::plan::version::PythonVersion;
 use crate::plan::{Draft, InstallPrefix, Plan, ProgramNames, are_recorded_alike};
 use crate::progress::Reporter;
 use crate::resolve::planning;
-use crate::settings::{self, BuildSettings, Mode, WhenInstalled, WhenMissing};
+use crate::settings::{self, BuildSettings, ConfigureCache, Mode, WhenInstalled, WhenMissing};
 use crate::source;
 use crate::transaction;
 use crate::transaction::pending::{self, PendingChanges};
@@ -154,6 +154,8 @@ fn build(
         host: &ready,
         jobs: settings.jobs,
         confinement,
+        configure_answers: (settings.configure_cache == ConfigureCache::Use)
+            .then_some(&context.store),
         runner,
         reporter,
     };

@@ -11,6 +11,7 @@ use crate::host::build_environment::BuildEnvironment;
 use crate::host::prerequisites::ReadyHost;
 use crate::process::{Command, Runner};
 use crate::progress::Reporter;
+use crate::store::Store;
 
 pub(crate) struct BuildContext<'a> {
     pub(crate) compile: &'a CompilePlan,
@@ -19,6 +20,8 @@ pub(crate) struct BuildContext<'a> {
     pub(crate) host: &'a ReadyHost,
     pub(crate) jobs: Jobs,
     pub(crate) confinement: &'a Confinement,
+    /// The store of `configure`'s answers; `None` for `--no-configure-cache`.
+    pub(crate) configure_answers: Option<&'a Store>,
     pub(crate) runner: &'a Runner,
     pub(crate) reporter: &'a dyn Reporter,
 }

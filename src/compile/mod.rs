@@ -1,6 +1,7 @@
 //! Steps 5 and 6: from a patched tree to a built one.
 
 mod compile_plan;
+mod configure_answers;
 pub(crate) mod confinement;
 mod context;
 pub(crate) mod error;

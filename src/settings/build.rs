@@ -39,6 +39,7 @@ pub struct BuildSettings {
     pub build_network: BuildNetwork,
     pub build_dir: Option<PathBuf>,
     pub build_tree: BuildTree,
+    pub configure_cache: ConfigureCache,
     pub mode: Mode,
 }
 
@@ -64,6 +65,14 @@ pub enum BuildTree {
     Remove,
     /// `--keep-build`.
     Keep,
+}
+
+/// Whether `configure` uses and keeps answers of its checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfigureCache {
+    Use,
+    /// `--no-configure-cache`.
+    Ignore,
 }
 
 impl BuildSettings {
@@ -145,6 +154,11 @@ impl BuildSettings {
                 Some(folder) => Some(folder),
                 None => of_variable("PYBUILD_BUILD_DIR", environment)?,
             },
+            configure_cache: choose(
+                compile.no_configure_cache,
+                ConfigureCache::Ignore,
+                ConfigureCache::Use,
+            ),
             build_tree: choose(compile.keep_build, BuildTree::Keep, BuildTree::Remove),
             mode: choose(arguments.dry_run, Mode::DryRun, Mode::Change),
         })

@@ -22,6 +22,7 @@ mod wheels;
 mod bad_input;
 mod compat;
 mod concurrency;
+mod configure_answers;
 mod crash;
 mod disk;
 mod faults;
