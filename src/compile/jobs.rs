@@ -12,8 +12,10 @@ impl Jobs {
     pub(crate) fn of_this_process() -> Self {
         Self(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
     }
+}
 
-    pub(super) fn get(self) -> usize {
+impl Jobs {
+    pub(crate) fn count(self) -> usize {
         self.0.get()
     }
 }

@@ -1,15 +1,19 @@
 //! Steps 7 to 9: from a built tree to an installation in its prefix.
 
+mod bytecode;
 mod check;
 mod check_report;
 mod commit;
+mod debug_files;
 pub(crate) mod dist_info;
 mod error;
 mod foreign;
 mod installed;
+mod kept;
 mod leftovers;
 mod manifest;
 mod merge;
+mod packages;
 pub(crate) mod prefix;
 pub(crate) mod record;
 mod recorded;
@@ -24,7 +28,8 @@ pub(crate) use check_report::CheckError;
 pub(crate) use commit::commit;
 pub(crate) use error::Error;
 pub(crate) use foreign::{FilesInTheWay, ensure_none as ensure_no_foreign_files};
-pub(crate) use installed::make_install;
+pub(crate) use installed::{InstalledTree, make_install};
+pub(crate) use kept::{KeptCompile, UnpackedCompile, keep};
 pub use manifest::{Item, Manifest};
 pub(crate) use recorded::record;
 pub(crate) use replaced::describe as describe_replaced;

@@ -292,7 +292,7 @@ impl Batch<'_> {
         for (number, program) in programs.iter().enumerate() {
             files.push(self.write(&format!("check{number}"), program)?);
         }
-        let jobs = self.compiler.jobs.get();
+        let jobs = self.compiler.jobs.count();
         let parts = files.chunks(files.len().div_ceil(jobs).max(1));
         let outputs: Option<String> = std::thread::scope(|scope| {
             let threads: Vec<_> = parts
