@@ -240,6 +240,10 @@ pub struct CompileArguments {
     #[arg(long)]
     pub network: bool,
 
+    /// Run every check of configure as it stands: neither use nor keep answers of earlier builds
+    #[arg(long)]
+    pub no_configure_cache: bool,
+
     /// Keep the build folder and print its path; always compiles
     #[arg(long)]
     pub keep_build: bool,

@@ -29,7 +29,9 @@ use crate::plan::{Draft, InstallPrefix, Pins, Plan, ProgramNames, Source, are_re
 use crate::process::JobPool;
 use crate::progress::Reporter;
 use crate::resolve::planning;
-use crate::settings::{BuildSettings, Mode, PrefixTemplate, WhenInstalled, WhenMissing};
+use crate::settings::{
+    BuildSettings, ConfigureCache, Mode, PrefixTemplate, WhenInstalled, WhenMissing,
+};
 use crate::source;
 use crate::timeline::{Recorder, timed};
 use crate::transaction;
@@ -275,6 +277,8 @@ impl Build<'_> {
             pool,
             compilers: &CompilerStart::new(timer, settings.launcher.as_ref(), folder.path()),
             confinement,
+            configure_answers: (settings.configure_cache == ConfigureCache::Use)
+                .then_some(&context.store),
             runner,
             reporter,
             timeline,

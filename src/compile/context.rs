@@ -12,6 +12,7 @@ use crate::host::build_environment::BuildEnvironment;
 use crate::host::prerequisites::ReadyHost;
 use crate::process::{Command, JobPool, Runner};
 use crate::progress::Reporter;
+use crate::store::Store;
 use crate::timeline::Recorder;
 
 pub(crate) struct BuildContext<'a> {
@@ -25,6 +26,8 @@ pub(crate) struct BuildContext<'a> {
     /// The programs that start the compilers of `make`.
     pub(crate) compilers: &'a CompilerStart,
     pub(crate) confinement: &'a Confinement,
+    /// The store of `configure`'s answers; `None` for `--no-configure-cache`.
+    pub(crate) configure_answers: Option<&'a Store>,
     pub(crate) runner: &'a Runner,
     pub(crate) reporter: &'a dyn Reporter,
     /// `--timings`.

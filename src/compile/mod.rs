@@ -2,6 +2,7 @@
 
 mod compile_plan;
 mod compilers;
+mod configure_answers;
 pub(crate) mod confinement;
 mod context;
 mod debug_flag;

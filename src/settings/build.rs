@@ -44,6 +44,7 @@ pub struct BuildSettings {
     pub build_network: BuildNetwork,
     pub build_dir: Option<PathBuf>,
     pub build_tree: BuildTree,
+    pub configure_cache: ConfigureCache,
     pub kept_compiles: KeptCompiles,
     pub mode: Mode,
 }
@@ -88,6 +89,14 @@ pub enum Timings {
     NotWritten,
     /// `--timings`.
     Written,
+}
+
+/// Whether `configure` uses and keeps answers of its checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfigureCache {
+    Use,
+    /// `--no-configure-cache`.
+    Ignore,
 }
 
 impl BuildSettings {
@@ -230,6 +239,11 @@ impl BuildSettings {
                 Some(folder) => Some(folder),
                 None => of_variable("PYBUILD_BUILD_DIR", environment)?,
             },
+            configure_cache: choose(
+                compile.no_configure_cache,
+                ConfigureCache::Ignore,
+                ConfigureCache::Use,
+            ),
             build_tree: choose(compile.keep_build, BuildTree::Keep, BuildTree::Remove),
             kept_compiles: match (compile.no_cache, compile.keep_build) {
                 (true, _) => KeptCompiles::Ignore,

@@ -14,7 +14,9 @@ mod prefix_template;
 pub mod stdlib;
 pub mod uninstall;
 
-pub use build::{BuildSettings, BuildTree, KeptCompiles, Timings, WhenInstalled, WhenMissing};
+pub use build::{
+    BuildSettings, BuildTree, ConfigureCache, KeptCompiles, Timings, WhenInstalled, WhenMissing,
+};
 pub use error::Error;
 pub use inputs::Mode;
 pub use prefix_template::PrefixTemplate;

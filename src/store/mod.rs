@@ -5,6 +5,7 @@
 //! | `sha256/` | inputs, each under its digest; read-only |
 //! | `index-3/` | answers of indexes, for `--offline` |
 //! | `other-digests/` | the SHA-256 of files that an index lists with another digest only |
+//! | `configure-1/` | answers of `configure`'s checks, per host; see `compile::configure_answers` |
 //! | `signatures/` | signatures of archives, `NAME.SHA256.asc` |
 //! | `compiles-1/` | kept compiles, a folder for each key: see [`built`] |
 //! | `saved/` | what the built things of each kind have saved |

@@ -23,6 +23,7 @@ mod bad_input;
 mod cache;
 mod compat;
 mod concurrency;
+mod configure_answers;
 mod crash;
 mod debug_info;
 mod disk;
