@@ -14,10 +14,10 @@ use crate::compile::jobs::Jobs;
 use crate::digest::Sha256;
 use crate::export::PatchProgram;
 use crate::output::Verbosity;
-use crate::plan::DebugInfo;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::verification::Verify;
 use crate::plan::version::VersionRequest;
+use crate::plan::{Bytecode, DebugInfo};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -35,6 +35,8 @@ Examples:
       Build without network, from release archives in a folder and cached wheels
   pybuild 3.11.2 --pip ./pip-24.0-py3-none-any.whl --dry-run
       Print the build plan as TOML
+  pybuild 3.11.2 3.13.5 --pip 23.3.2 --pip latest --prefix '/opt/python/{version}-pip{pip}'
+      Build each version with each pip, at the same time
 
 Exit codes:
   0 success   1 build failed   2 usage error   3 no such release or no compatible wheel
@@ -101,8 +103,9 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct BuildArguments {
     /// CPython version: a release such as 3.11.2, or 3.11, 3 or latest for the newest final release
+    /// (repeatable)
     #[arg(value_name = "VERSION", required = true)]
-    pub python: Option<VersionRequest>,
+    pub python: Vec<VersionRequest>,
 
     #[command(flatten)]
     pub pins: PinArguments,
@@ -127,7 +130,9 @@ pub struct BuildArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Installation")]
 pub struct InstallationArguments {
-    /// Installation prefix [default: pybuild/versions/VERSION in the user's data folder]
+    /// Installation prefix; {version}, {pip} and {setuptools} in it become the versions [default:
+    /// pybuild/versions/{version} in the user's data folder, with several pips
+    /// pybuild/versions/{version}-pip{pip}]
     #[arg(long, value_name = "DIR")]
     pub prefix: Option<PathBuf>,
 
@@ -152,7 +157,8 @@ pub struct InstallationArguments {
     reason = "a flag on a command line is a bool; BuildSettings makes enums of them"
 )]
 pub struct CompileArguments {
-    /// Number of parallel make jobs [default: the number of CPUs that pybuild may use]
+    /// Number of parallel jobs, of all builds together [default: the number of CPUs that pybuild may
+    /// use]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<Jobs>,
 
@@ -163,6 +169,10 @@ pub struct CompileArguments {
     /// Build libpython as a shared library
     #[arg(long)]
     pub enable_shared: bool,
+
+    /// Optimisation levels of the compiled modules (.pyc) that are installed
+    #[arg(long, value_name = "LEVELS", value_enum, default_value_t)]
+    pub bytecode: Bytecode,
 
     /// Debug information of the interpreter and its libraries
     #[arg(
@@ -336,17 +346,17 @@ pub struct UninstallArguments {
     pub dry_run: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Pins")]
 pub struct PinArguments {
     /// pip to bundle in ensurepip: latest, bundled (unchanged), a version, a range such as '<24', or
-    /// the path of a wheel
+    /// the path of a wheel (for a build: repeatable)
     #[arg(long, value_name = "SPEC", default_value = "bundled")]
-    pub pip: PinRequest,
+    pub pip: Vec<PinRequest>,
 
     /// setuptools to bundle in ensurepip, up to CPython 3.11: as for --pip, or none to remove it
     #[arg(long, value_name = "SPEC", default_value = "bundled")]
-    pub setuptools: PinRequest,
+    pub setuptools: Vec<PinRequest>,
 
     /// Package index for pip and setuptools [default: the index in pip's configuration, else PyPI]
     #[arg(long, value_name = "URL")]

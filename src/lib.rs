@@ -101,7 +101,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
                 Some(Command::Uninstall(arguments)) => {
                     commands::uninstall::run(&arguments, &invocation)
                 }
-                None => commands::build::run(cli.build, &invocation),
+                None => commands::builds::run(cli.build, &invocation),
             }
         });
     // A signal that arrived during a change to a prefix ends the process here.
@@ -109,7 +109,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
     match done {
         Ok(()) => ExitStatus::Done,
         Err(error) => {
-            output.error(&error, error.hint().as_deref());
+            output.error(&error, error.hint().as_deref(), None);
             error.exit_status()
         }
     }

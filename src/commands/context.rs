@@ -231,9 +231,15 @@ impl<'a> Context<'a> {
         chooser.choose_pins(pip, setuptools)
     }
 
-    /// Every input of the plan. `runner` runs the host's package manager if its sources are needed.
-    pub(crate) fn fetch(&self, plan: &Plan, runner: &Runner) -> Result<VerifiedInputs, Error> {
-        Ok(fetch::fetch(plan, &self.fetching(Some(runner)))?)
+    /// Every input of the plan but a `source` that is fetched. `runner` runs the host's package manager if
+    /// its sources are needed.
+    pub(crate) fn fetch(
+        &self,
+        plan: &Plan,
+        source: Option<VerifiedSource>,
+        runner: &Runner,
+    ) -> Result<VerifiedInputs, Error> {
+        Ok(fetch::fetch(plan, source, &self.fetching(Some(runner)))?)
     }
 
     /// The wheels and patches of the plan.

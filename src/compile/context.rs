@@ -9,7 +9,7 @@ use crate::compile::confinement::Confinement;
 use crate::compile::jobs::Jobs;
 use crate::host::build_environment::BuildEnvironment;
 use crate::host::prerequisites::ReadyHost;
-use crate::process::{Command, Runner};
+use crate::process::{Command, JobPool, Runner};
 use crate::progress::Reporter;
 
 pub(crate) struct BuildContext<'a> {
@@ -18,6 +18,8 @@ pub(crate) struct BuildContext<'a> {
     pub(crate) environment: &'a BuildEnvironment,
     pub(crate) host: &'a ReadyHost,
     pub(crate) jobs: Jobs,
+    /// The jobs of all builds of this run, if there are several.
+    pub(crate) pool: Option<&'a JobPool>,
     pub(crate) confinement: &'a Confinement,
     pub(crate) runner: &'a Runner,
     pub(crate) reporter: &'a dyn Reporter,
@@ -33,6 +35,15 @@ impl BuildContext<'_> {
 
     pub(crate) fn make(&self, folder: &Path) -> Command {
         self.command(&self.host.toolchain.make.path, folder)
+    }
+
+    /// `make` with the jobs that it may run at once.
+    pub(crate) fn parallel_make(&self, folder: &Path) -> Command {
+        let make = self.make(folder);
+        match self.pool {
+            Some(pool) => pool.shared_with(make),
+            None => make.with_argument(format!("-j{}", self.jobs)),
+        }
     }
 
     /// The variable that makes an interpreter load the `libpython` in `folder` instead of an installed

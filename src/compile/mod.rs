@@ -16,5 +16,6 @@ pub(crate) use compile_plan::CompilePlan;
 pub(crate) use confinement::BuildUserError;
 pub(crate) use context::BuildContext;
 pub(crate) use error::{Error, SEE_LOG};
+pub(crate) use link::value_in;
 pub(crate) use steps::{BuiltTree, configure, count_files, hand_over, make};
 pub(crate) use unbuilt::Unbuilt;

@@ -134,8 +134,7 @@ pub(crate) fn make(tree: ConfiguredTree, context: &BuildContext<'_>) -> Result<B
     let mut compiled = 0_u64;
     let mut unbuilt = UnbuiltReader::default();
     let command = context
-        .make(&tree.root)
-        .with_argument(format!("-j{}", context.jobs))
+        .parallel_make(&tree.root)
         .with_arguments(&make_arguments);
     context
         .runner

@@ -23,6 +23,9 @@ pub(crate) enum Error {
     Pin(#[source] source::Error),
     #[error(transparent)]
     Check(#[from] CheckError),
+    /// A check of an installation from a kept compile.
+    #[error(transparent)]
+    KeptCheck(CheckError),
     #[error("the staged installation cannot be read or written")]
     Staging(#[source] io::Error),
     #[error("`make install` succeeded but left no {}", path.display())]
@@ -69,7 +72,7 @@ impl Error {
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Check(error) => error.exit_status(),
+            Self::Check(error) | Self::KeptCheck(error) => error.exit_status(),
             Self::User(error) => error.exit_status(),
             Self::Pin(error) => error.exit_status(),
             Self::Transaction(error) => error.exit_status(),
@@ -102,6 +105,10 @@ impl Explain for Error {
             }
             Self::Unusable { .. } => {
                 "name another folder with --prefix, or run as a user who may write there"
+            }
+            Self::KeptCheck(_) => {
+                "the compile is a kept one, and this host may have changed since: compile again with \
+                 --no-cache --force"
             }
             Self::NotInstalled { installed, .. } if installed.is_empty() => {
                 "name the version together with its --prefix, or name the prefix itself"

@@ -79,6 +79,11 @@ impl fmt::Display for KeptEvent<'_> {
 }
 
 impl KeptCompile {
+    /// Whether the store has a compile with this key.
+    pub(crate) fn is_there(key: Sha256, store: &Store) -> bool {
+        matches!(store.built(Kind::Compile, key), Ok(Some(_)))
+    }
+
     /// The kept compile with this key. A damaged one is reported and discarded.
     pub(crate) fn find(key: Sha256, store: &Store, reporter: &dyn Reporter) -> Option<Self> {
         let report = |error: &Corrupt| reporter.report(&KeptEvent::Damaged(error));

@@ -8,9 +8,11 @@ pub mod hotpatch;
 mod inputs;
 pub mod patch;
 pub mod path;
+mod prefix_template;
 pub mod stdlib;
 pub mod uninstall;
 
 pub use build::{BuildSettings, BuildTree, KeptCompiles, WhenInstalled, WhenMissing};
 pub use error::Error;
 pub use inputs::Mode;
+pub use prefix_template::PrefixTemplate;

@@ -37,6 +37,7 @@ mod interrupt;
 mod kept;
 mod kills;
 mod layers;
+mod many;
 mod output;
 mod patch;
 mod prefix;
