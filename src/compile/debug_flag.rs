@@ -3,12 +3,16 @@
 
 use std::borrow::Cow;
 
-use crate::plan::{BuildOptions, DebugInfo};
+use crate::plan::DebugInfo;
 
 /// The text of `configure` without `-g`; `None` if the build keeps it. `OPT` and `CFLAGS` of the user win
 /// over `configure`'s own, so a `-g` in them stays.
-pub(super) fn without_it(script: &str, build: &BuildOptions) -> Option<String> {
-    let omitted = build.debug_info == DebugInfo::None && !is_debug_build(&build.configure_args);
+pub(super) fn without_it(
+    script: &str,
+    debug_info: DebugInfo,
+    arguments: &[String],
+) -> Option<String> {
+    let omitted = debug_info == DebugInfo::None && !is_debug_build(arguments);
     omitted.then(|| script.split_inclusive('\n').map(without_flag).collect())
 }
 

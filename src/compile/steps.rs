@@ -90,7 +90,8 @@ pub(crate) fn configure(
     let path = tree.root.join("configure");
     let mut script = fs_err::read_to_string(&path).map_err(Error::Tree)?;
     let options = &tree.provenance.plan().request().build;
-    if let Some(changed) = debug_flag::without_it(&script, options) {
+    let changed = debug_flag::without_it(&script, options.debug_info, &options.configure_args);
+    if let Some(changed) = changed {
         fs_err::write(&path, &changed).map_err(Error::Tree)?;
         script = changed;
     }
