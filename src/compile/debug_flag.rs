@@ -46,17 +46,11 @@ fn without_flag(line: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::without_it;
-    use crate::plan::{BuildOptions, Bytecode, DebugInfo, Library, Optimization};
+    use crate::plan::DebugInfo;
 
     fn changed(script: &str, debug_info: DebugInfo, arguments: &[&str]) -> String {
-        let build = BuildOptions {
-            optimization: Optimization::Plain,
-            library: Library::Static,
-            debug_info,
-            bytecode: Bytecode::default(),
-            configure_args: arguments.iter().map(|&text| text.to_owned()).collect(),
-        };
-        without_it(script, &build).unwrap_or_else(|| script.to_owned())
+        let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
+        without_it(script, debug_info, &arguments).unwrap_or_else(|| script.to_owned())
     }
 
     /// The lines of 2.7.18, 3.9.2 and 3.13.5 that contain `-g`, and some that stay.

@@ -234,7 +234,7 @@ fn content_but_pinned(root: &Path, library: &Path) -> io::Result<BTreeMap<PathBu
 
 /// The standard library below the staged prefix `root`: the folder with `ensurepip`. Its parent depends
 /// on `--with-platlibdir`.
-fn library_in(root: &Path, python: PythonVersion) -> io::Result<Option<PathBuf>> {
+pub(super) fn library_in(root: &Path, python: PythonVersion) -> io::Result<Option<PathBuf>> {
     let name = format!("python{}", python.short());
     let folders = names_in(root)?.into_iter();
     Ok(folders

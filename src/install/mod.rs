@@ -11,6 +11,7 @@ mod foreign;
 mod installed;
 mod kept;
 mod leftovers;
+mod make_script;
 mod manifest;
 mod merge;
 mod packages;
