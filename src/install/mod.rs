@@ -13,6 +13,7 @@ mod merge;
 pub(crate) mod prefix;
 pub(crate) mod record;
 mod recorded;
+mod relocate;
 mod replaced;
 mod scripts;
 mod seed;

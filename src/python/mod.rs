@@ -19,6 +19,7 @@ pub(crate) enum Program {
     EnsurepipVersion,
     ImportModules,
     MakeVenv,
+    MovePrefix,
     RunEnsurepip,
     RunPip,
     SetuptoolsVersion,
@@ -31,6 +32,7 @@ impl Program {
             Self::EnsurepipVersion => include_str!("ensurepip_version.py"),
             Self::ImportModules => include_str!("import_modules.py"),
             Self::MakeVenv => include_str!("make_venv.py"),
+            Self::MovePrefix => include_str!("move_prefix.py"),
             Self::RunEnsurepip => concat!(
                 include_str!("run_ensurepip.py"),
                 include_str!("pip_settings.py"),
@@ -84,6 +86,7 @@ mod tests {
             (Program::EnsurepipVersion, "ensurepip-version"),
             (Program::ImportModules, "import-modules"),
             (Program::MakeVenv, "make-venv"),
+            (Program::MovePrefix, "move-prefix"),
             (Program::RunEnsurepip, "run-ensurepip"),
             (Program::RunPip, "run-pip"),
             (Program::SetuptoolsVersion, "setuptools-version"),
