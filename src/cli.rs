@@ -14,6 +14,7 @@ use crate::compile::jobs::Jobs;
 use crate::digest::Sha256;
 use crate::export::PatchProgram;
 use crate::output::Verbosity;
+use crate::plan::DebugInfo;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::verification::Verify;
 use crate::plan::version::VersionRequest;
@@ -163,6 +164,17 @@ pub struct CompileArguments {
     #[arg(long)]
     pub enable_shared: bool,
 
+    /// Debug information of the interpreter and its libraries
+    #[arg(
+        long,
+        value_name = "WHERE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "none",
+        default_missing_value = "in-files"
+    )]
+    pub debug_info: DebugInfo,
+
     /// Extra argument for configure (repeatable); an argument that contradicts pybuild is an error
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     pub configure_arg: Vec<String>,
@@ -180,6 +192,10 @@ pub struct CompileArguments {
     #[arg(long)]
     pub no_compat_patches: bool,
 
+    /// Compile even if the cache has this compile, and do not keep it there
+    #[arg(long)]
+    pub no_cache: bool,
+
     /// Build folder [also: PYBUILD_BUILD_DIR; default: build in the cache folder]
     #[arg(long, value_name = "DIR")]
     pub build_dir: Option<PathBuf>,
@@ -193,7 +209,7 @@ pub struct CompileArguments {
     #[arg(long)]
     pub network: bool,
 
-    /// Keep the build folder and print its path
+    /// Keep the build folder and print its path; always compiles
     #[arg(long)]
     pub keep_build: bool,
 }

@@ -50,7 +50,7 @@ impl Sha256 {
 }
 
 /// Hashes the bytes that are written to it.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Hasher(sha2::Sha256);
 
 impl Hasher {

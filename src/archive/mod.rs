@@ -3,4 +3,5 @@
 pub mod compression;
 pub(crate) mod entries;
 pub mod tar;
+pub(crate) mod tree;
 pub(crate) mod zip;

@@ -1,17 +1,22 @@
 //! `pybuild VERSION`: the steps of a build, in order.
 
 use std::path::Path;
+use std::time::Instant;
+
+use serde::Serialize;
 
 use crate::cli::BuildArguments;
 use crate::commands::context::{Context, SourceRequest};
 use crate::commands::error::Error;
 use crate::commands::event::Event;
 use crate::commands::invocation::Invocation;
+use crate::commands::kept::{Found, Kept};
 use crate::commands::preflight::Preflight;
 use crate::commands::work_folder::{BuildFolder, SideFolder};
 use crate::compile::confinement::Confinement;
 use crate::compile::isolation::Isolation;
 use crate::compile::{self, BuildContext, CompilePlan};
+use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::host::build_environment::{BuildEnvironment, taken_over};
 use crate::host::certificates::WhenNoCertificates;
@@ -21,7 +26,7 @@ use crate::host::modules::Requirements;
 use crate::host::prerequisites::{PrerequisiteCheck, Remedy};
 use crate::hotpatch;
 use crate::install::record::Record;
-use crate::install::{self, prefix, record};
+use crate::install::{self, CheckError, InstalledTree, KeptCompile, prefix, record};
 use crate::plan::version::PythonVersion;
 use crate::plan::{Draft, InstallPrefix, Plan, ProgramNames, are_recorded_alike};
 use crate::progress::Reporter;
@@ -98,8 +103,8 @@ pub(crate) fn run(arguments: BuildArguments, invocation: &Invocation<'_>) -> Res
     }
     match settings.mode {
         Mode::DryRun => {
-            let plan = plan_only(draft, settings, context)?;
-            let text = toml::to_string(&plan).map_err(Error::Plan)?;
+            let plans = plan_only(draft, settings, context)?;
+            let text = toml::to_string(&plans).map_err(Error::Plan)?;
             output.result(text.trim_end());
         }
         Mode::Change => {
@@ -143,10 +148,6 @@ fn build(
     let plan = planning::plan(draft, &ready.facts(), reporter)?;
     let compile_plan = CompilePlan::gather(&plan, &ready, &mut environment);
 
-    let inputs = context.fetch(&plan, runner)?;
-    let tree = source::unpack(plan, inputs, folder.path().join("source"), reporter)?;
-    let tree = source::apply_patches(tree, folder.path().join("original"), reporter)?;
-
     let confinement = &confine(settings, context, &environment, &probe);
     let build = &BuildContext {
         compile: &compile_plan,
@@ -157,13 +158,28 @@ fn build(
         runner,
         reporter,
     };
-    let tree = compile::hand_over(tree, folder.path(), folder.made("destdir")?, build)?;
-    let tree = compile::configure(tree, build)?;
-    let tree = compile::make(tree, build)?;
-    let installed = install::make_install(tree, build)?;
+    let kept = Kept {
+        plan: &compile_plan,
+        settings,
+        context,
+        folder,
+    };
+    let mut check_error: fn(CheckError) -> install::Error = install::Error::Check;
+    let installed = match kept.find()? {
+        Found::Unpacked(tree) => {
+            check_error = install::Error::KeptCheck;
+            kept.pin(tree, plan)?
+        }
+        Found::Nothing(_lock) => {
+            let started = Instant::now();
+            let installed = compile(plan, context, folder, build)?;
+            kept.keep(&installed, started.elapsed());
+            installed
+        }
+    };
     let seeded = install::seed(installed, build)?;
     let staged = install::stage(seeded, build)?;
-    let checked = install::check(staged, &home, build)?;
+    let checked = install::check(staged, &home, build).map_err(check_error)?;
     let recorded = install::record(checked, build)?;
 
     let plan = &recorded.record().plan;
@@ -179,13 +195,34 @@ fn build(
     Ok(record)
 }
 
+/// The steps from the plan to an installed tree, when no kept compile fits.
+fn compile(
+    plan: Plan,
+    context: &Context<'_>,
+    folder: &BuildFolder,
+    build: &BuildContext<'_>,
+) -> Result<InstalledTree, Error> {
+    let reporter = context.reporter;
+    let inputs = context.fetch(&plan, folder.runner())?;
+    let tree = source::unpack(plan, inputs, folder.path().join("source"), reporter)?;
+    let tree = source::apply_patches(tree, folder.path().join("original"), reporter)?;
+    let tree = compile::hand_over(tree, folder.path(), folder.made("destdir")?, build)?;
+    let tree = compile::configure(tree, build)?;
+    let tree = compile::make(tree, build)?;
+    Ok(install::make_install(tree, build)?)
+}
+
 /// The plan for this host as it is. With `--install-deps`, patches that depend on packages which a build
 /// would install may be missing from it.
-fn plan_only(draft: Draft, settings: &BuildSettings, context: &Context<'_>) -> Result<Plan, Error> {
+fn plan_only(
+    draft: Draft,
+    settings: &BuildSettings,
+    context: &Context<'_>,
+) -> Result<PrintedPlans, Error> {
     let reporter = context.reporter;
     let folder = SideFolder::new(&context.store, "plan")?;
     let probe = folder.made("probe")?;
-    let environment = BuildEnvironment::new(context.environment, &probe)
+    let mut environment = BuildEnvironment::new(context.environment, &probe)
         .with_assignments(&draft.request().build.configure_args);
     let distribution = &Distribution::of_this_host(context.environment);
     let check = prerequisite_check(
@@ -195,11 +232,44 @@ fn plan_only(draft: Draft, settings: &BuildSettings, context: &Context<'_>) -> R
         &environment,
         &probe,
     );
-    let facts = match settings.missing_prerequisites {
-        WhenMissing::Report => check.run(Remedy::Print, reporter)?.facts(),
-        WhenMissing::Install => check.preview(reporter)?,
+    let (facts, ready) = match settings.missing_prerequisites {
+        WhenMissing::Report => {
+            let ready = check.run(Remedy::Print, reporter)?;
+            (ready.facts(), Some(ready))
+        }
+        WhenMissing::Install => (check.preview(reporter)?, None),
     };
-    Ok(planning::plan(draft, &facts, reporter)?)
+    let plan = planning::plan(draft, &facts, reporter)?;
+    let compile = ready.map(|ready| {
+        let compile = CompilePlan::gather(&plan, &ready, &mut environment);
+        let key = compile.key();
+        PrintedCompile {
+            kept: key.is_some_and(|key| KeptCompile::is_there(key, &context.store)),
+            key,
+            plan: compile,
+        }
+    });
+    Ok(PrintedPlans { plan, compile })
+}
+
+/// The output of a dry run.
+#[derive(Serialize)]
+struct PrintedPlans {
+    #[serde(flatten)]
+    plan: Plan,
+    /// `None` if a build would install packages first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compile: Option<PrintedCompile>,
+}
+
+#[derive(Serialize)]
+struct PrintedCompile {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Sha256>,
+    /// Whether the store has this compile.
+    kept: bool,
+    #[serde(flatten)]
+    plan: CompilePlan,
 }
 
 fn prerequisite_check<'a>(
@@ -217,6 +287,7 @@ fn prerequisite_check<'a>(
             configure_args: &request.build.configure_args,
             compat: &request.compat,
         },
+        debug_info: request.build.debug_info,
         distribution,
         caller,
         environment,

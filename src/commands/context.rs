@@ -8,7 +8,7 @@ use crate::commands::work_folder;
 use crate::digest::{Digest, Sha256};
 use crate::environment::Environment;
 use crate::fetch;
-use crate::fetch::{FetchContext, VerifiedInputs, VerifiedSource, VerifiedWheel};
+use crate::fetch::{FetchContext, VerifiedChanges, VerifiedInputs, VerifiedSource, VerifiedWheel};
 use crate::fs::scratch::ScratchFolder;
 use crate::host::certificates::{self, WhenNoCertificates};
 use crate::net::address::Address;
@@ -234,6 +234,15 @@ impl<'a> Context<'a> {
     /// Every input of the plan. `runner` runs the host's package manager if its sources are needed.
     pub(crate) fn fetch(&self, plan: &Plan, runner: &Runner) -> Result<VerifiedInputs, Error> {
         Ok(fetch::fetch(plan, &self.fetching(Some(runner)))?)
+    }
+
+    /// The wheels and patches of the plan.
+    pub(crate) fn fetch_changes(
+        &self,
+        plan: &Plan,
+        runner: &Runner,
+    ) -> Result<VerifiedChanges, Error> {
+        Ok(fetch::fetch_changes(plan, &self.fetching(Some(runner)))?)
     }
 
     pub(crate) fn fetch_wheels(

@@ -6,6 +6,7 @@ pub(crate) mod error;
 mod event;
 pub(crate) mod hotpatch;
 pub(crate) mod invocation;
+mod kept;
 pub(crate) mod patch;
 mod preflight;
 pub(crate) mod uninstall;

@@ -10,7 +10,7 @@ use crate::host::modules::{is_openssl_dir, knows_openssl_dir};
 use crate::host::prerequisites::ReadyHost;
 use crate::host::toolchain::{Compiler, Program};
 use crate::plan::version::PythonVersion;
-use crate::plan::{InstallPrefix, Library, Optimization, Plan, Source};
+use crate::plan::{DebugInfo, InstallPrefix, Library, Optimization, Plan, Source};
 
 /// The way in which this pybuild compiles an equal plan. It is raised when that changes the result.
 const WAY: u32 = 1;
@@ -49,6 +49,9 @@ pub(crate) struct CompilePlan {
     compiler: Compiler,
     linker: Option<Program>,
     pkg_config: Option<Program>,
+    debug_info: DebugInfo,
+    /// The program that splits the debug information.
+    objcopy: Option<Program>,
     /// The C library.
     libc: String,
     /// Versions of system headers, and optional headers.
@@ -96,6 +99,8 @@ impl CompilePlan {
             compiler: host.toolchain.compiler.clone(),
             linker: host.toolchain.linker.clone(),
             pkg_config: host.toolchain.pkg_config.clone(),
+            debug_info: plan.request().build.debug_info,
+            objcopy: host.toolchain.objcopy.clone(),
             libc: host.toolchain.libc.clone(),
             headers: host.toolchain.headers.clone(),
             libraries: libraries.collect(),
@@ -109,6 +114,14 @@ impl CompilePlan {
             return None;
         }
         serde_json::to_vec(self).ok().map(|text| Sha256::of(&text))
+    }
+
+    pub(crate) fn python(&self) -> PythonVersion {
+        self.python
+    }
+
+    pub(crate) fn prefix(&self) -> &InstallPrefix {
+        &self.prefix
     }
 
     /// The arguments of `configure`.

@@ -3,6 +3,7 @@
 mod compile_plan;
 pub(crate) mod confinement;
 mod context;
+mod debug_flag;
 pub(crate) mod error;
 mod event;
 pub(crate) mod isolation;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::compile::confinement::BuildUserError;
 use crate::compile::context::BuildContext;
+use crate::compile::debug_flag;
 use crate::compile::error::Error;
 use crate::compile::event::Event;
 use crate::compile::link;
@@ -84,7 +85,13 @@ pub(crate) fn configure(
 ) -> Result<ConfiguredTree, Error> {
     let HandedOverTree(tree) = tree;
     let arguments = context.compile.configure();
-    let script = fs_err::read_to_string(tree.root.join("configure")).map_err(Error::Tree)?;
+    let path = tree.root.join("configure");
+    let mut script = fs_err::read_to_string(&path).map_err(Error::Tree)?;
+    let options = &tree.provenance.plan().request().build;
+    if let Some(changed) = debug_flag::without_it(&script, options) {
+        fs_err::write(&path, &changed).map_err(Error::Tree)?;
+        script = changed;
+    }
     // The name is relative: a full path would put the scratch folder into every compiler command, and
     // so into the interpreter.
     let command = context

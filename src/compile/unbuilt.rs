@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::host::modules::{HostModules, canonical_name};
 use crate::plan::ModulePolicy;
 use crate::plan::version::PythonVersion;
@@ -29,7 +31,7 @@ const HEADINGS: [(&str, &str); 4] = [
 const DISABLED_HEADING: &str = "The following modules are *disabled* ";
 
 /// The modules that were not built, by upstream's names, with the reasons.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Unbuilt(BTreeMap<String, String>);
 
 impl Unbuilt {

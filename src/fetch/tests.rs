@@ -15,9 +15,9 @@ use crate::plan::compat::CompatPolicy;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::verification::ProofPolicy;
 use crate::plan::{
-    BuildOptions, DigestProof, Draft, InstallPrefix, Library, ModulePolicy, Optimization, Origin,
-    PatchFile, Pin, Pins, Plan, ProgramNames, ReleaseFile, Request, Source, WheelInput,
-    WheelLocation,
+    BuildOptions, DebugInfo, DigestProof, Draft, InstallPrefix, Library, ModulePolicy,
+    Optimization, Origin, PatchFile, Pin, Pins, Plan, ProgramNames, ReleaseFile, Request, Source,
+    WheelInput, WheelLocation,
 };
 use crate::process::Runner;
 use crate::store::Store;
@@ -135,6 +135,7 @@ fn plan_of(source: Source, pip: Pin, patches: Vec<PatchFile>) -> Plan {
         build: BuildOptions {
             optimization: Optimization::Plain,
             library: Library::Static,
+            debug_info: DebugInfo::None,
             configure_args: Vec::new(),
         },
         patches,

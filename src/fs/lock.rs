@@ -63,11 +63,25 @@ impl std::fmt::Display for WaitingForLock<'_> {
 /// Takes the lock of an open file; `false` if another process has it. Fails with a [`LockError`] if
 /// the file system has no working locks.
 pub fn try_take(file: &File, path: &Path) -> io::Result<bool> {
+    try_with(File::try_lock, file, path)
+}
+
+/// Shares the lock of an open file with others that share it; `false` if a process has it alone.
+/// Fails as [`try_take`] does.
+pub fn try_share(file: &File, path: &Path) -> io::Result<bool> {
+    try_with(File::try_lock_shared, file, path)
+}
+
+fn try_with(
+    lock: impl Fn(&File) -> Result<(), TryLockError>,
+    file: &File,
+    path: &Path,
+) -> io::Result<bool> {
     let mut interruptions = 0;
     loop {
         let taken = match failpoint::lock_fault() {
             Some(fault) => Err(TryLockError::Error(fault)),
-            None => file.try_lock(),
+            None => lock(file),
         };
         match taken {
             Ok(()) => return Ok(true),
@@ -132,7 +146,7 @@ fn wait_for(
 }
 
 /// Whether the open file is still the one at `path`.
-pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+pub fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     let opened = file.metadata()?;
     Ok(path
         .symlink_metadata()

@@ -14,6 +14,7 @@ use crate::environment::Environment;
 use crate::host::Error;
 use crate::host::build_environment::BuildEnvironment;
 use crate::host::distribution::Distribution;
+use crate::plan::DebugInfo;
 use crate::plan::compat::{Component, HostFacts};
 use crate::process::Runner;
 use crate::progress::Reporter;
@@ -62,6 +63,7 @@ impl ReadyHost {
 #[derive(Clone, Copy)]
 pub struct PrerequisiteCheck<'a> {
     pub requirements: Requirements<'a>,
+    pub debug_info: DebugInfo,
     pub distribution: &'a Distribution,
     /// The environment to search programs in.
     pub caller: &'a Environment,
@@ -128,22 +130,23 @@ impl PrerequisiteCheck<'_> {
     }
 
     fn search(&self) -> Result<Findings, Error> {
-        let toolchain = match Toolchain::find(self.caller, self.environment, self.scratch) {
-            Ok(toolchain) => toolchain,
-            Err(error) => {
-                let Some(tool) = error.fixed_by() else {
-                    return Err(error.into());
-                };
-                // The first missing tool hides the others: a host without a compiler often lacks
-                // make too. Naming an installed library to a package manager does no harm.
-                let make = self.caller.variable("MAKE").unwrap_or("make");
-                let lacks_make = self.caller.find_program(make).is_none();
-                let make = lacks_make.then_some(Capability::Make);
-                let libraries = self.requirements.capabilities();
-                let needs = [tool].into_iter().chain(make).chain(libraries).collect();
-                return Ok(Findings::NoTools { error, needs });
-            }
-        };
+        let toolchain =
+            match Toolchain::find(self.caller, self.environment, self.debug_info, self.scratch) {
+                Ok(toolchain) => toolchain,
+                Err(error) => {
+                    let Some(tool) = error.fixed_by() else {
+                        return Err(error.into());
+                    };
+                    // The first missing tool hides the others: a host without a compiler often lacks
+                    // make too. Naming an installed library to a package manager does no harm.
+                    let make = self.caller.variable("MAKE").unwrap_or("make");
+                    let lacks_make = self.caller.find_program(make).is_none();
+                    let make = lacks_make.then_some(Capability::Make);
+                    let libraries = self.requirements.capabilities();
+                    let needs = [tool].into_iter().chain(make).chain(libraries).collect();
+                    return Ok(Findings::NoTools { error, needs });
+                }
+            };
         let modules = modules::find(
             self.requirements,
             &toolchain,

@@ -14,6 +14,7 @@ use crate::environment::Environment;
 use crate::host::build_environment::BuildEnvironment;
 use crate::host::compile_probe::{Cause, CompileProbe, Flags, ProbeError};
 use crate::host::packages::Capability;
+use crate::plan::DebugInfo;
 use crate::process::{Command, CommandError};
 
 /// The program that is compiled, linked and run to try the compiler.
@@ -58,6 +59,9 @@ pub struct Toolchain {
     /// The compiler's linker, if the compiler prints its name.
     pub linker: Option<Program>,
     pub pkg_config: Option<Program>,
+    /// The program that moves debug information into files of its own, if the build does that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objcopy: Option<Program>,
     /// The C library of programs, such as `glibc 2.36` or `musl`.
     pub libc: String,
     /// Versions of system headers, and optional headers that were found; they decide parts of CPython
@@ -72,6 +76,7 @@ impl Toolchain {
     pub fn find(
         caller: &Environment,
         environment: &BuildEnvironment,
+        debug_info: DebugInfo,
         scratch: &Path,
     ) -> Result<Self, ToolchainError> {
         let search = ToolSearch {
@@ -81,6 +86,7 @@ impl Toolchain {
         };
         let (command, words) = search.compiler()?;
         search.ensure_archiver()?;
+        let objcopy = search.objcopy(debug_info)?;
         let make = search.make()?;
         // CPython's configure knows no other name, such as `pkgconf`.
         let pkg_config = environment.variable("PKG_CONFIG").unwrap_or("pkg-config");
@@ -104,6 +110,7 @@ impl Toolchain {
             },
             make,
             pkg_config,
+            objcopy,
             libc: tried.libc,
             headers: tried.headers,
         })
@@ -147,6 +154,15 @@ impl ToolSearch<'_> {
             Some(_) => Ok(()),
             None => Err(ToolchainError::NoArchiver { name }),
         }
+    }
+
+    /// The program for [`DebugInfo::Split`].
+    fn objcopy(&self, debug_info: DebugInfo) -> Result<Option<Program>, ToolchainError> {
+        if debug_info != DebugInfo::Split {
+            return Ok(None);
+        }
+        let found = self.program("objcopy");
+        found.map(Some).ok_or(ToolchainError::NoObjcopy)
     }
 
     fn make(&self) -> Result<Program, ToolchainError> {

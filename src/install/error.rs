@@ -11,7 +11,7 @@ use crate::fs::disk;
 use crate::fs::disk::Refusal;
 use crate::plan::InstallPrefix;
 use crate::process::CommandError;
-use crate::transaction;
+use crate::{source, transaction};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -19,8 +19,13 @@ pub(crate) enum Error {
     Command(CommandError),
     #[error(transparent)]
     User(#[from] BuildUserError),
+    #[error("the kept compile cannot be pinned")]
+    Pin(#[source] source::Error),
     #[error(transparent)]
     Check(#[from] CheckError),
+    /// A check of an installation from a kept compile.
+    #[error(transparent)]
+    KeptCheck(CheckError),
     #[error("the staged installation cannot be read or written")]
     Staging(#[source] io::Error),
     #[error("`make install` succeeded but left no {}", path.display())]
@@ -67,8 +72,9 @@ impl Error {
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Check(error) => error.exit_status(),
+            Self::Check(error) | Self::KeptCheck(error) => error.exit_status(),
             Self::User(error) => error.exit_status(),
+            Self::Pin(error) => error.exit_status(),
             Self::Transaction(error) => error.exit_status(),
             Self::NotInstalled { .. } => ExitStatus::Unresolvable,
             _ => ExitStatus::Failed,
@@ -79,6 +85,7 @@ impl Explain for Error {
         let hint = match self {
             Self::Check(error) => return error.hint(),
             Self::User(error) => return error.hint(),
+            Self::Pin(error) => return error.hint(),
             Self::Transaction(error) => return error.hint(),
             Self::Unusable { .. } if Refusal::behind(self).is_some() => {
                 return disk::hint(self, "install into another folder with --prefix");
@@ -98,6 +105,10 @@ impl Explain for Error {
             }
             Self::Unusable { .. } => {
                 "name another folder with --prefix, or run as a user who may write there"
+            }
+            Self::KeptCheck(_) => {
+                "the compile is a kept one, and this host may have changed since: compile again with \
+                 --no-cache --force"
             }
             Self::NotInstalled { installed, .. } if installed.is_empty() => {
                 "name the version together with its --prefix, or name the prefix itself"

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::debug_files;
 use super::error::Error;
 use crate::compile::{BuildContext, BuiltTree, Unbuilt, count_files};
 use crate::failpoint::crash_point;
@@ -21,6 +22,16 @@ pub(crate) struct InstalledTree {
 }
 
 impl InstalledTree {
+    /// The tree below `destdir`, at the place of the plan's prefix.
+    pub(super) fn new(destdir: PathBuf, provenance: Provenance, unbuilt: Unbuilt) -> Self {
+        Self {
+            root: provenance.plan().prefix().below(&destdir),
+            destdir,
+            provenance,
+            unbuilt,
+        }
+    }
+
     pub(super) fn destdir(&self) -> &Path {
         &self.destdir
     }
@@ -35,6 +46,10 @@ impl InstalledTree {
 
     pub(super) fn unbuilt(&self) -> &Unbuilt {
         &self.unbuilt
+    }
+
+    pub(super) fn provenance(&self) -> &Provenance {
+        &self.provenance
     }
 
     /// The interpreter, which runs from the DESTDIR.
@@ -84,14 +99,10 @@ pub(crate) fn make_install(
     if !path.exists() {
         return Err(Error::NoInterpreter { path });
     }
+    debug_files::split(&root, context)?;
     let (destdir, provenance, unbuilt) = tree.into_parts();
     context.confinement.take_back(&destdir)?;
-    let installed = InstalledTree {
-        destdir,
-        root,
-        provenance,
-        unbuilt,
-    };
+    let installed = InstalledTree::new(destdir, provenance, unbuilt);
     ensure_all_below_prefix(&installed)?;
     phase.finish("into a scratch DESTDIR");
     Ok(installed)

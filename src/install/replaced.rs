@@ -53,6 +53,10 @@ fn differences(old: &Record, new: &Draft) -> Vec<String> {
             before.build.optimization == now.build.optimization,
         ),
         ("--enable-shared", before.build.library == now.build.library),
+        (
+            "--debug-info",
+            before.build.debug_info == now.build.debug_info,
+        ),
         ("--patch", before.patches == now.patches),
         ("--no-compat-patch", before.compat == now.compat),
         ("--source", are_recorded_alike(&before.source, &now.source)),

@@ -1,6 +1,7 @@
 //! The plan: every input by name, address and digest, and every choice, before anything is done.
 
 pub mod compat;
+mod debug_info;
 mod options;
 mod patches;
 pub(crate) mod pin_request;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use debug_info::DebugInfo;
 pub(crate) use options::{
     BuildOptions, InstallPrefix, Library, ModulePolicy, Optimization, ProgramNames,
 };

@@ -6,10 +6,17 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::debug_info::DebugInfo;
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildOptions {
     pub optimization: Optimization,
     pub library: Library,
+    #[serde(
+        default = "DebugInfo::of_earlier_records",
+        skip_serializing_if = "DebugInfo::is_of_earlier_records"
+    )]
+    pub debug_info: DebugInfo,
     /// `--configure-arg`, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub configure_args: Vec<String>,
@@ -110,5 +117,30 @@ impl InstallPrefix {
 impl fmt::Display for InstallPrefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.display().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BuildOptions, DebugInfo, Library, Optimization};
+
+    #[test]
+    fn a_record_of_an_earlier_version_equals_a_request_for_debug_information() {
+        let earlier = r#"{"optimization":"plain","library":"static"}"#;
+        let options = |debug_info| BuildOptions {
+            optimization: Optimization::Plain,
+            library: Library::Static,
+            debug_info,
+            configure_args: Vec::new(),
+        };
+        let read: BuildOptions = serde_json::from_str(earlier).unwrap();
+        assert_eq!(read, options(DebugInfo::InFiles));
+        let written = |debug_info| serde_json::to_string(&options(debug_info)).unwrap();
+        assert_eq!(written(DebugInfo::InFiles), earlier);
+        for other in [DebugInfo::None, DebugInfo::Split] {
+            assert_ne!(written(other), earlier);
+            let read: BuildOptions = serde_json::from_str(&written(other)).unwrap();
+            assert_eq!(read, options(other));
+        }
     }
 }

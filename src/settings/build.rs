@@ -39,7 +39,18 @@ pub struct BuildSettings {
     pub build_network: BuildNetwork,
     pub build_dir: Option<PathBuf>,
     pub build_tree: BuildTree,
+    pub kept_compiles: KeptCompiles,
     pub mode: Mode,
+}
+
+/// The use of the compiles that are kept in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptCompiles {
+    Use,
+    /// `--keep-build`: the build folder is wanted, so this build compiles.
+    Add,
+    /// `--no-cache`.
+    Ignore,
 }
 
 /// The action if the same request is installed already.
@@ -113,6 +124,7 @@ impl BuildSettings {
                         Optimization::Plain,
                     ),
                     library,
+                    debug_info: compile.debug_info,
                     configure_args,
                 },
                 patches: patches.collect::<Result<_, Error>>()?,
@@ -146,6 +158,11 @@ impl BuildSettings {
                 None => of_variable("PYBUILD_BUILD_DIR", environment)?,
             },
             build_tree: choose(compile.keep_build, BuildTree::Keep, BuildTree::Remove),
+            kept_compiles: match (compile.no_cache, compile.keep_build) {
+                (true, _) => KeptCompiles::Ignore,
+                (false, true) => KeptCompiles::Add,
+                (false, false) => KeptCompiles::Use,
+            },
             mode: choose(arguments.dry_run, Mode::DryRun, Mode::Change),
         })
     }

@@ -11,6 +11,6 @@ pub mod path;
 pub mod stdlib;
 pub mod uninstall;
 
-pub use build::{BuildSettings, BuildTree, WhenInstalled, WhenMissing};
+pub use build::{BuildSettings, BuildTree, KeptCompiles, WhenInstalled, WhenMissing};
 pub use error::Error;
 pub use inputs::Mode;

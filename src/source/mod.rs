@@ -11,7 +11,7 @@ mod sbom;
 mod unpack;
 pub mod wheel;
 
-pub(crate) use patched::{PatchedTree, apply_patches};
+pub(crate) use patched::{PatchedTree, apply_patches, pin};
 pub(crate) use provenance::{Provenance, pin_names};
 pub(crate) use unpack::{
     UnpackError, ensure_clean_tree, unpack, unpack_part, version_found_in_tree, version_of_tree,

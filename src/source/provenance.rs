@@ -73,7 +73,11 @@ impl Provenance {
         self.plan
     }
 
-    /// The source is the first.
+    /// The source is the first input.
+    pub(crate) fn source(&self) -> &InputRecord {
+        &self.inputs[0]
+    }
+
     pub(crate) fn inputs(&self) -> &[InputRecord] {
         &self.inputs
     }

@@ -106,6 +106,13 @@ impl Fixture {
         sound
     }
 
+    /// The record of the installation in the default prefix.
+    #[track_caller]
+    pub fn record(&self) -> serde_json::Value {
+        let folder = self.prefix().join("share/pybuild").join(self.version());
+        serde_json::from_slice(&fs_err::read(folder.join("record.json")).unwrap()).unwrap()
+    }
+
     pub fn prefix(&self) -> PathBuf {
         self.context.default_prefix(&self.version())
     }

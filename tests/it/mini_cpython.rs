@@ -224,7 +224,7 @@ impl MiniCpython {
         if self.ballast > 0 {
             let mut ballast = vec![0; self.ballast];
             rand::rngs::StdRng::seed_from_u64(7).fill_bytes(&mut ballast);
-            files.push(("Misc/ballast".into(), 0o644, ballast));
+            files.push(("Lib/ballast".into(), 0o644, ballast));
         }
         let mut wheels = vec![Wheel::pip(BUNDLED_PIP)];
         if self.with_setuptools {

@@ -126,6 +126,16 @@ fn a_real_cpython_gives_every_venv_the_pip_that_was_asked_for() {
     assert!(run(&["-m", "pip", "check"]).contains("No broken requirements"));
 
     each_script_runs(&prefix);
+    no_file_has_debug_information(&prefix);
+    let flags = run(&[
+        "-c",
+        "import sysconfig; print(sysconfig.get_config_var('CFLAGS'))",
+    ]);
+    let flags: Vec<&str> = flags.split(' ').collect();
+    assert!(!flags.contains(&"-g"), "{flags:?}");
+    for flag in ["-O3", "-fwrapv", "-DNDEBUG"] {
+        assert!(flags.contains(&flag), "{flags:?}");
+    }
     settings_of_distutils_are_ignored(dir.path());
 
     // The pinned wheels have replaced the released ones.
@@ -152,6 +162,24 @@ fn a_real_cpython_gives_every_venv_the_pip_that_was_asked_for() {
     said(pybuild(dir.path()).arg("uninstall").arg(&prefix));
     // The bytecode files that the venv and the imports above made are removed, too.
     assert!(!prefix.exists());
+}
+
+/// No program, extension module or static library has a debug section.
+fn no_file_has_debug_information(prefix: &Path) {
+    let mut binaries = 0;
+    for entry in walkdir::WalkDir::new(prefix) {
+        let entry = entry.unwrap();
+        if !entry.file_type().is_file() {
+            continue;
+        }
+        let content = fs_err::read(entry.path()).unwrap();
+        if content.starts_with(b"\x7fELF") || content.starts_with(b"!<arch>\n") {
+            let sections = said(Command::new("readelf").arg("-SW").arg(entry.path()));
+            assert!(!sections.contains(" .debug_"), "{}", entry.path().display());
+            binaries += 1;
+        }
+    }
+    assert!(binaries > 50, "{binaries}");
 }
 
 /// Every script in `bin` runs, and the scripts of pip have the digests of its `RECORD`.

@@ -16,8 +16,8 @@ use crate::host::module_probes::{PROBES, Probe};
 use crate::host::packages::Capability;
 use crate::host::testing::write_program;
 use crate::host::toolchain::Toolchain;
-use crate::plan::ModulePolicy;
 use crate::plan::compat::CompatPolicy;
+use crate::plan::{DebugInfo, ModulePolicy};
 
 fn policy(required: &[&str], may_be_missing: &[&str]) -> ModulePolicy {
     let set = |names: &[&str]| {
@@ -77,7 +77,7 @@ const STANDARD: Probe = Probe {
 #[test]
 fn present_and_missing_libraries_are_distinguished() {
     let (dir, caller, environment) = host(&[]);
-    let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
+    let toolchain = Toolchain::find(&caller, &environment, DebugInfo::None, dir.path()).unwrap();
     let modules = policy(&[], &[]);
     let compile = CompileProbe {
         compiler: &toolchain.compiler.words,
@@ -134,7 +134,7 @@ fn present_and_missing_libraries_are_distinguished() {
 #[test]
 fn every_probe_compiles_if_its_library_is_installed() {
     let (dir, caller, environment) = host(&[]);
-    let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
+    let toolchain = Toolchain::find(&caller, &environment, DebugInfo::None, dir.path()).unwrap();
     let modules = policy(&[], &[]);
     let mut probed = BTreeSet::new();
     for python in ["2.7.18", "3.14.0"] {
@@ -178,7 +178,8 @@ fn flags_of_the_environment_are_used_and_passed_on() {
     let flag = format!("-I{}", include.display());
     let look = |variables: &[(&str, &str)], python: &str, pkg_config: Option<&Path>| {
         let (dir, caller, environment) = host(variables);
-        let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
+        let toolchain =
+            Toolchain::find(&caller, &environment, DebugInfo::None, dir.path()).unwrap();
         let compile = CompileProbe {
             compiler: &toolchain.compiler.words,
             environment: &environment,
@@ -228,7 +229,7 @@ fn the_release_decides_which_modules_are_searched() {
 #[test]
 fn with_openssl_becomes_flags_if_configure_does_not_know_it() {
     let (dir, caller, environment) = host(&[]);
-    let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
+    let toolchain = Toolchain::find(&caller, &environment, DebugInfo::None, dir.path()).unwrap();
     let modules = ModulePolicy::default();
     let args = ["--with-openssl=/usr".to_owned()];
     let flags = |python: &str| {
@@ -253,7 +254,7 @@ fn with_openssl_becomes_flags_if_configure_does_not_know_it() {
 #[test]
 fn an_openssl_that_needs_a_patch_is_rejected_without_the_patch() {
     let (dir, caller, environment) = host(&[]);
-    let toolchain = Toolchain::find(&caller, &environment, dir.path()).unwrap();
+    let toolchain = Toolchain::find(&caller, &environment, DebugInfo::None, dir.path()).unwrap();
     let modules = ModulePolicy::default();
     let missing = |compat: &CompatPolicy| {
         let requirements = Requirements {

@@ -8,6 +8,7 @@ use crate::host::build_environment::BuildEnvironment;
 use crate::host::distribution::Distribution;
 use crate::host::modules::Requirements;
 use crate::host::testing::write_program;
+use crate::plan::DebugInfo;
 use crate::plan::ModulePolicy;
 use crate::plan::compat::CompatPolicy;
 use crate::process::Runner;
@@ -63,6 +64,7 @@ fn check(install: bool) -> (Result<ReadyHost, Error>, String) {
             configure_args: &[],
             compat: &CompatPolicy::All,
         },
+        debug_info: DebugInfo::None,
         distribution: &distribution,
         caller: &caller,
         environment: &environment,

@@ -53,6 +53,8 @@ pub enum ToolchainError {
         /// `ar`, or the value of `AR`.
         name: String,
     },
+    #[error("--debug-info=split needs `objcopy` (binutils), which is not in PATH")]
+    NoObjcopy,
     #[error("the build folder {} cannot be written", dir.display())]
     Folder {
         dir: PathBuf,
@@ -68,6 +70,7 @@ impl ToolchainError {
             Self::BrokenCompiler { lacks, .. } => *lacks,
             Self::NoMake { .. } => Some(Capability::Make),
             Self::NoArchiver { name } if name == "ar" => Some(Capability::Binutils),
+            Self::NoObjcopy => Some(Capability::Binutils),
             _ => None,
         }
     }
@@ -88,6 +91,9 @@ impl Explain for ToolchainError {
             }
             Self::NamedCompilerMissing { .. } => {
                 "unset CC, or set it to a compiler that is installed"
+            }
+            Self::NoObjcopy => {
+                "install binutils, run again with --install-deps, or leave out `=split`"
             }
             Self::NoArchiver { .. } => "install binutils, or set AR to an archiver",
             Self::BrokenCompiler { lacks: None, .. } | Self::ProgramFails { .. } => {

@@ -8,11 +8,13 @@ use crate::environment::Environment;
 use crate::error::{ExitStatus, Explain as _};
 use crate::host::build_environment::BuildEnvironment;
 use crate::host::packages::Capability;
+use crate::plan::DebugInfo;
 use crate::process::CommandError;
 
 struct Bench {
     dir: tempfile::TempDir,
     variables: Vec<(String, String)>,
+    debug_info: DebugInfo,
 }
 
 impl Bench {
@@ -21,6 +23,7 @@ impl Bench {
         Self {
             dir: tempfile::tempdir().unwrap(),
             variables: vec![("PATH".to_owned(), path)],
+            debug_info: DebugInfo::None,
         }
     }
 
@@ -41,7 +44,8 @@ impl Bench {
         let scratch = self.dir.path().join("scratch");
         fs_err::create_dir_all(&scratch).unwrap();
         let caller = Environment::with_variables(self.dir.path(), self.variables.clone());
-        Toolchain::find(&caller, &BuildEnvironment::new(&caller, &scratch), &scratch)
+        let environment = BuildEnvironment::new(&caller, &scratch);
+        Toolchain::find(&caller, &environment, self.debug_info, &scratch)
     }
 }
 
@@ -59,6 +63,15 @@ fn the_hosts_compiler_is_found_and_works() {
     assert!(toolchain.make.version.contains("GNU Make"));
     let text = serde_json::to_string(&toolchain).unwrap();
     assert_eq!(serde_json::from_str::<Toolchain>(&text).unwrap(), toolchain);
+}
+
+#[test]
+fn objcopy_is_searched_only_for_a_build_that_splits_debug_information() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.find().unwrap().objcopy, None);
+    bench.debug_info = DebugInfo::Split;
+    let objcopy = bench.find().unwrap().objcopy.unwrap();
+    assert!(objcopy.version.contains("objcopy"), "{objcopy:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Replaces CPython's configure: logs its arguments and environment, and writes the Makefile.
-prefix=/usr/local ensurepip=upgrade shared=no
+prefix=/usr/local ensurepip=upgrade shared=no debug=no
 {
     echo "directory: $(pwd)"
     echo "user: $(id -un)"
@@ -16,6 +16,8 @@ while [ $# -gt 0 ]; do
     --with-ensurepip) ensurepip=upgrade ;;
     --without-ensurepip) ensurepip=no ;;
     --enable-shared) shared=yes ;;
+    --with-pydebug) debug=yes ;;
+    OPT=*) OPT=${1#OPT=} ;;
     esac
     shift
 done
@@ -25,8 +27,15 @@ for thing in build host CC cpp grep egrep sed mkdir strip ar readelf stdint.h st
     echo "checking for $thing... yes"
 done
 @CONFIGURE_FAULT@
+if test "${OPT-unset}" = "unset"; then
+    if test "$debug" = yes; then
+        OPT="-g -O0 -Wall"
+    else
+        OPT="-g -O3 -Wall"
+    fi
+fi
 sed -e "s|@prefix@|$prefix|g" -e "s|@ENSUREPIP@|$ensurepip|g" -e "s|@SHARED@|$shared|g" \
-    -e "s|@CC@|${CC:-cc}|g" Makefile.pre.in >Makefile || exit 1
+    -e "s|@CC@|${CC:-cc}|g" -e "s|@OPT@|$OPT|g" Makefile.pre.in >Makefile || exit 1
 echo 'configure: creating ./config.status'
 printf '#!/bin/sh\nexit 0\n' >config.status || exit 1
 chmod +x config.status

@@ -1,0 +1,243 @@
+//! Kept compiles: the tree of one compile, before `ensurepip` ran, in the store. It has the release's own
+//! `ensurepip`, so it is for every pin.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::Error;
+use super::installed::InstalledTree;
+use crate::archive::tree;
+use crate::compile::{CompilePlan, Unbuilt};
+use crate::digest::Sha256;
+use crate::failpoint::crash_point;
+use crate::fetch::{InputRecord, VerifiedChanges};
+use crate::fs::durable::remove_folder_if_there;
+use crate::fs::list::names_in;
+use crate::plan::Plan;
+use crate::plan::version::PythonVersion;
+use crate::progress::{Event, Level, Reporter, Unit};
+use crate::source::{self, Provenance};
+use crate::store::{BuiltEntry, Corrupt, Keeping, Kind, Store};
+
+/// A kept compile beside its tree.
+#[derive(Serialize, Deserialize)]
+struct About {
+    plan: CompilePlan,
+    source: InputRecord,
+    unbuilt: Unbuilt,
+}
+
+/// A kept compile in the store.
+pub(crate) struct KeptCompile {
+    entry: BuiltEntry,
+    about: About,
+}
+
+/// The tree of a kept compile below a DESTDIR, with the release's own `ensurepip`.
+pub(crate) struct UnpackedCompile {
+    destdir: PathBuf,
+    about: About,
+}
+
+/// An event of keeping or using compiles.
+enum KeptEvent<'a> {
+    Damaged(&'a dyn std::error::Error),
+    NotKept { because: &'a str },
+    CannotKeep(&'a io::Error),
+}
+
+impl Event for KeptEvent<'_> {
+    fn level(&self) -> Level {
+        match self {
+            Self::NotKept { .. } => Level::Detail,
+            Self::Damaged(_) | Self::CannotKeep(_) => Level::Warning,
+        }
+    }
+}
+
+impl fmt::Display for KeptEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damaged(error) => write!(
+                f,
+                "a kept compile is damaged and is built again: {}",
+                crate::error::chain(error)
+            ),
+            Self::NotKept { because } => write!(f, "this compile is not kept: {because}"),
+            Self::CannotKeep(error) => write!(
+                f,
+                "this compile cannot be kept for later builds: {}",
+                crate::error::chain(error)
+            ),
+        }
+    }
+}
+
+impl KeptCompile {
+    /// Whether the store has a compile with this key.
+    pub(crate) fn is_there(key: Sha256, store: &Store) -> bool {
+        matches!(store.built(Kind::Compile, key), Ok(Some(_)))
+    }
+
+    /// The kept compile with this key. A damaged one is reported and discarded.
+    pub(crate) fn find(key: Sha256, store: &Store, reporter: &dyn Reporter) -> Option<Self> {
+        let report = |error: &Corrupt| reporter.report(&KeptEvent::Damaged(error));
+        // Keeping the new compile replaces a damaged entry.
+        let entry = store.built(Kind::Compile, key);
+        let entry = entry.inspect_err(&report).ok()??;
+        match entry.about::<About>() {
+            Ok(about) => (about.plan.key() == Some(key)).then_some(Self { entry, about }),
+            Err(error) => {
+                report(&error);
+                store.discard_built(entry);
+                None
+            }
+        }
+    }
+
+    /// Unpacks the tree below the empty folder `destdir`. `None` if it is damaged: this is reported, the
+    /// entry is discarded, and the folder is empty again.
+    pub(crate) fn unpack(
+        self,
+        destdir: &Path,
+        store: &Store,
+        reporter: &dyn Reporter,
+    ) -> Result<Option<UnpackedCompile>, Error> {
+        let phase = reporter.begin("unpack", Unit::Steps, None);
+        let root = self.about.plan.prefix().below(destdir);
+        fs_err::create_dir_all(&root).map_err(Error::Staging)?;
+        match self.unpack_verified(&root) {
+            Ok(()) => {
+                crash_point("kept.unpacked");
+                self.entry.record_use(self.entry.cost());
+                let Self { about, .. } = self;
+                phase.finish("kept compile");
+                let destdir = destdir.to_owned();
+                Ok(Some(UnpackedCompile { destdir, about }))
+            }
+            Err(error) if is_about_content(&error) => {
+                reporter.report(&KeptEvent::Damaged(&error));
+                store.discard_built(self.entry);
+                remove_folder_if_there(destdir)
+                    .and_then(|()| fs_err::create_dir_all(destdir))
+                    .map_err(Error::Staging)?;
+                Ok(None)
+            }
+            Err(error) => Err(Error::Staging(error)),
+        }
+    }
+
+    fn unpack_verified(&self, root: &Path) -> io::Result<()> {
+        let mut payload = self.entry.payload().map_err(io::Error::other)?;
+        tree::unpack(payload.by_ref(), root)?;
+        payload.finish().map_err(io::Error::other)
+    }
+}
+
+/// Whether unpacking failed because of the packed content. Otherwise the disk is full, for example, and
+/// a full build would fail too.
+fn is_about_content(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+    matches!(
+        error.kind(),
+        InvalidData | InvalidInput | Other | UnexpectedEof
+    )
+}
+
+impl UnpackedCompile {
+    /// Pins the tree's `ensurepip` for `plan`, with the code that pins a source tree. `source` is the
+    /// archive of this run, if there is one.
+    pub(crate) fn pin(
+        self,
+        plan: Plan,
+        changes: &VerifiedChanges,
+        source: Option<InputRecord>,
+        view: &Path,
+    ) -> Result<InstalledTree, Error> {
+        let Self { destdir, about } = self;
+        let root = plan.prefix().below(&destdir);
+        // A folder that looks like a source tree: the diff in the record has the same paths then.
+        let library = library_in(&root, plan.python()).map_err(Error::Staging)?;
+        let library = library.ok_or_else(|| Error::NoInterpreter { path: root.clone() })?;
+        fs_err::create_dir_all(view).map_err(Error::Staging)?;
+        std::os::unix::fs::symlink(&library, view.join("Lib")).map_err(Error::Staging)?;
+        let pin = source::pin(view, &plan, changes).map_err(Error::Pin)?;
+        let source = source.unwrap_or(about.source);
+        let provenance = Provenance::new(plan, source, changes, pin);
+        Ok(InstalledTree::new(destdir, provenance, about.unbuilt))
+    }
+}
+
+/// Keeps the tree of a compile that took `cost`. A failure is a warning: the build itself succeeds.
+pub(crate) fn keep(
+    tree: &InstalledTree,
+    plan: &CompilePlan,
+    cost: Duration,
+    store: &Store,
+    reporter: &dyn Reporter,
+) {
+    let not_kept = |because| reporter.report(&KeptEvent::NotKept { because });
+    let Some(key) = plan.key() else {
+        return not_kept("the digest of its source is not known");
+    };
+    let Some(original) = tree.provenance().original() else {
+        return not_kept("a patch changes its ensurepip");
+    };
+    let write = |to: &mut dyn io::Write| {
+        let library = library_in(tree.root(), plan.python())?;
+        let library = library.ok_or_else(|| io::Error::other("it has no ensurepip"))?;
+        let inside = library.strip_prefix(tree.root()).unwrap_or(&library);
+        let mut content = content_but_pinned(tree.root(), inside)?;
+        content.extend(
+            original
+                .files()
+                .map(|(path, from)| (inside.join(path), from)),
+        );
+        tree::pack(&content, to)?;
+        Ok(About {
+            plan: plan.clone(),
+            source: tree.provenance().source().clone(),
+            unbuilt: tree.unbuilt().clone(),
+        })
+    };
+    match store.keep_built(Kind::Compile, key, cost, write) {
+        Ok(Keeping::Kept | Keeping::Present) => {}
+        Ok(Keeping::ReadOnly) => not_kept("the cache folder cannot be written"),
+        Err(error) => reporter.report(&KeptEvent::CannotKeep(&error)),
+    }
+}
+
+/// The paths below `root` without the files that a pin changes, and without what is compiled from them.
+fn content_but_pinned(root: &Path, library: &Path) -> io::Result<BTreeMap<PathBuf, PathBuf>> {
+    let is_pinned = |path: &Path| {
+        let Ok(path) = path.strip_prefix(library) else {
+            return false;
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        path.starts_with("ensurepip") || path.starts_with("venv") && name.starts_with("__init__.")
+    };
+    let mut content = BTreeMap::new();
+    for entry in walkdir::WalkDir::new(root).min_depth(1).sort_by_file_name() {
+        let entry = entry?;
+        let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
+        if entry.file_type().is_dir() || !is_pinned(path) {
+            content.insert(path.to_owned(), entry.into_path());
+        }
+    }
+    Ok(content)
+}
+
+/// The standard library below the staged prefix `root`: the folder with `ensurepip`. Its parent depends
+/// on `--with-platlibdir`.
+fn library_in(root: &Path, python: PythonVersion) -> io::Result<Option<PathBuf>> {
+    let name = format!("python{}", python.short());
+    let folders = names_in(root)?.into_iter();
+    Ok(folders
+        .map(|folder| root.join(folder).join(&name))
+        .find(|library| library.join("ensurepip/__init__.py").is_file()))
+}
