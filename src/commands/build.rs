@@ -26,7 +26,7 @@ use crate::host::modules::Requirements;
 use crate::host::prerequisites::{PrerequisiteCheck, Remedy};
 use crate::hotpatch;
 use crate::install::record::Record;
-use crate::install::{self, CheckError, InstalledTree, KeptCompile, prefix, record};
+use crate::install::{self, Candidate, CheckError, InstalledTree, KeptCompile, prefix, record};
 use crate::plan::version::PythonVersion;
 use crate::plan::{Draft, InstallPrefix, Plan, ProgramNames, are_recorded_alike};
 use crate::progress::Reporter;
@@ -159,7 +159,7 @@ fn build(
         reporter,
     };
     let kept = Kept {
-        plan: &compile_plan,
+        build,
         settings,
         context,
         folder,
@@ -172,8 +172,8 @@ fn build(
         }
         Found::Nothing(_lock) => {
             let started = Instant::now();
-            let installed = compile(plan, context, folder, build)?;
-            kept.keep(&installed, started.elapsed());
+            let (installed, candidate) = compile(plan, &kept)?;
+            kept.keep(&installed, candidate, started.elapsed())?;
             installed
         }
     };
@@ -196,12 +196,8 @@ fn build(
 }
 
 /// The steps from the plan to an installed tree, when no kept compile fits.
-fn compile(
-    plan: Plan,
-    context: &Context<'_>,
-    folder: &BuildFolder,
-    build: &BuildContext<'_>,
-) -> Result<InstalledTree, Error> {
+fn compile(plan: Plan, kept: &Kept<'_>) -> Result<(InstalledTree, Option<Candidate>), Error> {
+    let (context, folder, build) = (kept.context, kept.folder, kept.build);
     let reporter = context.reporter;
     let inputs = context.fetch(&plan, folder.runner())?;
     let tree = source::unpack(plan, inputs, folder.path().join("source"), reporter)?;
@@ -209,7 +205,8 @@ fn compile(
     let tree = compile::hand_over(tree, folder.path(), folder.made("destdir")?, build)?;
     let tree = compile::configure(tree, build)?;
     let tree = compile::make(tree, build)?;
-    Ok(install::make_install(tree, build)?)
+    let candidate = kept.candidate(&tree)?;
+    Ok((install::make_install(tree, build)?, candidate))
 }
 
 /// The plan for this host as it is. With `--install-deps`, patches that depend on packages which a build
@@ -243,8 +240,9 @@ fn plan_only(
     let compile = ready.map(|ready| {
         let compile = CompilePlan::gather(&plan, &ready, &mut environment);
         let key = compile.key();
+        let mut keys = key.into_iter().chain(compile.key_for_any_prefix());
         PrintedCompile {
-            kept: key.is_some_and(|key| KeptCompile::is_there(key, &context.store)),
+            kept: keys.any(|key| KeptCompile::is_there(key, &context.store)),
             key,
             plan: compile,
         }

@@ -13,7 +13,7 @@ use super::kit::{Kit, PLACEHOLDER};
 use super::recipe::Recipe;
 use super::{parallel, prefixes};
 use crate::compile::{BuildContext, BuiltTree};
-use crate::plan::{InstallPrefix, Library, Optimization, Plan};
+use crate::plan::{DebugInfo, InstallPrefix, Library, Optimization, Plan};
 
 /// Text files in which a build writes its prefix, and folders of such files. If another file has the
 /// text, the release has it, and it may mean something else.
@@ -44,7 +44,9 @@ impl Candidate {
     ) -> Result<Self, NotMovable> {
         let plan = tree.plan();
         let build = &plan.request().build;
-        let plain = build.optimization == Optimization::Plain && build.library == Library::Static;
+        let plain = build.optimization == Optimization::Plain
+            && build.library == Library::Static
+            && build.debug_info == DebugInfo::None;
         if !plain || !cfg!(target_os = "linux") {
             return Err(NotMovable::Options);
         }

@@ -13,6 +13,7 @@ use super::inventory::Inventory;
 use super::recipe::Recipe;
 use super::sources::{self, Move, set_modified};
 use super::{byte_code, parallel, prefixes};
+use crate::compile::BuildContext;
 use crate::digest::Sha256;
 use crate::plan::InstallPrefix;
 
@@ -38,6 +39,12 @@ pub(crate) struct Kit {
     /// Copies of the static library.
     libraries: Vec<PathBuf>,
     interpreter: PathBuf,
+}
+
+/// Refuses a prefix for which every build has to compile.
+pub(crate) fn ensure_movable_to(prefix: &InstallPrefix) -> Result<(), NotMovable> {
+    prefixes::plain_text(prefix)?;
+    prefixes::ensure_unused(prefix)
 }
 
 impl Kit {
@@ -86,13 +93,18 @@ impl Kit {
         Ok(kit)
     }
 
-    /// The prefix for which the installation was compiled.
-    pub(crate) fn from(&self) -> &InstallPrefix {
-        &self.from
-    }
-
     /// Changes the installation at `root` into the one that a build for `to` gives. The files are
     /// incomplete after an error. `scratch` is an empty folder.
+    pub(crate) fn relocate(
+        &self,
+        root: &Path,
+        to: &InstallPrefix,
+        scratch: &Path,
+        context: &BuildContext<'_>,
+    ) -> Result<(), NotMovable> {
+        self.move_installation(root, to, scratch, context)
+    }
+
     pub(super) fn move_installation(
         &self,
         root: &Path,
@@ -100,7 +112,7 @@ impl Kit {
         scratch: &Path,
         commands: &dyn Commands,
     ) -> Result<(), NotMovable> {
-        prefixes::ensure_unused(to)?;
+        ensure_movable_to(to)?;
         let (from, to_text) = (prefixes::plain_text(&self.from)?, prefixes::plain_text(to)?);
         // The interpreter is not started while its byte code changes.
         thread::scope(|scope| {

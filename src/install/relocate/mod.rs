@@ -23,4 +23,4 @@ mod tests;
 
 pub(crate) use candidate::Candidate;
 pub(crate) use error::NotMovable;
-pub(crate) use kit::Kit;
+pub(crate) use kit::{Kit, ensure_movable_to};
