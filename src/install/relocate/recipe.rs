@@ -140,7 +140,7 @@ gcc -Xlinker -export-dynamic -o python Programs/python.o libpython3.9.a -lm
     #[test]
     fn a_dry_run_without_one_of_the_commands_is_not_used() {
         for missing in [
-            " -o Modules/getpath.o",
+            "\t-o Modules/getpath.o",
             "libpython3.9.a",
             " -o python ",
             "Programs/python.o",

@@ -37,8 +37,9 @@ impl Commands for Unconfined {
     }
 }
 
-/// The mode and the content of every file. The time in byte code is that of the source file, which two
-/// installations do not have in common, and is left out.
+/// The mode and the content of every file. Two installations do not have in common, and it is left out: the
+/// time in byte code, which is that of the source file, and the time in the interpreter
+/// (`Modules/getbuildinfo.c`).
 fn content(root: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
     let entries = WalkDir::new(root).into_iter().map(Result::unwrap);
     let read = |path: &Path| {
@@ -58,6 +59,9 @@ fn content(root: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
             let time = if content[4..8] == [0; 4] { 8 } else { 4 };
             content[time..time + 4].fill(0);
         }
+        if content.starts_with(b"\x7fELF") || content.starts_with(b"!<arch>") {
+            hide_times(&mut content);
+        }
         content
     };
     entries
@@ -68,6 +72,22 @@ fn content(root: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
             (name, (mode, read(path)))
         })
         .collect()
+}
+
+/// Overwrites texts of the form `12:34:56`.
+fn hide_times(content: &mut [u8]) {
+    let is_time = |text: &[u8]| {
+        let places = text[..8].iter().enumerate();
+        text[8] == 0
+            && places.clone().all(|(place, byte)| {
+                if place % 3 == 2 { *byte == b':' } else { byte.is_ascii_digit() }
+            })
+    };
+    for at in 0..content.len().saturating_sub(8) {
+        if content[at + 2] == b':' && is_time(&content[at..at + 9]) {
+            content[at..at + 8].fill(0);
+        }
+    }
 }
 
 /// `PYBUILD_MOVED` has a build tree, the installation from it, its prefix, the installation from a build in
