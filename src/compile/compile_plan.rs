@@ -10,7 +10,7 @@ use crate::host::modules::{is_openssl_dir, knows_openssl_dir};
 use crate::host::prerequisites::ReadyHost;
 use crate::host::toolchain::{Compiler, Program};
 use crate::plan::version::PythonVersion;
-use crate::plan::{DebugInfo, InstallPrefix, Library, Optimization, Plan, Source};
+use crate::plan::{Bytecode, DebugInfo, InstallPrefix, Library, Optimization, Plan, Source};
 
 /// The way in which this pybuild compiles an equal plan. It is raised when that changes the result.
 const WAY: u32 = 1;
@@ -42,6 +42,8 @@ pub(crate) struct CompilePlan {
     prefix: InstallPrefix,
     /// The arguments of `configure`.
     configure: Vec<String>,
+    /// The compiled modules that are installed.
+    bytecode: Bytecode,
     /// Linker flags of the standard library's extension modules.
     module_link_flags: Vec<String>,
     /// The variables that decide, with the flags of patches and of libraries.
@@ -56,7 +58,7 @@ pub(crate) struct CompilePlan {
     libc: String,
     /// Versions of system headers, and optional headers.
     headers: Vec<String>,
-    /// The modules whose libraries were found, with the libraries' versions.
+    /// The modules whose libraries were found, with the libraries' versions and names.
     libraries: BTreeMap<String, String>,
 }
 
@@ -82,8 +84,9 @@ impl CompilePlan {
             .filter(|(name, _)| !UNDECIDING.contains(&name.as_ref()));
         let modules = host.modules.present.iter();
         let libraries = modules.map(|module| {
-            let version = module.library.clone().unwrap_or_default();
-            (module.module.to_owned(), version)
+            let version = module.library.iter().chain(&module.sonames);
+            let words: Vec<&str> = version.map(String::as_str).collect();
+            (module.module.to_owned(), words.join(" "))
         });
         Self {
             way: WAY,
@@ -92,6 +95,7 @@ impl CompilePlan {
             patches: plan.patches().iter().map(|patch| patch.sha256).collect(),
             prefix: plan.prefix().clone(),
             configure: configure_arguments(plan),
+            bytecode: plan.request().build.bytecode,
             module_link_flags: host.modules.module_link_flags(),
             environment: deciding
                 .map(|(name, value)| (name.into_owned(), value.into_owned()))

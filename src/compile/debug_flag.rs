@@ -42,13 +42,14 @@ fn without_flag(line: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::without_it;
-    use crate::plan::{BuildOptions, DebugInfo, Library, Optimization};
+    use crate::plan::{BuildOptions, Bytecode, DebugInfo, Library, Optimization};
 
     fn changed(script: &str, debug_info: DebugInfo, arguments: &[&str]) -> String {
         let build = BuildOptions {
             optimization: Optimization::Plain,
             library: Library::Static,
             debug_info,
+            bytecode: Bytecode::default(),
             configure_args: arguments.iter().map(|&text| text.to_owned()).collect(),
         };
         without_it(script, &build).unwrap_or_else(|| script.to_owned())

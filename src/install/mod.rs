@@ -1,5 +1,6 @@
 //! Steps 7 to 9: from a built tree to an installation in its prefix.
 
+mod bytecode;
 mod check;
 mod check_report;
 mod commit;
@@ -12,6 +13,7 @@ mod kept;
 mod leftovers;
 mod manifest;
 mod merge;
+mod packages;
 pub(crate) mod prefix;
 pub(crate) mod record;
 mod recorded;

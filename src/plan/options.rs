@@ -20,6 +20,8 @@ pub struct BuildOptions {
     /// `--configure-arg`, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub configure_args: Vec<String>,
+    #[serde(default, skip_serializing_if = "Bytecode::is_all")]
+    pub bytecode: Bytecode,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +40,38 @@ pub enum Library {
     Static,
     /// `--enable-shared`.
     Shared,
+}
+
+/// `--bytecode`: the optimisation levels of the compiled modules that are installed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bytecode {
+    /// No compiled modules
+    None,
+    /// The level of python without -O
+    Default,
+    /// All levels, as make install does
+    #[default]
+    All,
+}
+
+impl Bytecode {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    pub fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+
+    /// The digits of the levels.
+    pub fn levels(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Default => "0",
+            Self::All => "012",
+        }
+    }
 }
 
 /// The names of the programs in `bin`.
@@ -131,6 +165,7 @@ mod tests {
             optimization: Optimization::Plain,
             library: Library::Static,
             debug_info,
+            bytecode: super::Bytecode::default(),
             configure_args: Vec::new(),
         };
         let read: BuildOptions = serde_json::from_str(earlier).unwrap();

@@ -15,6 +15,7 @@ use crate::process::Command;
 /// A program, passed to the interpreter with `-c`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Program {
+    ByteCompile,
     DescribeInterpreter,
     EnsurepipVersion,
     ImportModules,
@@ -26,8 +27,9 @@ pub(crate) enum Program {
 }
 
 impl Program {
-    fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         match self {
+            Self::ByteCompile => include_str!("byte_compile.py"),
             Self::DescribeInterpreter => include_str!("describe_interpreter.py"),
             Self::EnsurepipVersion => include_str!("ensurepip_version.py"),
             Self::ImportModules => include_str!("import_modules.py"),
@@ -56,7 +58,7 @@ impl Command {
         // `site` would run the interpreter's .pth files and sitecustomize while packages are installed.
         let installs = matches!(
             program,
-            Program::MakeVenv | Program::RunEnsurepip | Program::RunPip
+            Program::ByteCompile | Program::MakeVenv | Program::RunEnsurepip | Program::RunPip
         );
         let command = if installs {
             self.with_argument("-S")
@@ -82,6 +84,7 @@ mod tests {
     #[test]
     fn the_first_line_of_each_program_names_it() {
         for (program, name) in [
+            (Program::ByteCompile, "byte-compile"),
             (Program::DescribeInterpreter, "describe-interpreter"),
             (Program::EnsurepipVersion, "ensurepip-version"),
             (Program::ImportModules, "import-modules"),
