@@ -10,10 +10,10 @@ use crate::commands::gather::{Gather, Gathered, prerequisite_check};
 use crate::commands::kept::{Found, Kept};
 use crate::commands::preflight::Preflight;
 use crate::commands::printed::{PrintedPlans, plan_only};
-use crate::commands::work_folder::BuildFolder;
+use crate::commands::work_folder::{BuildFolder, unusable};
 use crate::compile::confinement::Confinement;
 use crate::compile::isolation::Isolation;
-use crate::compile::{self, BuildContext, CompilePlan};
+use crate::compile::{self, BuildContext, CompilePlan, CompilerStart};
 use crate::environment::Environment;
 use crate::fetch::VerifiedSource;
 use crate::host::build_environment::{BuildEnvironment, taken_over};
@@ -31,6 +31,7 @@ use crate::progress::Reporter;
 use crate::resolve::planning;
 use crate::settings::{BuildSettings, Mode, PrefixTemplate, WhenInstalled, WhenMissing};
 use crate::source;
+use crate::timeline::{Recorder, timed};
 use crate::transaction;
 use crate::transaction::pending::{self, PendingChanges};
 
@@ -43,6 +44,7 @@ pub(super) struct Target<'a> {
     source: Source,
     /// `None` if they are not chosen yet: an installation that exists needs no index.
     pins: Option<Pins>,
+    timeline: Option<&'a Recorder>,
 }
 
 /// The result of a build.
@@ -77,6 +79,7 @@ impl<'a> Target<'a> {
         settings: &'a BuildSettings,
         environment: &'a Environment,
         reporter: &'a dyn Reporter,
+        timeline: Option<&'a Recorder>,
     ) -> Result<Self, Error> {
         let context = context_for(settings, environment, reporter)?;
         let request = &settings.request;
@@ -102,6 +105,7 @@ impl<'a> Target<'a> {
             prefix,
             source,
             pins,
+            timeline,
         };
         target.preflight().ensure_usable()?;
         Ok(target)
@@ -191,6 +195,7 @@ impl<'a> Target<'a> {
                     python,
                     folder: &folder,
                     pool,
+                    timeline: self.timeline,
                 };
                 let result = build.run(download.as_ref(), choose_pins, draft);
                 let log = folder.finish(&result, reporter);
@@ -210,6 +215,7 @@ struct Build<'a> {
     python: PythonVersion,
     folder: &'a BuildFolder,
     pool: Option<&'a JobPool>,
+    timeline: Option<&'a Recorder>,
 }
 
 impl Build<'_> {
@@ -227,6 +233,7 @@ impl Build<'_> {
             python,
             folder,
             pool,
+            timeline,
         } = *self;
         let (reporter, runner) = (context.reporter, folder.runner());
         let home = folder.home()?;
@@ -252,20 +259,25 @@ impl Build<'_> {
             },
             runner,
         };
-        let Gathered { pins, host, source } = gather.run(choose_pins)?;
+        let gathered = timed(timeline, "prerequisites", || gather.run(choose_pins))?;
+        let Gathered { pins, host, source } = gathered;
         let plan = planning::plan(draft(pins), &host.facts(), reporter)?;
         let compile_plan = CompilePlan::gather(&plan, &host, &mut environment);
 
         let confinement = &confine(settings, context, &environment, &probe);
+        let timer = timeline.map(|recorder| recorder.timer(folder.path()));
+        let timer = timer.transpose().map_err(unusable(folder.path()))?;
         let build = &BuildContext {
             compile: &compile_plan,
             environment: &environment,
             host: &host,
             jobs: settings.jobs,
             pool,
+            compilers: &CompilerStart::new(timer, settings.launcher.as_ref(), folder.path()),
             confinement,
             runner,
             reporter,
+            timeline,
         };
         let kept = Kept {
             plan: &compile_plan,
@@ -282,7 +294,9 @@ impl Build<'_> {
             Found::Nothing(_lock) => {
                 let started = Instant::now();
                 let installed = compile(plan, source.transpose()?, context, folder, build)?;
-                kept.keep(&installed, started.elapsed());
+                timed(timeline, "keep", || {
+                    kept.keep(&installed, started.elapsed());
+                });
                 installed
             }
         };
@@ -331,7 +345,14 @@ fn confine(
     scratch: &Path,
 ) -> Confinement {
     let requested = settings.build_network;
-    let network = Isolation::find(requested, context.environment, environment, scratch);
+    let launcher = settings.launcher.as_ref();
+    let network = Isolation::find(
+        requested,
+        context.environment,
+        environment,
+        launcher,
+        scratch,
+    );
     if let Isolation::Host { because } = &network {
         context.reporter.report(&Event::HostNetwork { because });
     }
