@@ -23,7 +23,7 @@ use crate::host::loader::Shadowed;
 use crate::host::prerequisites::Remedy;
 use crate::hotpatch;
 use crate::install::record::Record;
-use crate::install::{self, CheckError, InstalledTree, prefix, record};
+use crate::install::{self, Candidate, CheckError, InstalledTree, prefix, record};
 use crate::plan::version::PythonVersion;
 use crate::plan::{Draft, InstallPrefix, Pins, Plan, ProgramNames, Source, are_recorded_alike};
 use crate::process::JobPool;
@@ -284,7 +284,7 @@ impl Build<'_> {
             timeline,
         };
         let kept = Kept {
-            plan: &compile_plan,
+            build,
             settings,
             context,
             folder,
@@ -297,10 +297,10 @@ impl Build<'_> {
             }
             Found::Nothing(_lock) => {
                 let started = Instant::now();
-                let installed = compile(plan, source.transpose()?, context, folder, build)?;
+                let (installed, candidate) = compile(plan, source.transpose()?, &kept)?;
                 timed(timeline, "keep", || {
-                    kept.keep(&installed, started.elapsed());
-                });
+                    kept.keep(&installed, candidate, started.elapsed())
+                })?;
                 installed
             }
         };
@@ -327,10 +327,9 @@ impl Build<'_> {
 fn compile(
     plan: Plan,
     source: Option<VerifiedSource>,
-    context: &Context<'_>,
-    folder: &BuildFolder,
-    build: &BuildContext<'_>,
-) -> Result<InstalledTree, Error> {
+    kept: &Kept<'_>,
+) -> Result<(InstalledTree, Option<Candidate>), Error> {
+    let (context, folder, build) = (kept.context, kept.folder, kept.build);
     let reporter = context.reporter;
     let inputs = context.fetch(&plan, source, folder.runner())?;
     let tree = source::unpack(plan, inputs, folder.path().join("source"), reporter)?;
@@ -338,7 +337,8 @@ fn compile(
     let tree = compile::hand_over(tree, folder.path(), folder.made("destdir")?, build)?;
     let tree = compile::configure(tree, build)?;
     let tree = compile::make(tree, build)?;
-    Ok(install::make_install(tree, build)?)
+    let candidate = kept.candidate(&tree)?;
+    Ok((install::make_install(tree, build)?, candidate))
 }
 
 /// Chooses the user and the network of the build's commands.

@@ -165,7 +165,6 @@ mod tests {
             optimization: Optimization::Plain,
             library: Library::Static,
             debug_info,
-            bytecode: super::Bytecode::default(),
             configure_args: Vec::new(),
             bytecode: Bytecode::All,
         };
