@@ -10,7 +10,7 @@ use crate::compile::confinement::Confinement;
 use crate::compile::jobs::Jobs;
 use crate::host::build_environment::BuildEnvironment;
 use crate::host::prerequisites::ReadyHost;
-use crate::process::{Command, JobPool, Runner};
+use crate::process::{Command, Job, JobPool, Runner};
 use crate::progress::Reporter;
 use crate::store::Store;
 use crate::timeline::Recorder;
@@ -34,6 +34,12 @@ pub(crate) struct BuildContext<'a> {
     pub(crate) timeline: Option<&'a Recorder>,
 }
 
+/// Processes of one command. In a run of several builds they are free jobs, until this is dropped.
+pub(crate) struct Processes<'a> {
+    pub(crate) count: usize,
+    _free: Vec<Job<'a>>,
+}
+
 impl BuildContext<'_> {
     /// A confined command that sees the build's environment only.
     pub(crate) fn command(&self, program: impl Into<PathBuf>, folder: &Path) -> Command {
@@ -53,6 +59,17 @@ impl BuildContext<'_> {
         match self.pool {
             Some(pool) => pool.shared_with(make),
             None => make.with_argument(format!("-j{}", self.jobs)),
+        }
+    }
+
+    /// The processes that a command which does not know the pool may start.
+    pub(crate) fn processes(&self) -> Processes<'_> {
+        let free = self.pool.map(|pool| pool.take_free(self.jobs.count() - 1));
+        Processes {
+            count: free
+                .as_ref()
+                .map_or(self.jobs.count(), |free| free.len() + 1),
+            _free: free.unwrap_or_default(),
         }
     }
 

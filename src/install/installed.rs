@@ -90,6 +90,7 @@ pub(crate) fn make_install(
     let lines_per_module = 1 + bytecode.levels().len() as u64;
     let total = lines_per_module * count_files(&tree.root().join("Lib"), "py", |_| true);
     let mut phase = context.reporter.begin("install", Unit::Steps, Some(total));
+    let processes = context.processes();
     let install = context
         .make(tree.root())
         .with_argument("install")
@@ -97,7 +98,7 @@ pub(crate) fn make_install(
         .with_argument("ENSUREPIP=no")
         .with_argument(format!("DESTDIR={}", tree.destdir().display()))
         .with_arguments(
-            bytecode::make_argument(&tree, bytecode, context.jobs).map_err(Error::Staging)?,
+            bytecode::make_argument(&tree, bytecode, processes.count).map_err(Error::Staging)?,
         );
     context
         .runner
@@ -108,6 +109,7 @@ pub(crate) fn make_install(
             }
         })
         .map_err(Error::Command)?;
+    drop(processes);
     crash_point("stage.installed");
     let root = tree.plan().prefix().below(tree.destdir());
     let path = python_in(&root, tree.plan());

@@ -4,10 +4,12 @@
 //! the end. Each `make` may run one job without a byte, so pybuild takes one before it starts a `make`.
 
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
@@ -26,9 +28,10 @@ const OPEN_AND_START: &str = "pipe=$1; shift; exec \"$@\" 8<>\"$pipe\" 9<>\"$pip
 #[derive(Debug)]
 pub struct JobPool {
     path: PathBuf,
-    /// An open pipe keeps its bytes. This is not the description that `make` has: `make` sets that to not
-    /// wait.
+    /// Its reads wait for a byte. The open pipe keeps the bytes while no other process has it open.
     pipe: File,
+    /// Its reads never wait. Each `make` sets that for its own descriptors.
+    trying: File,
 }
 
 impl JobPool {
@@ -36,9 +39,12 @@ impl JobPool {
     pub fn new(folder: &Path, jobs: usize) -> io::Result<Self> {
         let path = folder.join("jobs");
         mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR)?;
-        let mut pipe = File::options().read(true).write(true).open(&path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        let mut pipe = options.open(&path)?;
         pipe.write_all(&vec![b'+'; jobs.min(MOST)])?;
-        Ok(Self { path, pipe })
+        let trying = options.custom_flags(OFlag::O_NONBLOCK.bits()).open(&path)?;
+        Ok(Self { path, pipe, trying })
     }
 
     /// Waits for a free job.
@@ -46,6 +52,17 @@ impl JobPool {
         let mut byte = [0];
         (&self.pipe).read_exact(&mut byte)?;
         Ok(Job { pool: self, byte })
+    }
+
+    /// The jobs that are free now, at most `most`.
+    pub fn take_free(&self, most: usize) -> Vec<Job<'_>> {
+        let mut bytes = vec![0; most];
+        let read = (&self.trying).read(&mut bytes).unwrap_or_default();
+        let job = |byte| Job {
+            pool: self,
+            byte: [byte],
+        };
+        bytes.into_iter().take(read).map(job).collect()
     }
 
     /// Makes `make` take its jobs from the pool, except its first one. A program that reads make's flags
@@ -112,8 +129,11 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(most_at_once(&pool), 4);
         }
-        let all: Vec<_> = (0..3).map(|_| pool.take().unwrap()).collect();
+        let all = pool.take_free(9);
+        assert_eq!(all.len(), 3);
+        assert!(pool.take_free(9).is_empty());
         assert_eq!(most_at_once(&pool), 1);
         drop((own, all));
+        assert_eq!(pool.take_free(9).len(), 4);
     }
 }

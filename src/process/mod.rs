@@ -12,6 +12,6 @@ pub(crate) mod signals;
 pub(crate) use command::{Answer, Command, quoted};
 pub(crate) use error::CommandError;
 pub(crate) use excerpt::{Excerpt, excerpt};
-pub(crate) use job_pool::JobPool;
+pub(crate) use job_pool::{Job, JobPool};
 pub(crate) use log::sweep_logs;
 pub(crate) use runner::{Runner, Timing};

@@ -27,6 +27,7 @@ use self::dialogue::{Dialogue, End, Reply, Respond};
 use self::kept::KeptAnswers;
 use self::question::{Kind, Macros, Question};
 use crate::compile::context::BuildContext;
+use crate::compile::jobs::Jobs;
 use crate::digest::{Hasher, Sha256};
 use crate::host::development_files;
 use crate::process::Command;
@@ -78,7 +79,8 @@ impl<'a> ConfigureAnswers<'a> {
         let compiler = Compiler {
             environment: context.environment,
             confinement: context.confinement,
-            jobs: context.jobs,
+            // `configure` waits meanwhile, so its own job is free.
+            jobs: context.pool.map_or(context.jobs, |_| Jobs::ONE),
         };
         let keep = context.confinement.user.is_none();
         let name = host_key(context, &folder.0).to_string();
