@@ -185,7 +185,7 @@ fn build(
             let started = Instant::now();
             let installed = compile(plan, context, folder, build)?;
             timed(timeline, "keep", || {
-                kept.keep(&installed, started.elapsed())
+                kept.keep(&installed, started.elapsed());
             });
             installed
         }
