@@ -107,7 +107,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
                 Some(Command::Uninstall(arguments)) => {
                     commands::uninstall::run(&arguments, &invocation)
                 }
-                None => commands::build::run(cli.build, &invocation),
+                Some(Command::Cache(arguments)) => commands::cache::run(&arguments, &invocation),
+                None => commands::builds::run(cli.build, &invocation),
             }
         });
     // A signal that arrived during a change to a prefix ends the process here.
@@ -115,7 +116,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
     match done {
         Ok(()) => ExitStatus::Done,
         Err(error) => {
-            output.error(&error, error.hint().as_deref());
+            output.error(&error, error.hint().as_deref(), None);
             error.exit_status()
         }
     }

@@ -10,8 +10,9 @@ use crate::compile::confinement::Confinement;
 use crate::compile::jobs::Jobs;
 use crate::host::build_environment::BuildEnvironment;
 use crate::host::prerequisites::ReadyHost;
-use crate::process::{Command, Runner};
+use crate::process::{Command, JobPool, Runner};
 use crate::progress::Reporter;
+use crate::store::Store;
 use crate::timeline::Recorder;
 
 pub(crate) struct BuildContext<'a> {
@@ -20,9 +21,13 @@ pub(crate) struct BuildContext<'a> {
     pub(crate) environment: &'a BuildEnvironment,
     pub(crate) host: &'a ReadyHost,
     pub(crate) jobs: Jobs,
+    /// The jobs of all builds of this run, if there are several.
+    pub(crate) pool: Option<&'a JobPool>,
     /// The programs that start the compilers of `make`.
     pub(crate) compilers: &'a CompilerStart,
     pub(crate) confinement: &'a Confinement,
+    /// The store of `configure`'s answers; `None` for `--no-configure-cache`.
+    pub(crate) configure_answers: Option<&'a Store>,
     pub(crate) runner: &'a Runner,
     pub(crate) reporter: &'a dyn Reporter,
     /// `--timings`.
@@ -40,6 +45,15 @@ impl BuildContext<'_> {
     pub(crate) fn make(&self, folder: &Path) -> Command {
         self.command(&self.host.toolchain.make.path, folder)
             .with_variables(self.compilers.variables())
+    }
+
+    /// `make` with the jobs that it may run at once.
+    pub(crate) fn parallel_make(&self, folder: &Path) -> Command {
+        let make = self.make(folder);
+        match self.pool {
+            Some(pool) => pool.shared_with(make),
+            None => make.with_argument(format!("-j{}", self.jobs)),
+        }
     }
 
     /// The variable that makes an interpreter load the `libpython` in `folder` instead of an installed

@@ -14,6 +14,12 @@ impl Jobs {
     }
 }
 
+impl Jobs {
+    pub(crate) fn count(self) -> usize {
+        self.0.get()
+    }
+}
+
 impl FromStr for Jobs {
     type Err = std::num::ParseIntError;
 

@@ -41,7 +41,7 @@ pub(super) fn make_arguments(
 }
 
 /// The unexpanded value of a variable.
-pub(super) fn value_in<'a>(makefile: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn value_in<'a>(makefile: &'a str, name: &str) -> Option<&'a str> {
     let mut lines = makefile.lines();
     let value = lines.find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('='))?;
     Some(value.trim())

@@ -2,6 +2,7 @@
 
 mod compile_plan;
 mod compilers;
+mod configure_answers;
 pub(crate) mod confinement;
 mod context;
 mod debug_flag;
@@ -19,5 +20,6 @@ pub(crate) use compilers::CompilerStart;
 pub(crate) use confinement::BuildUserError;
 pub(crate) use context::BuildContext;
 pub(crate) use error::{Error, SEE_LOG};
+pub(crate) use link::value_in;
 pub(crate) use steps::{BuiltTree, configure, count_files, hand_over, make};
 pub(crate) use unbuilt::Unbuilt;

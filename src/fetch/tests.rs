@@ -15,7 +15,7 @@ use crate::plan::compat::CompatPolicy;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::verification::ProofPolicy;
 use crate::plan::{
-    BuildOptions, DebugInfo, DigestProof, Draft, InstallPrefix, Library, ModulePolicy,
+    BuildOptions, Bytecode, DebugInfo, DigestProof, Draft, InstallPrefix, Library, ModulePolicy,
     Optimization, Origin, PatchFile, Pin, Pins, Plan, ProgramNames, ReleaseFile, Request, Source,
     WheelInput, WheelLocation,
 };
@@ -59,6 +59,7 @@ impl World {
     fn fetch(&self, plan: &Plan) -> Result<VerifiedInputs, Error> {
         fetch(
             plan,
+            None,
             &FetchContext {
                 store: &self.store,
                 http: self.http,
@@ -137,6 +138,7 @@ fn plan_of(source: Source, pip: Pin, patches: Vec<PatchFile>) -> Plan {
             library: Library::Static,
             debug_info: DebugInfo::None,
             configure_args: Vec::new(),
+            bytecode: Bytecode::All,
         },
         patches,
         compat: CompatPolicy::All,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
+use std::panic::resume_unwind;
 use std::path::Path;
 
 use super::check_report::{CheckError, CheckReport, list};
@@ -54,70 +55,37 @@ pub(crate) fn check(
     scratch: &Path,
     context: &BuildContext<'_>,
 ) -> Result<CheckedInstall, CheckError> {
+    let phase = context.reporter.begin("check", Unit::Steps, None);
     let plan = staged.plan();
-    let interpreter = &staged.python();
     let checks = Checks {
         variables: variables(&staged, context),
         staged: &staged,
         plan,
         context,
     };
-    let mut phase = context.reporter.begin("check", Unit::Steps, Some(6));
-    let mut step = |name: &str| {
-        phase.set_current(name);
-        phase.advance(1);
-    };
-
-    step("python --version");
-    let python = checks.python().with_argument("--version");
-    let python = checks.output("python --version", &python)?;
-    let wanted = format!("Python {}", plan.python());
-    ensure_same("`python --version`", python.trim_end_matches('+'), &wanted)?;
-
-    step("modules");
-    let (modules, missing_modules) = checks.required_modules()?;
-
-    step("ensurepip");
-    let bundled = checks.ensurepip_version(interpreter)?;
-    if let Pin::Wheel(wheel) = &plan.pins().pip {
-        let wanted = wheel.version.to_string();
-        ensure_same("`ensurepip.version()`", &bundled, &wanted)?;
+    let venv = scratch.join("venv");
+    // The venv takes longer than all other checks together, so it has a thread of its own.
+    let (answers, venv_pip) = std::thread::scope(|scope| {
+        let venv = scope.spawn(|| checks.new_venv(&venv));
+        let answers = checks.interpreter();
+        let venv_pip = venv.join().unwrap_or_else(|panic| resume_unwind(panic));
+        answers.and_then(|answers| Ok((answers, venv_pip?)))
+    })?;
+    if let Some(venv_pip) = &venv_pip {
+        ensure_same("the pip of a new venv", venv_pip, &answers.pip)?;
     }
-
-    step("pip --version");
-    let pip = checks.pip_version(interpreter)?;
-    ensure_same("the interpreter's pip", &pip, &bundled)?;
-    checks.scripts()?;
-
-    step("setuptools");
-    let setuptools = checks.python().with_program(Program::SetuptoolsVersion);
-    let setuptools = checks.output("setuptools.__version__", &setuptools)?;
-    let wanted = match &plan.pins().setuptools {
-        Pin::Wheel(wheel) => wheel.version.to_string(),
-        Pin::Removed => String::new(),
-        Pin::Bundled => setuptools.clone(),
-    };
-    ensure_same("the interpreter's setuptools", &setuptools, &wanted)?;
-
-    step("venv");
-    let mut venv_pip = None;
-    let mut outcome = format!("{python}, pip {pip}");
-    if plan.python().series().0 >= 3 {
-        let venv = scratch.join("venv");
-        let found = checks.venv_pip(interpreter, &venv)?;
-        ensure_same("the pip of a new venv", &found, &bundled)?;
-        let script = checks.command(&venv.join("bin/pip"));
-        let script = checks.output(
-            "pip --version in a venv",
-            &script.with_argument("--version"),
-        )?;
-        let script = version_in("pip", &script);
-        ensure_same("the script `pip` of a new venv", &script, &bundled)?;
-        fs_err::remove_dir_all(&venv).map_err(CheckError::Scratch)?;
-        venv_pip = Some(found);
-        outcome.push_str(", in a new venv too");
-    }
-    phase.finish(&format!("{outcome}, {} modules", modules.len()));
+    let Answers {
+        python,
+        pip,
+        setuptools,
+        modules,
+        missing_modules,
+    } = answers;
+    let in_venv = venv_pip.as_ref().map_or("", |_| ", in a new venv too");
+    phase.finish(&format!(
+        "{python}, pip {pip}{in_venv}, {} modules",
+        modules.len()
+    ));
     Ok(CheckedInstall {
         report: CheckReport {
             python,
@@ -199,9 +167,81 @@ impl Questions for Checks<'_> {
     }
 }
 
+/// The answers of the interpreter itself.
+struct Answers {
+    python: String,
+    pip: String,
+    /// Empty if it is not installed.
+    setuptools: String,
+    modules: BTreeSet<String>,
+    missing_modules: BTreeMap<String, String>,
+}
+
 impl Checks<'_> {
     fn python(&self) -> Command {
         self.command(&self.staged.python())
+    }
+
+    /// The checks that need no venv.
+    fn interpreter(&self) -> Result<Answers, CheckError> {
+        let interpreter = &self.staged.python();
+        let pins = self.plan.pins();
+        let python = self.python().with_argument("--version");
+        let python = self.output("python --version", &python)?;
+        let wanted = format!("Python {}", self.plan.python());
+        ensure_same("`python --version`", python.trim_end_matches('+'), &wanted)?;
+
+        let (modules, missing_modules) = self.required_modules()?;
+
+        let bundled = self.ensurepip_version(interpreter)?;
+        if let Pin::Wheel(wheel) = &pins.pip {
+            let wanted = wheel.version.to_string();
+            ensure_same("`ensurepip.version()`", &bundled, &wanted)?;
+        }
+        let pip = self.pip_version(interpreter)?;
+        ensure_same("the interpreter's pip", &pip, &bundled)?;
+        self.scripts()?;
+
+        let setuptools = self.python().with_program(Program::SetuptoolsVersion);
+        let setuptools = self.output("setuptools.__version__", &setuptools)?;
+        let wanted = match &pins.setuptools {
+            Pin::Wheel(wheel) => wheel.version.to_string(),
+            Pin::Removed => String::new(),
+            Pin::Bundled => setuptools.clone(),
+        };
+        ensure_same("the interpreter's setuptools", &setuptools, &wanted)?;
+        Ok(Answers {
+            python,
+            pip,
+            setuptools,
+            modules,
+            missing_modules,
+        })
+    }
+
+    /// Makes a venv in `folder`, and removes it again; the version of the pip in it. `None` if this
+    /// CPython has no `venv`.
+    fn new_venv(&self, folder: &Path) -> Result<Option<String>, CheckError> {
+        if self.plan.python().series().0 < 3 {
+            return Ok(None);
+        }
+        let (pip, script) = std::thread::scope(|scope| {
+            self.make_venv(&self.staged.python(), folder)?;
+            let script = scope.spawn(|| {
+                let script = self.command(&folder.join("bin/pip"));
+                self.output(
+                    "pip --version in a venv",
+                    &script.with_argument("--version"),
+                )
+            });
+            let pip = self.pip_version(&folder.join("bin/python"))?;
+            let script = script.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            Ok::<_, CheckError>((pip, script))
+        })?;
+        let script = version_in("pip", &script);
+        ensure_same("the script `pip` of a new venv", &script, &pip)?;
+        fs_err::remove_dir_all(folder).map_err(CheckError::Scratch)?;
+        Ok(Some(pip))
     }
 
     /// The modules that work, and the others with the reasons. Fails if a required one does not work.

@@ -1,5 +1,6 @@
 //! Steps 7 to 9: from a built tree to an installation in its prefix.
 
+mod bytecode;
 mod check;
 mod check_report;
 mod commit;
@@ -10,11 +11,14 @@ mod foreign;
 mod installed;
 mod kept;
 mod leftovers;
+mod make_script;
 mod manifest;
 mod merge;
+mod packages;
 pub(crate) mod prefix;
 pub(crate) mod record;
 mod recorded;
+mod relocate;
 mod replaced;
 mod scripts;
 mod seed;
@@ -27,9 +31,10 @@ pub(crate) use commit::commit;
 pub(crate) use error::Error;
 pub(crate) use foreign::{FilesInTheWay, ensure_none as ensure_no_foreign_files};
 pub(crate) use installed::{InstalledTree, make_install};
-pub(crate) use kept::{KeptCompile, UnpackedCompile, keep};
+pub(crate) use kept::{KeptCompile, UnpackedCompile, candidate, keep};
 pub use manifest::{Item, Manifest};
 pub(crate) use recorded::record;
+pub(crate) use relocate::Candidate;
 pub(crate) use replaced::describe as describe_replaced;
 pub(crate) use scripts::{DeadScript, dead_script};
 pub(crate) use seed::seed;

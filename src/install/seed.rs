@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use super::installed::InstalledTree;
+use super::packages;
 use crate::compile::BuildContext;
 use crate::failpoint::crash_point;
 use crate::progress::Unit;
@@ -21,10 +22,12 @@ pub(crate) fn seed(
     context
         .confinement
         .give(tree.destdir(), context.environment)?;
-    let ensurepip = context
+    let python = context
         .command(tree.python(), tree.destdir())
         .with_variables(context.library_path(&tree.root().join("lib")).iter())
-        .with_arguments(["-E", "-B"])
+        .with_arguments(["-E", "-B"]);
+    let ensurepip = python
+        .clone()
         .with_program(Program::RunEnsurepip)
         .with_argument("--final-prefix")
         .with_argument(tree.plan().prefix().path())
@@ -34,6 +37,7 @@ pub(crate) fn seed(
         .runner
         .run("ensurepip", &ensurepip, |_| {})
         .map_err(Error::Command)?;
+    packages::compile(&tree, &python, context)?;
     crash_point("stage.seeded");
     phase.finish("");
     Ok(UserOwnedInstall(tree))

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use super::installed::InstalledTree;
+use super::packages::record_compiled;
 use super::scripts::shorten_first_lines;
 use super::seed::UserOwnedInstall;
 use crate::compile::{BuildContext, Unbuilt};
@@ -49,6 +50,7 @@ pub(crate) fn stage(
 ) -> Result<StagedInstall, Error> {
     let UserOwnedInstall(tree) = install;
     context.confinement.take_back(tree.destdir())?;
+    record_compiled(tree.root(), tree.plan().python()).map_err(Error::Staging)?;
     let bin = tree.root().join("bin");
     shorten_first_lines(&bin).map_err(Error::Staging)?;
     if tree.plan().names() == ProgramNames::AlsoUnversioned {

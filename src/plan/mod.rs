@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use debug_info::DebugInfo;
 pub(crate) use options::{
-    BuildOptions, InstallPrefix, Library, ModulePolicy, Optimization, ProgramNames,
+    BuildOptions, Bytecode, InstallPrefix, Library, ModulePolicy, Optimization, ProgramNames,
 };
 pub(crate) use patches::{PatchFile, PatchOrigin, PlannedPatch};
 pub(crate) use pins::{Pin, Pins, WheelInput, WheelLocation};

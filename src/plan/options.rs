@@ -20,6 +20,8 @@ pub struct BuildOptions {
     /// `--configure-arg`, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub configure_args: Vec<String>,
+    #[serde(default, skip_serializing_if = "Bytecode::is_all")]
+    pub bytecode: Bytecode,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +40,38 @@ pub enum Library {
     Static,
     /// `--enable-shared`.
     Shared,
+}
+
+/// `--bytecode`: the optimisation levels of the compiled modules that are installed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bytecode {
+    /// No compiled modules
+    None,
+    /// The level of python without -O
+    Default,
+    /// All levels, as make install does
+    #[default]
+    All,
+}
+
+impl Bytecode {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    pub fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+
+    /// The digits of the levels.
+    pub fn levels(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Default => "0",
+            Self::All => "012",
+        }
+    }
 }
 
 /// The names of the programs in `bin`.
@@ -122,7 +156,7 @@ impl fmt::Display for InstallPrefix {
 
 #[cfg(test)]
 mod tests {
-    use super::{BuildOptions, DebugInfo, Library, Optimization};
+    use super::{BuildOptions, Bytecode, DebugInfo, Library, Optimization};
 
     #[test]
     fn a_record_of_an_earlier_version_equals_a_request_for_debug_information() {
@@ -132,6 +166,7 @@ mod tests {
             library: Library::Static,
             debug_info,
             configure_args: Vec::new(),
+            bytecode: Bytecode::All,
         };
         let read: BuildOptions = serde_json::from_str(earlier).unwrap();
         assert_eq!(read, options(DebugInfo::InFiles));

@@ -15,22 +15,26 @@ use crate::process::Command;
 /// A program, passed to the interpreter with `-c`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Program {
+    ByteCompile,
     DescribeInterpreter,
     EnsurepipVersion,
     ImportModules,
     MakeVenv,
+    MovePrefix,
     RunEnsurepip,
     RunPip,
     SetuptoolsVersion,
 }
 
 impl Program {
-    fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         match self {
+            Self::ByteCompile => include_str!("byte_compile.py"),
             Self::DescribeInterpreter => include_str!("describe_interpreter.py"),
             Self::EnsurepipVersion => include_str!("ensurepip_version.py"),
             Self::ImportModules => include_str!("import_modules.py"),
             Self::MakeVenv => include_str!("make_venv.py"),
+            Self::MovePrefix => include_str!("move_prefix.py"),
             Self::RunEnsurepip => concat!(
                 include_str!("run_ensurepip.py"),
                 include_str!("pip_settings.py"),
@@ -54,7 +58,7 @@ impl Command {
         // `site` would run the interpreter's .pth files and sitecustomize while packages are installed.
         let installs = matches!(
             program,
-            Program::MakeVenv | Program::RunEnsurepip | Program::RunPip
+            Program::ByteCompile | Program::MakeVenv | Program::RunEnsurepip | Program::RunPip
         );
         let command = if installs {
             self.with_argument("-S")
@@ -80,10 +84,12 @@ mod tests {
     #[test]
     fn the_first_line_of_each_program_names_it() {
         for (program, name) in [
+            (Program::ByteCompile, "byte-compile"),
             (Program::DescribeInterpreter, "describe-interpreter"),
             (Program::EnsurepipVersion, "ensurepip-version"),
             (Program::ImportModules, "import-modules"),
             (Program::MakeVenv, "make-venv"),
+            (Program::MovePrefix, "move-prefix"),
             (Program::RunEnsurepip, "run-ensurepip"),
             (Program::RunPip, "run-pip"),
             (Program::SetuptoolsVersion, "setuptools-version"),

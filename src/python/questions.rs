@@ -29,9 +29,15 @@ pub(crate) trait Questions {
         Ok(version_in("pip", &self.output("pip --version", &command)?))
     }
 
+    /// Makes a venv in `folder`.
+    fn make_venv(&self, python: &Path, folder: &Path) -> Result<(), Self::Error> {
+        let made = self.output("python -m venv", &self.command(python).with_venv_in(folder));
+        made.map(|_| ())
+    }
+
     /// Makes a venv in `folder`; the version of the pip in it.
     fn venv_pip(&self, python: &Path, folder: &Path) -> Result<String, Self::Error> {
-        self.output("python -m venv", &self.command(python).with_venv_in(folder))?;
+        self.make_venv(python, folder)?;
         self.pip_version(&folder.join("bin/python"))
     }
 }

@@ -1,6 +1,6 @@
 # pybuild program: run-ensurepip
 # Arguments: those of `python -m ensurepip`. `--final-prefix DIR` before them names the prefix of an
-# interpreter that runs from a DESTDIR.
+# interpreter that runs from a DESTDIR. With the interpreter's option -B, pip compiles no modules.
 #
 # Runs without the interpreter's `site`, so without .pth files and sitecustomize.
 import sys
@@ -15,4 +15,8 @@ elif '--root' not in sys.argv:
     sys.modules['sitecustomize'] = sys.modules['usercustomize'] = type(sys)('empty')
     import site
     site.main()
+if sys.dont_write_bytecode:
+    # Not every pip has an option for that.
+    import compileall
+    compileall.compile_file = compileall.compile_dir = lambda *arguments, **options: False
 

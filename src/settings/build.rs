@@ -8,6 +8,7 @@ use super::error::Error;
 use super::inputs::{Mode, PinSettings, SourceSettings, choose};
 use super::launcher::launcher;
 use super::path::{absolute_if_given, file, of_variable};
+use super::prefix_template::{PrefixTemplate, Several};
 use crate::cli::{BuildArguments, InstallationArguments};
 use crate::compile::confinement::BuildUser;
 use crate::compile::isolation::BuildNetwork;
@@ -20,16 +21,16 @@ use crate::net::address::Address;
 use crate::net::network::Network;
 use crate::plan::compat;
 use crate::plan::compat::CompatPolicy;
+use crate::plan::version::VersionRequest;
 use crate::plan::{
-    BuildOptions, InstallPrefix, Library, ModulePolicy, Optimization, Origin, PatchFile,
-    ProgramNames, Request,
+    BuildOptions, Library, ModulePolicy, Optimization, Origin, PatchFile, ProgramNames, Request,
 };
 
 /// The request, and the settings that do not decide the result.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct BuildSettings {
     pub request: Request,
-    pub prefix: Option<InstallPrefix>,
+    pub prefix: PrefixTemplate,
     pub mirrors: Vec<Origin>,
     pub index_url: Option<Address>,
     pub network: Network,
@@ -43,6 +44,7 @@ pub struct BuildSettings {
     pub build_network: BuildNetwork,
     pub build_dir: Option<PathBuf>,
     pub build_tree: BuildTree,
+    pub configure_cache: ConfigureCache,
     pub kept_compiles: KeptCompiles,
     pub mode: Mode,
 }
@@ -89,12 +91,71 @@ pub enum Timings {
     Written,
 }
 
+/// Whether `configure` uses and keeps answers of its checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfigureCache {
+    Use,
+    /// `--no-configure-cache`.
+    Ignore,
+}
+
 impl BuildSettings {
-    pub fn new(arguments: BuildArguments, environment: &Environment) -> Result<Self, Error> {
+    /// One value for each build: each version with each pip and each setuptools, in this order.
+    pub fn all(
+        mut arguments: BuildArguments,
+        environment: &Environment,
+    ) -> Result<Vec<Self>, Error> {
+        let versions = std::mem::take(&mut arguments.python);
+        let several = Several {
+            versions: versions.len() > 1,
+            pips: arguments.pins.pip.len() > 1,
+            setuptools: arguments.pins.setuptools.len() > 1,
+        };
+        if several.versions
+            && (arguments.source.source.is_some() || arguments.source.sha256.is_some())
+        {
+            return Err(Error::usage(
+                "--source and --sha256 are for one version, and several are given",
+                "name a folder of release archives with --mirror, or run pybuild once for each version",
+            ));
+        }
+        let pins = PinSettings::all(arguments.pins.clone(), environment)?;
         // clap requires the version only if there is no subcommand.
-        let python = arguments
-            .python
-            .ok_or_else(|| Error::usage("no CPython version is given", "see `pybuild --help`"))?;
+        let (Some(python), Some(first)) = (versions.first(), pins.first()) else {
+            return Err(Error::usage(
+                "no CPython version is given",
+                "see `pybuild --help`",
+            ));
+        };
+        let first = Self::new(*python, first.clone(), several, arguments, environment)?;
+        let builds = versions
+            .iter()
+            .flat_map(|python| pins.iter().map(move |pins| (python, pins)));
+        builds
+            .map(|(python, pins)| {
+                let build = &first.request.build;
+                configure::ensure_pins_used(&build.configure_args, pins.are_bundled())?;
+                let request = Request {
+                    python: *python,
+                    pip: pins.pip.clone(),
+                    setuptools: pins.setuptools.clone(),
+                    ..first.request.clone()
+                };
+                Ok(Self {
+                    request,
+                    ..first.clone()
+                })
+            })
+            .collect()
+    }
+
+    fn new(
+        python: VersionRequest,
+        pins: PinSettings,
+        several: Several,
+        arguments: BuildArguments,
+        environment: &Environment,
+    ) -> Result<Self, Error> {
         let InstallationArguments {
             prefix,
             unversioned_links,
@@ -109,8 +170,6 @@ impl BuildSettings {
             optimize,
             compile.configure_arg,
         )?;
-        let pins = PinSettings::new(arguments.pins, environment)?;
-        configure::ensure_pins_used(&configure_args, pins.are_bundled())?;
         let source = SourceSettings::new(&arguments.source, environment)?;
         let patch_file = |path: &PathBuf| {
             let (path, sha256) = file("--patch", path, environment)?;
@@ -143,6 +202,7 @@ impl BuildSettings {
                     library,
                     debug_info: compile.debug_info,
                     configure_args,
+                    bytecode: compile.bytecode,
                 },
                 patches: patches.collect::<Result<_, Error>>()?,
                 compat: compat_policy(compile.no_compat_patch, compile.no_compat_patches)?,
@@ -152,7 +212,10 @@ impl BuildSettings {
                     ProgramNames::Versioned,
                 ),
             },
-            prefix: absolute_if_given("--prefix", prefix, environment)?.map(InstallPrefix::new),
+            prefix: PrefixTemplate::new(
+                absolute_if_given("--prefix", prefix, environment)?,
+                several,
+            )?,
             mirrors: source.mirrors,
             index_url: pins.index_url,
             network: pins.network,
@@ -176,6 +239,11 @@ impl BuildSettings {
                 Some(folder) => Some(folder),
                 None => of_variable("PYBUILD_BUILD_DIR", environment)?,
             },
+            configure_cache: choose(
+                compile.no_configure_cache,
+                ConfigureCache::Ignore,
+                ConfigureCache::Use,
+            ),
             build_tree: choose(compile.keep_build, BuildTree::Keep, BuildTree::Remove),
             kept_compiles: match (compile.no_cache, compile.keep_build) {
                 (true, _) => KeptCompiles::Ignore,

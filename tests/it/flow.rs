@@ -104,6 +104,31 @@ fn force_builds_an_installed_interpreter_again() {
 }
 
 #[test]
+fn only_the_wanted_levels_are_compiled() {
+    let fixture = Fixture::new();
+    let compiled = |more: &[&str]| {
+        fixture
+            .build(&[&["--pip", "latest"], more].concat())
+            .success();
+        let folder = fixture.prefix().join("lib/python3.99/__pycache__");
+        let entries = std::fs::read_dir(folder).into_iter().flatten();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let all = [
+        "os.cpython-399.opt-1.pyc",
+        "os.cpython-399.opt-2.pyc",
+        "os.cpython-399.pyc",
+    ];
+    assert_eq!(compiled(&[]), all);
+    // Another value is another request: no --force is needed.
+    assert_eq!(compiled(&["--bytecode", "default"]), all[2..]);
+    assert!(compiled(&["--bytecode", "none"]).is_empty());
+    assert_eq!(compiled(&["--bytecode", "all"]), all);
+}
+
+#[test]
 fn a_dry_run_prints_the_plan_and_changes_nothing() {
     let fixture = Fixture::new();
     let outcome = fixture.build(&["--pip", "latest", "--dry-run"]).success();

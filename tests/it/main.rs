@@ -20,8 +20,10 @@ mod wheels;
 
 // The tests.
 mod bad_input;
+mod cache;
 mod compat;
 mod concurrency;
+mod configure_answers;
 mod crash;
 mod debug_info;
 mod disk;
@@ -38,6 +40,7 @@ mod kept;
 mod kills;
 mod launcher;
 mod layers;
+mod many;
 mod output;
 mod patch;
 mod prefix;

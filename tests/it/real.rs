@@ -126,6 +126,7 @@ fn a_real_cpython_gives_every_venv_the_pip_that_was_asked_for() {
     assert!(run(&["-m", "pip", "check"]).contains("No broken requirements"));
 
     each_script_runs(&prefix);
+    compiled_modules_are_those_of_compileall(dir.path(), &prefix);
     no_file_has_debug_information(&prefix);
     let flags = run(&[
         "-c",
@@ -224,6 +225,49 @@ print(len(files))
         .parse()
         .unwrap();
     assert!(scripts >= 2, "{scripts}");
+}
+
+/// The compiled modules have the bytes that compileall writes, so they name the sources in the prefix. Those
+/// of pip are in its `RECORD`. `tests/long/compiled-modules` compares all of an installation.
+fn compiled_modules_are_those_of_compileall(dir: &Path, prefix: &Path) {
+    let stdlib = prefix.join("lib/python3.11");
+    let python = || {
+        let mut command = Command::new(prefix.join("bin/python3.11"));
+        command.env_clear().current_dir(dir);
+        command
+    };
+    let compare = "
+import filecmp, glob, os, sys
+copy, folder = sys.argv[1:]
+names = glob.glob('**/*.pyc', root_dir=copy, recursive=True)
+assert len(names) > 30, names
+for name in names:
+    assert filecmp.cmp(os.path.join(copy, name), os.path.join(folder, name), shallow=False), name
+assert sorted(names) == sorted(glob.glob('**/*.pyc', root_dir=folder, recursive=True))
+";
+    for (name, levels) in [("email", "012"), ("site-packages/pip", "0")] {
+        let (folder, copy) = (stdlib.join(name), dir.join("copy"));
+        said(Command::new("cp").arg("-a").arg(&folder).arg(&copy));
+        said(
+            Command::new("find")
+                .arg(&copy)
+                .args(["-name", "*.pyc", "-delete"]),
+        );
+        let mut compileall = python();
+        compileall.args(["-m", "compileall", "-q", "-f"]);
+        for level in levels.chars() {
+            compileall.arg("-o").arg(level.to_string());
+        }
+        said(compileall.arg("-d").arg(&folder).arg(&copy));
+        said(python().args(["-c", compare]).args([&copy, &folder]));
+        fs_err::remove_dir_all(copy).unwrap();
+    }
+    let recorded = "
+import importlib.metadata
+files = [file for file in importlib.metadata.files('pip') if file.suffix == '.pyc']
+assert len(files) > 300 and all(file.locate().exists() for file in files), files
+";
+    said(python().args(["-c", recorded]));
 }
 
 /// The check of a hotpatch ignores the folders in `distutils.cfg`, which pip 20.3.4 would use.

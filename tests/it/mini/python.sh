@@ -204,6 +204,19 @@ case $1 in
             install_project "$project" "$wanted" "$root$site" "$root$bin" "$bin/python$short"
         done
         ;;
+    byte-compile) # the number of processes, levels, then the arguments of compileall: the folder is last
+        levels=$2
+        for folder; do :; done
+        for source in "$folder"/*.py; do
+            [ -f "$source" ] || continue
+            name=${source##*/}
+            for level in $(echo "$levels" | sed 's/./& /g'); do
+                mkdir -p "$folder/__pycache__"
+                suffix=cpython-$(echo "$short" | tr -d .)$([ "$level" = 0 ] || echo ".opt-$level")
+                echo compiled >"$folder/__pycache__/${name%.py}.$suffix.pyc" || exit 1
+            done
+        done
+        ;;
     ensurepip-version) echo "ensurepip $(pinned PIP)" ;;
     make-venv) run_venv "$1" ;;
     run-ensurepip) run_ensurepip "$@" ;;

@@ -1,0 +1,95 @@
+//! The compiled modules of the standard library, which `make install` writes.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+
+use super::make_script;
+use crate::compile::jobs::Jobs;
+use crate::compile::{BuiltTree, value_in};
+use crate::plan::Bytecode;
+use crate::process::quoted;
+use crate::python::Program;
+
+/// The variable of the Makefile that runs `compileall`.
+const INTERPRETER: &str = "PYTHON_FOR_BUILD";
+
+/// The script that runs commands of `make install`, in the source tree.
+const SCRIPT: &str = "pybuild-python-for-build";
+
+/// The argument of `make install` that lets [`Program::ByteCompile`] take the place of `compileall`.
+/// `None` if the Makefile has another form; then `compileall` does the work.
+pub(super) fn make_argument(
+    tree: &BuiltTree,
+    bytecode: Bytecode,
+    jobs: Jobs,
+) -> io::Result<Option<String>> {
+    let makefile = fs_err::read_to_string(tree.root().join("Makefile"))?;
+    let command = value_in(&makefile, INTERPRETER).filter(|command| command.starts_with("./"));
+    let Some(command) = command else {
+        return Ok(None);
+    };
+    let script = format!(
+        "program={}\nprocesses={jobs}\nlevels='{}'\n{}",
+        quoted(OsStr::new(Program::ByteCompile.text())),
+        bytecode.levels(),
+        include_str!("python_for_build.sh")
+    );
+    make_script::write(&tree.root().join(SCRIPT), &script)?;
+    Ok(Some(format!("{INTERPRETER}=/bin/sh ./{SCRIPT} {command}")))
+}
+
+/// Removes compiled modules of levels that are not wanted. There are some only if `compileall` did the
+/// work.
+pub(super) fn remove_unwanted(root: &Path, bytecode: Bytecode) -> io::Result<()> {
+    let is_unwanted = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let compiled = name.ends_with(".pyc") || name.ends_with(".pyo");
+        let optimized = name.contains(".opt-") || name.ends_with(".pyo");
+        match bytecode {
+            Bytecode::None => compiled,
+            Bytecode::Default => compiled && optimized,
+            Bytecode::All => false,
+        }
+    };
+    if bytecode == Bytecode::All {
+        return Ok(());
+    }
+    for entry in walkdir::WalkDir::new(root).contents_first(true) {
+        let entry = entry?;
+        if entry.file_type().is_file() && is_unwanted(entry.path()) {
+            fs_err::remove_file(entry.path())?;
+        } else if entry.file_name() == "__pycache__" {
+            // Only an empty one can be removed.
+            let _ = std::fs::remove_dir(entry.path());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::remove_unwanted;
+    use crate::plan::Bytecode;
+
+    #[test]
+    fn only_wanted_levels_stay() {
+        for (bytecode, stay) in [
+            (Bytecode::All, 3),
+            (Bytecode::Default, 1),
+            (Bytecode::None, 0),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let cache = dir.path().join("a/__pycache__");
+            fs_err::create_dir_all(&cache).unwrap();
+            for level in ["", ".opt-1", ".opt-2"] {
+                fs_err::write(cache.join(format!("m.cpython-311{level}.pyc")), "").unwrap();
+            }
+            fs_err::write(dir.path().join("a/m.py"), "").unwrap();
+            remove_unwanted(dir.path(), bytecode).unwrap();
+            let left = fs_err::read_dir(&cache).map_or(0, Iterator::count);
+            assert_eq!(left, stay);
+            assert!(dir.path().join("a/m.py").exists() && cache.exists() == (stay > 0));
+        }
+    }
+}
