@@ -56,7 +56,7 @@ pub(crate) fn record(
         if let Some(timeline) = context.timeline {
             let heading = Heading {
                 python: provenance.plan().python().to_string(),
-                pip: checks.pip.to_string(),
+                pip: checks.pip.clone(),
                 jobs: context.jobs.to_string(),
                 launcher: context.compilers.launcher().map(ToOwned::to_owned),
             };

@@ -1,4 +1,5 @@
-//! A clock that all processes of a host share, and that nobody sets: `CLOCK_MONOTONIC` (clock_gettime(2)).
+//! A clock that all processes of a host share, and that nobody sets: `CLOCK_MONOTONIC`
+//! of `clock_gettime(2)`.
 
 use std::time::Duration;
 

@@ -18,7 +18,7 @@ pub(super) struct Timeline {
     pub(super) seconds: f64,
     pub(super) cpus: usize,
     pub(super) steps: Vec<Step>,
-    pub(super) commands: Vec<Command>,
+    pub(super) commands: Vec<CommandRun>,
     /// In the order of their starts.
     pub(super) compiler_runs: Vec<CompilerRun>,
     /// CPU use of the whole host; empty where there is no `/proc/stat`.
@@ -44,7 +44,7 @@ pub(super) struct Step {
 }
 
 #[derive(Debug, PartialEq, Serialize)]
-pub(super) struct Command {
+pub(super) struct CommandRun {
     pub(super) step: String,
     pub(super) command: String,
     pub(super) start: f64,

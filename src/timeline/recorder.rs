@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::compiler_runs::CompilerRun;
 use super::compiler_timer::CompilerTimer;
 use super::cpu::{self, CpuSampler};
-use super::data::{Command, FORMAT, Heading, Timeline};
+use super::data::{CommandRun, FORMAT, Heading, Timeline};
 use super::reporter::{RecordingReporter, Steps};
 use super::{clock, lanes, page};
 use crate::process::Timing;
@@ -102,9 +102,9 @@ impl Recorder {
         }
     }
 
-    fn command(&self, timing: &Timing) -> Option<Command> {
+    fn command(&self, timing: &Timing) -> Option<CommandRun> {
         let start = timing.started?.saturating_duration_since(self.started);
-        Some(Command {
+        Some(CommandRun {
             step: timing.step.clone(),
             command: timing.command.clone(),
             start: clock::seconds(start),

@@ -68,7 +68,7 @@ fn a_variable_names_the_launcher_too_and_a_compiler_that_begins_with_it_is_not_s
     assert_eq!(
         calls
             .iter()
-            .filter(|call| call.contains(" -c -O2 "))
+            .filter(|call| call.contains(" -Werror=implicit -o "))
             .count(),
         6
     );

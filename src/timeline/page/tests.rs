@@ -1,6 +1,6 @@
 use super::render;
 use crate::timeline::compiler_runs::{CompilerRun, Kind};
-use crate::timeline::data::{Command, CpuSample, FORMAT, Heading, Step, Timeline};
+use crate::timeline::data::{CommandRun, CpuSample, FORMAT, Heading, Step, Timeline};
 
 /// A build with so many compiles, two at once, each longer than the one before.
 fn timeline(compiles: u32) -> Timeline {
@@ -32,7 +32,7 @@ fn timeline(compiles: u32) -> Timeline {
         seconds: end,
         cpus: 2,
         steps: vec![step("configure", 0.5, 20.0), step("make", 20.0, end - 2.0)],
-        commands: vec![Command {
+        commands: vec![CommandRun {
             step: "make".to_owned(),
             command: "make -j2 CC='<ccache> gcc'".to_owned(),
             start: 20.5,
