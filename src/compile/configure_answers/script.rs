@@ -126,8 +126,8 @@ pub(super) fn expected(script: &str) -> Vec<Expected> {
             let list = list.split_once(" in").map_or("", |(_, list)| list);
             let end = list.find("\ndo").unwrap_or(0);
             names = list[..end]
-                .split_whitespace()
-                .filter(|word| *word != "\\")
+                .split([' ', '\t', '\n', '\\'])
+                .filter(|word| !word.is_empty())
                 .collect();
             rest = &list[end..];
             continue;
@@ -271,4 +271,52 @@ fn asks_only(lines: &[&str]) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{expected, plain_programs};
+    use crate::compile::configure_answers::question::Kind;
+
+    fn check(program: &str, after: &str) -> String {
+        format!("cat confdefs.h - <<_ACEOF >conftest.$ac_ext\n{program}\n_ACEOF\n{after}\n")
+    }
+
+    const ASKS: &str = "if ac_fn_c_try_link \"$LINENO\"; then :\n  x=yes\nelse\n  x=no\nfi\n\
+                        rm -f core conftest.err conftest.$ac_objext";
+
+    #[test]
+    fn a_check_that_uses_a_file_of_the_compiler_is_not_plain() {
+        let plain = |script: &str| plain_programs(script).into_iter().collect::<Vec<_>>();
+        let looks = ASKS.replace("x=yes", "grep A conftest.$ac_objext && x=yes");
+        let nested = ASKS.replace("x=yes", "if test y; then\n  x=yes\n  fi");
+        let keeps = ASKS.replace("rm -f", "mv");
+        assert_eq!(plain(&check("int a;", ASKS)), ["int a;\n"]);
+        assert_eq!(plain(&check("int b;", &nested)).len(), 1);
+        for script in [
+            check("int c;", &looks),
+            check("int d;", &keeps),
+            check("#include <$header>", ASKS),
+            check("int e;", "for i in 1 2; do"),
+            // One of two equal programs.
+            check("int f;", ASKS) + &check("int f;", &looks),
+        ] {
+            assert!(plain(&script).is_empty(), "{script}");
+        }
+        assert_eq!(plain(&check(r#"f ("\\n \$x")"#, ASKS)), ["f (\"\\n $x\")\n"]);
+    }
+
+    #[test]
+    fn checks_in_loops_and_with_arguments_of_several_lines_are_expected() {
+        let script = "for ac_func in  a b\\\n c\ndo :\n  ac_fn_c_check_func \"$LINENO\" \"$ac_func\" \"$as\"\ndone\n\
+                      ac_fn_check_decl \"$LINENO\" \"D\" \"ac_cv_D\" \"#include <d.h>\n\" \"$o\" \"CFLAGS\"\n\
+                      ac_fn_c_check_type \"$LINENO\" \"$x\" \"ac_cv_x\" \"$ac_includes_default\"\n";
+        let found: Vec<(Kind, String, String)> = expected(script)
+            .into_iter()
+            .map(|check| (check.kind, check.subject, check.includes))
+            .collect();
+        let function = |name: &str| (Kind::Function, name.to_owned(), String::new());
+        let declaration = (Kind::Declaration, "D".to_owned(), "#include <d.h>\n".to_owned());
+        assert_eq!(found, [function("a"), function("b"), function("c"), declaration]);
+    }
 }
