@@ -70,6 +70,15 @@ Examples:
   pybuild uninstall /opt/python --dry-run
       Print the files to remove";
 
+const CACHE_EXAMPLES: &str = "\
+Examples:
+  pybuild cache info
+      Print what the cache folder contains, and what kept compiles have saved
+  pybuild cache prune --older-than 30d --keep-size 2GiB
+      Remove what was not used for 30 days, and then more until 2 GiB remain
+  pybuild cache clean --dry-run
+      Print everything that `pybuild cache clean` would remove";
+
 /// Build CPython with a chosen pip and setuptools bundled in its ensurepip
 #[derive(Debug, Parser)]
 #[command(
@@ -98,6 +107,8 @@ pub enum Command {
     Hotpatch(HotpatchArguments),
     /// Remove a CPython that pybuild installed
     Uninstall(UninstallArguments),
+    /// Show and clean the cache folder: downloads, kept compiles, logs
+    Cache(CacheArguments),
 }
 
 #[derive(Debug, Args)]
@@ -161,6 +172,16 @@ pub struct CompileArguments {
     /// use]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<Jobs>,
+
+    /// Program that starts every compiler of make, such as ccache, sccache or distcc [also:
+    /// PYBUILD_LAUNCHER]
+    #[arg(long, value_name = "PROGRAM")]
+    pub launcher: Option<PathBuf>,
+
+    /// Also write timings.html and timings.json beside the record: a chart of all steps and compiler
+    /// runs, the slowest files and the CPU use
+    #[arg(long)]
+    pub timings: bool,
 
     /// Enable profile-guided and link-time optimisation: a faster interpreter, a much longer build
     #[arg(long)]
@@ -348,6 +369,49 @@ pub struct UninstallArguments {
     /// Print the files to remove, and remove nothing
     #[arg(long, help_heading = "Output")]
     pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = CACHE_EXAMPLES)]
+pub struct CacheArguments {
+    #[command(subcommand)]
+    pub command: CacheCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CacheCommand {
+    /// Print the path of the cache folder
+    Dir,
+    /// Print the size of each kind of content, the saved time, and the limit
+    Info {
+        /// Print JSON
+        #[arg(long, help_heading = "Output")]
+        json: bool,
+    },
+    /// Remove what was not used for the longest time
+    ///
+    /// Without options, kept compiles are removed until their limit is met (PYBUILD_CACHE_LIMIT, 2GiB),
+    /// and partial downloads after seven days. With options, downloads, index answers, logs and kept
+    /// build folders are removed too. Content that a running pybuild uses stays.
+    Prune {
+        /// Remove everything that was not used for this time, such as 12h, 30d or 8w
+        #[arg(long, value_name = "AGE", allow_hyphen_values = true)]
+        older_than: Option<String>,
+
+        /// Remove the least recently used content until the rest has this size, such as 2GiB
+        #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+        keep_size: Option<String>,
+
+        /// Print the paths to remove, and remove nothing
+        #[arg(long, help_heading = "Output")]
+        dry_run: bool,
+    },
+    /// Remove everything that pybuild put into the cache folder and no running pybuild uses
+    Clean {
+        /// Print the paths to remove, and remove nothing
+        #[arg(long, help_heading = "Output")]
+        dry_run: bool,
+    },
 }
 
 #[derive(Debug, Clone, Args)]

@@ -119,13 +119,14 @@ impl Output {
     }
 }
 
-/// A duration for people: `0.4 s`, `12 s`, `2 min 5 s`.
+/// A duration for people: `0.4 s`, `12 s`, `2 min 5 s`, `3 h 7 min`.
 #[must_use]
 pub fn elapsed(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0..10 => format!("{:.1} s", time.as_secs_f64()),
         10..60 => format!("{seconds} s"),
-        _ => format!("{} min {} s", seconds / 60, seconds % 60),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
     }
 }

@@ -2,6 +2,7 @@
 
 mod build;
 pub(crate) mod builds;
+pub(crate) mod cache;
 pub(crate) mod context;
 pub(crate) mod error;
 mod event;

@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use super::configure;
 use super::error::Error;
 use super::inputs::{Mode, PinSettings, SourceSettings, choose};
+use super::launcher::launcher;
 use super::path::{absolute_if_given, file, of_variable};
 use super::prefix_template::{PrefixTemplate, Several};
 use crate::cli::{BuildArguments, InstallationArguments};
 use crate::compile::confinement::BuildUser;
 use crate::compile::isolation::BuildNetwork;
 use crate::compile::jobs::Jobs;
+use crate::compile::launcher::{Launcher, LauncherFolders};
 use crate::environment::Environment;
 use crate::host::modules::{canonical_name, leaves_out_readline};
 use crate::install::FilesInTheWay;
@@ -33,6 +35,8 @@ pub struct BuildSettings {
     pub index_url: Option<Address>,
     pub network: Network,
     pub jobs: Jobs,
+    pub launcher: Option<Launcher>,
+    pub timings: Timings,
     pub installed: WhenInstalled,
     pub in_the_way: FilesInTheWay,
     pub missing_prerequisites: WhenMissing,
@@ -77,6 +81,14 @@ pub enum BuildTree {
     Remove,
     /// `--keep-build`.
     Keep,
+}
+
+/// Whether the record has a timeline of the build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timings {
+    NotWritten,
+    /// `--timings`.
+    Written,
 }
 
 /// Whether `configure` uses and keeps answers of its checks.
@@ -165,6 +177,11 @@ impl BuildSettings {
         };
         let patches = compile.patch.iter().map(patch_file);
         let build_user = compile.build_user;
+        let folders = choose(
+            build_user.is_some(),
+            LauncherFolders::OfBuildUser,
+            LauncherFolders::OfCaller,
+        );
         let build_user = build_user.map(|name| BuildUser::find(&name, environment));
         let build_dir = absolute_if_given("--build-dir", compile.build_dir, environment)?;
         Ok(Self {
@@ -203,6 +220,8 @@ impl BuildSettings {
             index_url: pins.index_url,
             network: pins.network,
             jobs: compile.jobs.unwrap_or_else(Jobs::of_this_process),
+            launcher: launcher(compile.launcher, folders, environment)?,
+            timings: choose(compile.timings, Timings::Written, Timings::NotWritten),
             installed: choose(force, WhenInstalled::Rebuild, WhenInstalled::Keep),
             in_the_way: choose(overwrite, FilesInTheWay::Replace, FilesInTheWay::Stop),
             missing_prerequisites: choose(

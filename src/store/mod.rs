@@ -12,6 +12,7 @@
 //! | `partial/` | `*.part`: downloads in progress; `copy-*`, `signature-*`: about to be renamed |
 //! | `scratch/`, `build/` | folders of running processes, each with a locked file `in-use` |
 //! | `changes/` | the prefixes that are being changed, each file locked by the process that does it |
+//! | `configure-1/` | answers of `configure`'s checks |
 //! | `logs/`, `locks/` | logs of failed builds; locks for work that one process at a time may do |
 //!
 //! Several versions of pybuild may share one cache folder at the same time. This is safe because the
@@ -27,16 +28,25 @@ mod corrupt;
 mod downloads;
 #[allow(dead_code, reason = "builds use it next")]
 mod entry;
+mod in_use;
+mod inventory;
 #[allow(dead_code, reason = "builds use it next")]
 mod payload;
+#[allow(dead_code, reason = "builds use it next")]
+mod prune;
+mod removal;
+mod size;
 mod sweep;
 
 #[allow(unused_imports, reason = "builds use it next")]
 pub(crate) use built::{BuiltEntry, Keeping, Kind};
 pub(crate) use corrupt::Corrupt;
 pub(crate) use downloads::StoredFile;
-#[allow(unused_imports, reason = "builds use it next")]
-pub(crate) use payload::PayloadReader;
+pub(crate) use in_use::{Removing, StoreUse};
+pub(crate) use inventory::{Category, Item};
+pub(crate) use prune::{Limit, Prune};
+pub(crate) use removal::Removal;
+pub(crate) use size::Size;
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -55,6 +65,9 @@ const NOTES: &str = "changes";
 
 /// The folder of logs.
 pub(crate) const LOGS: &str = "logs";
+
+/// The folder of downloads in progress.
+const PARTIAL: &str = "partial";
 
 /// The folder of scratch folders.
 const SCRATCH: &str = "scratch";
@@ -128,7 +141,7 @@ impl Store {
 
     /// The folder for downloads in progress, which is created.
     pub(crate) fn partial_dir(&self) -> io::Result<PathBuf> {
-        self.folder("partial")
+        self.folder(PARTIAL)
     }
 
     /// The folder of changes that are in progress, which is created.

@@ -20,6 +20,7 @@ mod wheels;
 
 // The tests.
 mod bad_input;
+mod cache;
 mod compat;
 mod concurrency;
 mod configure_answers;
@@ -37,6 +38,7 @@ mod index;
 mod interrupt;
 mod kept;
 mod kills;
+mod launcher;
 mod layers;
 mod many;
 mod output;
@@ -49,5 +51,6 @@ mod second_signal;
 mod signature;
 mod store;
 mod sync_order;
+mod timings;
 mod tls;
 mod uninstall;
