@@ -23,7 +23,7 @@ use crate::host::loader::Shadowed;
 use crate::host::prerequisites::Remedy;
 use crate::hotpatch;
 use crate::install::record::Record;
-use crate::install::{self, Candidate, CheckError, InstalledTree, prefix, record};
+use crate::install::{self, Candidate, CheckError, InstalledTree, VenvCheck, prefix, record};
 use crate::plan::version::PythonVersion;
 use crate::plan::{Draft, InstallPrefix, Pins, Plan, ProgramNames, Source, are_recorded_alike};
 use crate::process::JobPool;
@@ -290,10 +290,10 @@ impl Build<'_> {
             folder,
         };
         let mut check_error: fn(CheckError) -> install::Error = install::Error::Check;
-        let installed = match kept.find()? {
+        let (seeded, venv) = match kept.find()? {
             Found::Unpacked(tree) => {
                 check_error = install::Error::KeptCheck;
-                kept.pin(tree, plan)?
+                kept.seed(tree, plan)?
             }
             Found::Nothing(_lock) => {
                 let started = Instant::now();
@@ -301,12 +301,12 @@ impl Build<'_> {
                 timed(timeline, "keep", || {
                     kept.keep(&installed, candidate, started.elapsed())
                 })?;
-                installed
+                (install::seed(installed, build)?, VenvCheck::Run)
             }
         };
-        let seeded = install::seed(installed, build)?;
         let staged = install::stage(seeded, build)?;
-        let checked = install::check(staged, &home, build).map_err(check_error)?;
+        let checked = install::check(staged, venv, &home, build).map_err(check_error)?;
+        timed(timeline, "keep", || kept.keep_install(&checked));
         let recorded = install::record(checked, build)?;
 
         let plan = &recorded.record().plan;

@@ -13,7 +13,7 @@ use crate::commands::work_folder::unusable;
 use crate::output::elapsed;
 use crate::progress::{Event, Level};
 use crate::settings::cache::{CacheSettings, InfoForm, LIMIT, StoreLimit};
-use crate::store::{Category, Item, Kind, Limit, Removal, Removing, Size, Store};
+use crate::store::{Category, Item, Limit, Removal, Removing, Size, Store};
 
 /// Runs the command that the arguments name.
 ///
@@ -172,7 +172,7 @@ struct LimitInfo {
 impl Info {
     fn of(store: &Store, limit: StoreLimit) -> std::io::Result<Self> {
         let items = store.items()?;
-        let (uses, milliseconds) = store.saved(Kind::Compile);
+        let (uses, milliseconds) = store.saved();
         Ok(Self {
             folder: store.root().display().to_string(),
             total_bytes: items.iter().map(|item| item.bytes).sum(),

@@ -24,6 +24,8 @@ pub(crate) enum Event<'a> {
     },
     /// An installation that the build will replace.
     Replaces(&'a str),
+    /// The store is larger than its limit.
+    LimitExceeded(&'a std::io::Error),
     HostNetwork {
         because: &'a str,
     },
@@ -75,6 +77,9 @@ impl fmt::Display for Event<'_> {
                 "CPython {python} in {prefix} is built again: it was hotpatched after it was built"
             ),
             Self::Replaces(text) | Self::IndexSetting(text) => f.write_str(text),
+            Self::LimitExceeded(error) => {
+                write!(f, "the cache folder may be larger than its limit: {error}")
+            }
             Self::HostNetwork { because } => {
                 write!(f, "the build has access to the network: {because}")
             }

@@ -4,13 +4,18 @@ use std::time::Duration;
 
 use crate::commands::context::Context;
 use crate::commands::error::Error;
+use crate::commands::event::Event;
 use crate::commands::work_folder::BuildFolder;
 use crate::compile::{BuildContext, BuiltTree};
 use crate::fetch::InputRecord;
 use crate::fs::lock::LockFile;
-use crate::install::{self, Candidate, InstalledTree, KeptCompile, UnpackedCompile};
+use crate::install::{
+    self, Candidate, CheckedInstall, InstalledTree, KeptCompile, KeptInstall, UnpackedCompile,
+    UserOwnedInstall, VenvCheck,
+};
 use crate::plan::Plan;
 use crate::settings::{BuildSettings, KeptCompiles};
+use crate::store::Kind;
 
 /// A build that uses the kept compiles.
 pub(crate) struct Kept<'a> {
@@ -62,8 +67,12 @@ impl Kept<'_> {
         }
     }
 
-    /// Fetches what the plan adds to the compile, and pins the tree.
-    pub(crate) fn pin(&self, tree: UnpackedCompile, plan: Plan) -> Result<InstalledTree, Error> {
+    /// Adds the pin and the packages of `plan` to the tree: from a kept installation, or with `ensurepip`.
+    pub(crate) fn seed(
+        &self,
+        tree: UnpackedCompile,
+        plan: Plan,
+    ) -> Result<(UserOwnedInstall, VenvCheck), Error> {
         let runner = self.folder.runner();
         let changes = self.context.fetch_changes(&plan, runner)?;
         // A source or a proof that the user asks for is verified in this run, although it is not compiled.
@@ -76,8 +85,13 @@ impl Kept<'_> {
         } else {
             None
         };
+        let (compile, store) = (self.build.compile, &self.context.store);
+        if let Some(kept) = KeptInstall::find(compile, &plan, store, self.context.reporter) {
+            return Ok(kept.unpack_into(tree, plan, &changes, source)?);
+        }
         let view = self.folder.path().join("kept");
-        Ok(tree.pin(plan, &changes, source, &view)?)
+        let pinned = tree.pin(plan, &changes, source, &view)?;
+        Ok((install::seed(pinned, self.build)?, VenvCheck::Run))
     }
 
     /// Examines a built tree before it is installed: whether its compile can be kept for every prefix.
@@ -102,5 +116,24 @@ impl Kept<'_> {
             install::keep(tree, candidate, cost, &scratch, store, self.build);
         }
         Ok(())
+    }
+
+    /// Keeps what this run added to the compile, and removes what exceeds the limit of the store.
+    pub(crate) fn keep_install(&self, checked: &CheckedInstall) {
+        if self.settings.kept_compiles != KeptCompiles::Ignore {
+            let (store, reporter) = (&self.context.store, self.context.reporter);
+            let plan = self.build.compile;
+            let install = install::keep_install(checked, plan, store, reporter);
+            let compiles = [plan.key(), plan.key_for_any_prefix()]
+                .into_iter()
+                .flatten();
+            let used = compiles.map(|key| (Kind::Compile, key));
+            let used: Vec<_> = used
+                .chain(install.map(|key| (Kind::Install, key)))
+                .collect();
+            if let Err(error) = store.enforce_limit(self.settings.cache_limit, &used) {
+                reporter.report(&Event::LimitExceeded(&error));
+            }
+        }
     }
 }

@@ -126,7 +126,11 @@ impl CompilePlan {
         let mut plan = self.clone();
         plan.prefix = InstallPrefix::new("/".into());
         let own = prefix_argument(&self.prefix);
-        for argument in plan.configure.iter_mut().filter(|argument| **argument == own) {
+        for argument in plan
+            .configure
+            .iter_mut()
+            .filter(|argument| **argument == own)
+        {
             *argument = prefix_argument(&plan.prefix);
         }
         plan.key()

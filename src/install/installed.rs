@@ -1,5 +1,7 @@
 //! Step 7, first half: `make install` into a scratch DESTDIR.
 
+use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::bytecode;
@@ -62,6 +64,13 @@ impl InstalledTree {
     pub(super) fn into_parts(self) -> (PathBuf, Provenance) {
         (self.root, self.provenance)
     }
+}
+
+/// The paths below `root`, relative to it.
+pub(super) fn paths_below(root: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    let walk = walkdir::WalkDir::new(root).min_depth(1).into_iter();
+    let below = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_owned();
+    walk.map(|entry| Ok(below(entry?.path()))).collect()
 }
 
 fn python_in(root: &Path, plan: &Plan) -> PathBuf {

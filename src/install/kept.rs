@@ -49,7 +49,7 @@ pub(crate) struct UnpackedCompile {
 }
 
 /// An event of keeping or using compiles.
-enum KeptEvent<'a> {
+pub(super) enum KeptEvent<'a> {
     Damaged(&'a dyn std::error::Error),
     NotKept {
         because: &'a str,
@@ -230,9 +230,22 @@ impl UnpackedCompile {
         fs_err::create_dir_all(view).map_err(Error::Staging)?;
         std::os::unix::fs::symlink(&library, view.join("Lib")).map_err(Error::Staging)?;
         let pin = source::pin(view, &plan, changes).map_err(Error::Pin)?;
+        let compile = Self { destdir, about };
+        Ok(compile.into_tree(plan, changes, source, pin))
+    }
+
+    /// The tree of `plan`, whose pin has the diff `pin`.
+    pub(super) fn into_tree(
+        self,
+        plan: Plan,
+        changes: &VerifiedChanges,
+        source: Option<InputRecord>,
+        pin: Option<String>,
+    ) -> InstalledTree {
+        let Self { destdir, about } = self;
         let source = source.unwrap_or(about.source);
         let provenance = Provenance::new(plan, source, changes, pin);
-        Ok(InstalledTree::new(destdir, provenance, about.unbuilt))
+        InstalledTree::new(destdir, provenance, about.unbuilt)
     }
 }
 
@@ -316,22 +329,24 @@ pub(crate) fn keep(
 
 /// The paths below `root` without the files that a pin changes, and without what is compiled from them.
 fn content_but_pinned(root: &Path, library: &Path) -> io::Result<BTreeMap<PathBuf, PathBuf>> {
-    let is_pinned = |path: &Path| {
-        let Ok(path) = path.strip_prefix(library) else {
-            return false;
-        };
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        path.starts_with("ensurepip") || path.starts_with("venv") && name.starts_with("__init__.")
-    };
     let mut content = BTreeMap::new();
     for entry in walkdir::WalkDir::new(root).min_depth(1).sort_by_file_name() {
         let entry = entry?;
         let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
-        if entry.file_type().is_dir() || !is_pinned(path) {
+        if entry.file_type().is_dir() || !is_pinned(path, library) {
             content.insert(path.to_owned(), entry.into_path());
         }
     }
     Ok(content)
+}
+
+/// Whether a pin may change the file or what is compiled from it. Both paths are below the prefix.
+pub(super) fn is_pinned(path: &Path, library: &Path) -> bool {
+    let Ok(path) = path.strip_prefix(library) else {
+        return false;
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.starts_with("ensurepip") || path.starts_with("venv") && name.starts_with("__init__.")
 }
 
 /// The standard library below the staged prefix `root`: the folder with `ensurepip`. Its parent depends

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::cache::StoreLimit;
 use super::configure;
 use super::error::Error;
 use super::inputs::{Mode, PinSettings, SourceSettings, choose};
@@ -25,6 +26,7 @@ use crate::plan::version::VersionRequest;
 use crate::plan::{
     BuildOptions, Library, ModulePolicy, Optimization, Origin, PatchFile, ProgramNames, Request,
 };
+use crate::store::Limit;
 
 /// The request, and the settings that do not decide the result.
 #[derive(Debug, Clone)]
@@ -46,6 +48,7 @@ pub struct BuildSettings {
     pub build_tree: BuildTree,
     pub configure_cache: ConfigureCache,
     pub kept_compiles: KeptCompiles,
+    pub cache_limit: Limit,
     pub mode: Mode,
 }
 
@@ -162,6 +165,7 @@ impl BuildSettings {
             force,
             overwrite,
         } = arguments.installation;
+        let cache_limit = StoreLimit::of(environment)?.limit;
         let compile = arguments.compile;
         let optimize = compile.optimize;
         let modules = arguments.prerequisites;
@@ -245,11 +249,14 @@ impl BuildSettings {
                 ConfigureCache::Use,
             ),
             build_tree: choose(compile.keep_build, BuildTree::Keep, BuildTree::Remove),
-            kept_compiles: match (compile.no_cache, compile.keep_build) {
-                (true, _) => KeptCompiles::Ignore,
-                (false, true) => KeptCompiles::Add,
-                (false, false) => KeptCompiles::Use,
+            kept_compiles: if compile.no_cache || !cache_limit.keeps_built_things() {
+                KeptCompiles::Ignore
+            } else if compile.keep_build {
+                KeptCompiles::Add
+            } else {
+                KeptCompiles::Use
             },
+            cache_limit,
             mode: choose(arguments.dry_run, Mode::DryRun, Mode::Change),
         })
     }

@@ -27,14 +27,19 @@ pub(super) const SAVED: &str = "saved";
 pub(crate) enum Kind {
     /// The staged tree of one compile.
     Compile,
+    /// The files that a pin and `ensurepip` add to a compile.
+    Install,
 }
 
 impl Kind {
+    pub(crate) const ALL: [Self; 2] = [Self::Compile, Self::Install];
+
     /// The folder in the store. The name contains the format, so another version's entries are never
     /// misread.
     pub(super) fn folder(self) -> &'static str {
         match self {
             Self::Compile => "compiles-1",
+            Self::Install => "installs-1",
         }
     }
 }

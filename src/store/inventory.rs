@@ -16,6 +16,7 @@ use crate::fs::list::names_in;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Category {
     Compiles,
+    Installs,
     ConfigureAnswers,
     Inputs,
     IndexAnswers,
@@ -43,8 +44,9 @@ pub(super) enum Guard {
 }
 
 impl Category {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Compiles,
+        Self::Installs,
         Self::ConfigureAnswers,
         Self::Inputs,
         Self::IndexAnswers,
@@ -61,6 +63,7 @@ impl Category {
     pub(super) fn folder(self) -> &'static str {
         match self {
             Self::Compiles => Kind::Compile.folder(),
+            Self::Installs => Kind::Install.folder(),
             Self::ConfigureAnswers => "configure-1",
             Self::Inputs => downloads::FOLDER,
             Self::IndexAnswers => "index-3",
@@ -79,6 +82,7 @@ impl Category {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Compiles => "kept compiles",
+            Self::Installs => "kept installations",
             Self::ConfigureAnswers => "configure answers",
             Self::Inputs => "archives and wheels",
             Self::IndexAnswers => "index answers",
@@ -97,6 +101,7 @@ impl Category {
     pub(crate) fn key(self) -> &'static str {
         match self {
             Self::Compiles => "compiles",
+            Self::Installs => "installs",
             Self::ConfigureAnswers => "configure-answers",
             Self::Inputs => "inputs",
             Self::IndexAnswers => "index-answers",
@@ -113,7 +118,7 @@ impl Category {
 
     /// Whether these are results of a build, to which the limit applies.
     pub(crate) fn is_built(self) -> bool {
-        self == Self::Compiles
+        matches!(self, Self::Compiles | Self::Installs)
     }
 
     /// Whether they are removed one by one, the least recently used first.
@@ -123,7 +128,7 @@ impl Category {
 
     pub(super) fn guard(self) -> Guard {
         match self {
-            Self::Compiles => Guard::Entry,
+            Self::Compiles | Self::Installs => Guard::Entry,
             Self::PartialDownloads => Guard::Itself,
             Self::Builds | Self::Scratch => Guard::InUse,
             _ => Guard::Store,
@@ -134,7 +139,7 @@ impl Category {
     fn admits(self, name: &str, path: &Path) -> bool {
         let is_digest = |text: &str| text.parse::<Sha256>().is_ok();
         match self {
-            Self::Compiles | Self::Inputs => is_digest(name),
+            Self::Compiles | Self::Installs | Self::Inputs => is_digest(name),
             Self::IndexAnswers => name.strip_suffix(".json").is_some_and(is_digest),
             Self::Signatures => Path::new(name).extension() == Some("asc".as_ref()),
             Self::OtherDigests => name.starts_with("sha384-") || name.starts_with("sha512-"),
@@ -144,7 +149,7 @@ impl Category {
             }
             Self::Scratch => path.join("in-use").exists(),
             Self::Logs => is_log(name),
-            Self::Savings => name == Kind::Compile.folder(),
+            Self::Savings => Kind::ALL.iter().any(|kind| name == kind.folder()),
             Self::ConfigureAnswers | Self::Locks => true,
         }
     }
@@ -248,18 +253,22 @@ impl Store {
         };
         let other = names.filter(|name| {
             let (stem, number) = name.rsplit_once('-').unwrap_or((name, "0"));
-            let stems = ["compiles", "configure", "index", "scratch"];
+            let stems = ["compiles", "configure", "index", "installs", "scratch"];
             stems.contains(&stem) && number.parse::<u32>().is_ok() && !known(name)
         });
         Ok(other.map(str::to_owned).collect())
     }
 
-    /// The number of uses of built things, and the time that they saved, in milliseconds.
-    pub(crate) fn saved(&self, kind: Kind) -> (usize, u64) {
-        let path = self.root.join(SAVED).join(kind.folder());
-        let text = fs_err::read_to_string(path).unwrap_or_default();
-        let uses = text.lines().filter_map(|line| line.parse::<u64>().ok());
-        uses.fold((0, 0), |(uses, sum), saved| (uses + 1, sum + saved))
+    /// The number of uses of kept compiles, and the time that all built things saved, in milliseconds. A
+    /// build that takes a kept installation takes a kept compile too.
+    pub(crate) fn saved(&self) -> (usize, u64) {
+        let saved = |kind: Kind| -> Vec<u64> {
+            let path = self.root.join(SAVED).join(kind.folder());
+            let text = fs_err::read_to_string(path).unwrap_or_default();
+            text.lines().filter_map(|line| line.parse().ok()).collect()
+        };
+        let time = Kind::ALL.into_iter().flat_map(saved).sum();
+        (saved(Kind::Compile).len(), time)
     }
 }
 

@@ -94,23 +94,24 @@ impl Store {
         Ok(removal)
     }
 
-    /// Removes the least recently used built things until the limit is met. The one that was just kept
-    /// stays, as do those that a process uses.
+    /// Removes the least recently used built things until the limit is met. Those that were just kept or
+    /// used stay, as do those that a process uses.
     pub(crate) fn enforce_limit(
         &self,
         limit: Limit,
-        just_kept: (Kind, Sha256),
+        just_used: &[(Kind, Sha256)],
     ) -> io::Result<Removal> {
-        let (kind, key) = just_kept;
-        // A lock of this process keeps it.
-        let _in_use = self.built(kind, key);
-        let mut removal = self.prune_items(
-            self.items_of(Category::Compiles)?,
-            Prune::ToLimit(limit),
-            Removing::Remove,
-        )?;
-        let kept = self.entry_folder(kind, key);
-        removal.in_use.retain(|item| item.path != kept);
+        let mut built = self.items_of(Category::Compiles)?;
+        built.extend(self.items_of(Category::Installs)?);
+        // Locks of this process keep them.
+        let locked = just_used.iter().map(|(kind, key)| self.built(*kind, *key));
+        let _locked: Vec<_> = locked.collect();
+        let mut removal = self.prune_items(built, Prune::ToLimit(limit), Removing::Remove)?;
+        let used = just_used
+            .iter()
+            .map(|(kind, key)| self.entry_folder(*kind, *key));
+        let used: Vec<_> = used.collect();
+        removal.in_use.retain(|item| !used.contains(&item.path));
         Ok(removal)
     }
 

@@ -80,7 +80,11 @@ fn hide_times(content: &mut [u8]) {
         let places = text[..8].iter().enumerate();
         text[8] == 0
             && places.clone().all(|(place, byte)| {
-                if place % 3 == 2 { *byte == b':' } else { byte.is_ascii_digit() }
+                if place % 3 == 2 {
+                    *byte == b':'
+                } else {
+                    byte.is_ascii_digit()
+                }
             })
     };
     for at in 0..content.len().saturating_sub(8) {

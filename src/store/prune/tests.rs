@@ -66,7 +66,7 @@ fn the_limit_drops_the_least_recently_used_things_and_not_the_one_just_kept() {
     let input = bench.write(&format!("sha256/{}", key("input")), 100 * DAY);
     let limit = |bytes| Limit::Size(Size(bytes));
     let just_kept = (Kind::Compile, key("day-4"));
-    let enforce = |limit| bench.store.enforce_limit(limit, just_kept).unwrap();
+    let enforce = |limit| bench.store.enforce_limit(limit, &[just_kept]).unwrap();
     assert!(enforce(Limit::Unlimited).removed.is_empty());
     assert!(enforce(Limit::DEFAULT).removed.is_empty());
     // Each entry has a description too.
