@@ -111,30 +111,21 @@ pub(super) struct Expected {
 pub(super) fn expected(script: &str) -> Vec<Expected> {
     let mut found = Vec::new();
     let mut names: Vec<&str> = Vec::new();
-    let mut rest = script;
-    while let Some(at) = next_of(
-        rest,
-        &[
-            "for ac_func in",
-            "for ac_header in",
-            "ac_fn_c",
-            "ac_fn_check_decl",
-        ],
-    ) {
-        rest = &rest[at..];
-        if let Some(list) = rest.strip_prefix("for ac_") {
-            let list = list.split_once(" in").map_or("", |(_, list)| list);
-            let end = list.find("\ndo").unwrap_or(0);
-            names = list[..end]
+    for (at, _) in script.match_indices("ac_") {
+        let rest = &script[at..];
+        if script[..at].ends_with("for ")
+            && let Some((_, list)) = rest.split_once(" in")
+            && (rest.starts_with("ac_func in") || rest.starts_with("ac_header in"))
+        {
+            let list = list.split_once("\ndo").map_or("", |(list, _)| list);
+            names = list
                 .split([' ', '\t', '\n', '\\'])
                 .filter(|word| !word.is_empty())
                 .collect();
-            rest = &list[end..];
             continue;
         }
         let end = rest.find([' ', '\n']).unwrap_or(rest.len());
         let (name, after) = rest.split_at(end);
-        rest = after;
         let kind = match name {
             "ac_fn_c_check_func" => Kind::Function,
             "ac_fn_c_check_header_mongrel" | "ac_fn_c_check_header_compile" => Kind::Header,
@@ -172,13 +163,6 @@ pub(super) fn expected(script: &str) -> Vec<Expected> {
         }
     }
     found
-}
-
-fn next_of(text: &str, patterns: &[&str]) -> Option<usize> {
-    patterns
-        .iter()
-        .filter_map(|pattern| text.find(pattern))
-        .min()
 }
 
 /// The words in double quotes that `text` begins with.
