@@ -16,11 +16,6 @@ use crate::process::{Answer, Command};
 /// Fewer checks are not worth a compiler call of their own.
 const FEW: usize = 3;
 
-/// The commands of Autoconf, which are repeated here.
-const COMPILE: &str = "$CC -c $CFLAGS $CPPFLAGS conftest.$ac_ext >&5";
-const LINK: &str =
-    "$CC -o conftest$ac_exeext $CFLAGS $CPPFLAGS $LDFLAGS conftest.$ac_ext $LIBS >&5";
-
 /// The expansion of it is the same text in all checks of a script.
 const DEFAULT_INCLUDES: &str = "$ac_includes_default";
 
@@ -171,9 +166,7 @@ fn is_usual(question: &Question) -> bool {
         &flags.ldflags,
         &flags.libs,
     ];
-    flags.compile == COMPILE
-        && flags.link == LINK
-        && flags.warnings.starts_with(',')
+    flags.warnings.starts_with(',')
         && words.into_iter().all(plain)
         && !(question.kind == Kind::Declaration && !question.more.trim().is_empty())
 }

@@ -5,6 +5,12 @@ use std::collections::BTreeSet;
 
 use crate::digest::Sha256;
 
+/// Autoconf's commands. Others could use variables that are not in the question.
+const COMPILE: &str = "$CC -c $CFLAGS $CPPFLAGS conftest.$ac_ext >&5";
+const LINK: &str =
+    "$CC -o conftest$ac_exeext $CFLAGS $CPPFLAGS $LDFLAGS conftest.$ac_ext $LIBS >&5";
+const PREPROCESS: &str = "$CPP $CPPFLAGS";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     /// Whether a function can be linked.
@@ -80,7 +86,8 @@ impl Flags {
         ]
     }
 
-    /// Whether a flag names a file or folder relative to the tree, whose content is not in the key.
+    /// Whether a flag names a file or folder relative to the tree, whose content is not in the key. An option
+    /// whose path is the next word counts as one.
     fn name_the_tree(&self) -> bool {
         let flags = [
             &self.cc,
@@ -165,7 +172,10 @@ impl Question {
             },
         };
         let local = question.includes.contains("#include \"") || question.flags.name_the_tree();
-        (*cross != "yes" && !local).then_some(question)
+        let usual = question.flags.compile == COMPILE
+            && question.flags.link == LINK
+            && question.flags.cpp == PREPROCESS;
+        (usual && *cross != "yes" && !local).then_some(question)
     }
 
     /// What the question has in common with others of its kind that are asked at the same point.
@@ -202,6 +212,36 @@ impl Question {
 /// The prefixes of macros that `configure` defines for CPython's own sources.
 const OWN: [&str; 8] = [
     "ALIGNOF_", "ENABLE_", "HAVE_", "PACKAGE_", "PY_", "Py_", "SIZEOF_", "WITH_",
+];
+
+/// Others of that kind.
+const OWN_NAMES: [&str; 26] = [
+    "DOUBLE_IS_LITTLE_ENDIAN_IEEE754",
+    "EXPERIMENTAL_ISOLATED_SUBINTERPRETERS",
+    "FLOCK_NEEDS_LIBBSD",
+    "GETPGRP_HAVE_ARG",
+    "GETTIMEOFDAY_NO_TZ",
+    "LOG1P_DROPS_ZERO_SIGN",
+    "MAJOR_IN_MKDEV",
+    "MAJOR_IN_SYSMACROS",
+    "MVWDELCH_IS_EXPRESSION",
+    "POSIX_SEMAPHORES_NOT_ENABLED",
+    "PTHREAD_KEY_T_IS_COMPATIBLE_WITH_INT",
+    "PTHREAD_SYSTEM_SCHED_SUPPORTED",
+    "PYLONG_BITS_IN_DIGIT",
+    "RETSIGTYPE",
+    "SETPGRP_HAVE_ARG",
+    "SHM_NEEDS_LIBRT",
+    "SIGNED_RIGHT_SHIFT_ZERO_FILLS",
+    "SYS_SELECT_WITH_SYS_TIME",
+    "TANH_PRESERVES_ZERO_SIGN",
+    "TIME_WITH_SYS_TIME",
+    "TM_IN_SYS_TIME",
+    "USE_COMPUTED_GOTOS",
+    "VA_LIST_IS_ARRAY",
+    "WANT_SIGFPE_HANDLER",
+    "WINDOW_HAS_FLAGS",
+    "X87_DOUBLE_ROUNDING",
 ];
 
 /// Macros with such a prefix that headers of libraries test: zlib's and readline's.
@@ -248,7 +288,7 @@ impl Macros {
                 let name = name.as_str();
                 named.contains(name)
                     || TESTED_BY_HEADERS.contains(&name)
-                    || !OWN.iter().any(|own| name.starts_with(own))
+                    || !(OWN.iter().any(|own| name.starts_with(own)) || OWN_NAMES.contains(&name))
             })
             .map(|(_, line)| line.as_str())
             .collect::<BTreeSet<&str>>()
@@ -258,4 +298,58 @@ impl Macros {
 
 fn is_of_name(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Macros, Question};
+    use crate::digest::Sha256;
+
+    fn fields<'a>(kind: &'a str, subject: &'a str, flags: &'a str) -> Vec<&'a str> {
+        let commands = [super::COMPILE, super::LINK, super::PREPROCESS, "gcc", "gcc -E"];
+        let question = [kind, subject, "", "#ifdef HAVE_A_H\n#include <a.h>\n#endif"];
+        let flags = [flags, "", "", "", ",", "c", "no"];
+        [&question[..], &commands, &flags].concat()
+    }
+
+    fn key(question: &[&str], confdefs: &str) -> Sha256 {
+        let question = Question::read(question).unwrap();
+        question.key(&Macros::read(confdefs), "")
+    }
+
+    #[test]
+    fn the_key_has_the_flags_and_the_macros_that_can_change_the_answer() {
+        let question = fields("header", "b.h", "-O2");
+        let plain = key(&question, "#define HAVE_X 1\n#define RETSIGTYPE void\n");
+        assert_eq!(key(&question, ""), plain);
+        assert_eq!(key(&question, "#define SIZEOF_LONG 8\n#define PY_X 1\n"), plain);
+        for confdefs in [
+            "#define _GNU_SOURCE 1\n",
+            "#define size_t int\n",
+            "#define HAVE_A_H 1\n",
+            "#define HAVE_UNISTD_H 1\n",
+        ] {
+            assert_ne!(key(&question, confdefs), plain, "{confdefs}");
+        }
+        for other in [
+            fields("header", "b.h", "-O3"),
+            fields("header", "c.h", "-O2"),
+            fields("type", "b.h", "-O2"),
+        ] {
+            assert_ne!(key(&other, ""), plain, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn questions_about_files_of_the_tree_have_no_answer() {
+        assert!(Question::read(&fields("header", "b.h", "-I/usr/include/x")).is_some());
+        for flags in ["-I.", "-I./Include", "-Llib", "-include x.h", "lib/libx.a"] {
+            let read = Question::read(&fields("header", "b.h", flags));
+            assert!(flags == "-include x.h" || read.is_none(), "{flags}");
+        }
+        let mut cross = fields("header", "b.h", "");
+        let last = cross.len() - 1;
+        cross[last] = "yes";
+        assert!(Question::read(&cross).is_none());
+    }
 }

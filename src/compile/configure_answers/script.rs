@@ -111,30 +111,21 @@ pub(super) struct Expected {
 pub(super) fn expected(script: &str) -> Vec<Expected> {
     let mut found = Vec::new();
     let mut names: Vec<&str> = Vec::new();
-    let mut rest = script;
-    while let Some(at) = next_of(
-        rest,
-        &[
-            "for ac_func in",
-            "for ac_header in",
-            "ac_fn_c",
-            "ac_fn_check_decl",
-        ],
-    ) {
-        rest = &rest[at..];
-        if let Some(list) = rest.strip_prefix("for ac_") {
-            let list = list.split_once(" in").map_or("", |(_, list)| list);
-            let end = list.find("\ndo").unwrap_or(0);
-            names = list[..end]
-                .split_whitespace()
-                .filter(|word| *word != "\\")
+    for (at, _) in script.match_indices("ac_") {
+        let rest = &script[at..];
+        if script[..at].ends_with("for ")
+            && let Some((_, list)) = rest.split_once(" in")
+            && (rest.starts_with("ac_func in") || rest.starts_with("ac_header in"))
+        {
+            let list = list.split_once("\ndo").map_or("", |(list, _)| list);
+            names = list
+                .split([' ', '\t', '\n', '\\'])
+                .filter(|word| !word.is_empty())
                 .collect();
-            rest = &list[end..];
             continue;
         }
         let end = rest.find([' ', '\n']).unwrap_or(rest.len());
         let (name, after) = rest.split_at(end);
-        rest = after;
         let kind = match name {
             "ac_fn_c_check_func" => Kind::Function,
             "ac_fn_c_check_header_mongrel" | "ac_fn_c_check_header_compile" => Kind::Header,
@@ -172,13 +163,6 @@ pub(super) fn expected(script: &str) -> Vec<Expected> {
         }
     }
     found
-}
-
-fn next_of(text: &str, patterns: &[&str]) -> Option<usize> {
-    patterns
-        .iter()
-        .filter_map(|pattern| text.find(pattern))
-        .min()
 }
 
 /// The words in double quotes that `text` begins with.
@@ -271,4 +255,52 @@ fn asks_only(lines: &[&str]) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{expected, plain_programs};
+    use crate::compile::configure_answers::question::Kind;
+
+    fn check(program: &str, after: &str) -> String {
+        format!("cat confdefs.h - <<_ACEOF >conftest.$ac_ext\n{program}\n_ACEOF\n{after}\n")
+    }
+
+    const ASKS: &str = "if ac_fn_c_try_link \"$LINENO\"; then :\n  x=yes\nelse\n  x=no\nfi\n\
+                        rm -f core conftest.err conftest.$ac_objext";
+
+    #[test]
+    fn a_check_that_uses_a_file_of_the_compiler_is_not_plain() {
+        let plain = |script: &str| plain_programs(script).into_iter().collect::<Vec<_>>();
+        let looks = ASKS.replace("x=yes", "grep A conftest.$ac_objext && x=yes");
+        let nested = ASKS.replace("x=yes", "if test y; then\n  x=yes\n  fi");
+        let keeps = ASKS.replace("rm -f", "mv");
+        assert_eq!(plain(&check("int a;", ASKS)), ["int a;\n"]);
+        assert_eq!(plain(&check("int b;", &nested)).len(), 1);
+        for script in [
+            check("int c;", &looks),
+            check("int d;", &keeps),
+            check("#include <$header>", ASKS),
+            check("int e;", "for i in 1 2; do"),
+            // One of two equal programs.
+            check("int f;", ASKS) + &check("int f;", &looks),
+        ] {
+            assert!(plain(&script).is_empty(), "{script}");
+        }
+        assert_eq!(plain(&check(r#"f ("\\n \$x")"#, ASKS)), ["f (\"\\n $x\")\n"]);
+    }
+
+    #[test]
+    fn checks_in_loops_and_with_arguments_of_several_lines_are_expected() {
+        let script = "for ac_func in  a b\\\n c\ndo :\n  ac_fn_c_check_func \"$LINENO\" \"$ac_func\" \"$as\"\ndone\n\
+                      ac_fn_check_decl \"$LINENO\" \"D\" \"ac_cv_D\" \"#include <d.h>\n\" \"$o\" \"CFLAGS\"\n\
+                      ac_fn_c_check_type \"$LINENO\" \"$x\" \"ac_cv_x\" \"$ac_includes_default\"\n";
+        let found: Vec<(Kind, String, String)> = expected(script)
+            .into_iter()
+            .map(|check| (check.kind, check.subject, check.includes))
+            .collect();
+        let function = |name: &str| (Kind::Function, name.to_owned(), String::new());
+        let declaration = (Kind::Declaration, "D".to_owned(), "#include <d.h>\n".to_owned());
+        assert_eq!(found, [function("a"), function("b"), function("c"), declaration]);
+    }
 }
