@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::commands::context::Context;
 use crate::commands::error::Error;
+use crate::commands::event::Event;
 use crate::commands::work_folder::BuildFolder;
 use crate::compile::CompilePlan;
 use crate::fetch::InputRecord;
@@ -11,6 +12,7 @@ use crate::fs::lock::LockFile;
 use crate::install::{self, InstalledTree, KeptCompile, UnpackedCompile};
 use crate::plan::Plan;
 use crate::settings::{BuildSettings, KeptCompiles};
+use crate::store::{Kind, Size};
 
 /// A build and its compile plan.
 pub(crate) struct Kept<'a> {
@@ -73,11 +75,23 @@ impl Kept<'_> {
         Ok(tree.pin(plan, &changes, source, &view)?)
     }
 
-    /// Keeps the tree of a compile that took `cost`.
+    /// Keeps the tree of a compile that took `cost`, and drops others if the store is over its limit.
     pub(crate) fn keep(&self, tree: &InstalledTree, cost: Duration) {
-        if self.settings.kept_compiles != KeptCompiles::Ignore {
-            let (store, reporter) = (&self.context.store, self.context.reporter);
-            install::keep(tree, self.plan, cost, store, reporter);
+        let limit = self.settings.cache_limit;
+        let is_off = self.settings.kept_compiles == KeptCompiles::Ignore;
+        if is_off || !limit.keeps_built_things() {
+            return;
+        }
+        let (store, reporter) = (&self.context.store, self.context.reporter);
+        install::keep(tree, self.plan, cost, store, reporter);
+        let Some(key) = self.plan.key() else { return };
+        match store.enforce_limit(limit, (Kind::Compile, key)) {
+            Ok(removal) if removal.removed.is_empty() => {}
+            Ok(removal) => reporter.report(&Event::Dropped {
+                number: removal.removed.len(),
+                size: Size(removal.freed()),
+            }),
+            Err(error) => reporter.report(&Event::NotDropped(&error)),
         }
     }
 }

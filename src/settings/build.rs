@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::cache::StoreLimit;
 use super::configure;
 use super::error::Error;
 use super::inputs::{Mode, PinSettings, SourceSettings, choose};
@@ -23,6 +24,7 @@ use crate::plan::version::VersionRequest;
 use crate::plan::{
     BuildOptions, Library, ModulePolicy, Optimization, Origin, PatchFile, ProgramNames, Request,
 };
+use crate::store::Limit;
 
 /// The request, and the settings that do not decide the result.
 #[derive(Debug, Clone)]
@@ -41,6 +43,7 @@ pub struct BuildSettings {
     pub build_dir: Option<PathBuf>,
     pub build_tree: BuildTree,
     pub kept_compiles: KeptCompiles,
+    pub cache_limit: Limit,
     pub mode: Mode,
 }
 
@@ -217,6 +220,7 @@ impl BuildSettings {
                 (false, true) => KeptCompiles::Add,
                 (false, false) => KeptCompiles::Use,
             },
+            cache_limit: StoreLimit::of(environment)?.limit,
             mode: choose(arguments.dry_run, Mode::DryRun, Mode::Change),
         })
     }

@@ -21,23 +21,18 @@
 //!
 //! A store that cannot be written, in an image or mounted read-only, is still read.
 
-#[allow(dead_code, reason = "builds use it next")]
 mod built;
 mod corrupt;
 mod downloads;
-#[allow(dead_code, reason = "builds use it next")]
 mod entry;
 mod in_use;
 mod inventory;
-#[allow(dead_code, reason = "builds use it next")]
 mod payload;
-#[allow(dead_code, reason = "builds use it next")]
 mod prune;
 mod removal;
 mod size;
 mod sweep;
 
-#[allow(unused_imports, reason = "builds use it next")]
 pub(crate) use built::{BuiltEntry, Keeping, Kind};
 pub(crate) use corrupt::Corrupt;
 pub(crate) use downloads::StoredFile;
