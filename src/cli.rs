@@ -173,6 +173,16 @@ pub struct CompileArguments {
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<Jobs>,
 
+    /// Program that starts every compiler of make, such as ccache, sccache or distcc [also:
+    /// PYBUILD_LAUNCHER]
+    #[arg(long, value_name = "PROGRAM")]
+    pub launcher: Option<PathBuf>,
+
+    /// Also write timings.html and timings.json beside the record: a chart of all steps and compiler
+    /// runs, the slowest files and the CPU use
+    #[arg(long)]
+    pub timings: bool,
+
     /// Enable profile-guided and link-time optimisation: a faster interpreter, a much longer build
     #[arg(long)]
     pub optimize: bool,
@@ -229,6 +239,10 @@ pub struct CompileArguments {
     /// the kernel supports this
     #[arg(long)]
     pub network: bool,
+
+    /// Run every check of configure as it stands: neither use nor keep answers of earlier builds
+    #[arg(long)]
+    pub no_configure_cache: bool,
 
     /// Keep the build folder and print its path; always compiles
     #[arg(long)]

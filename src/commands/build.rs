@@ -10,10 +10,10 @@ use crate::commands::gather::{Gather, Gathered, prerequisite_check};
 use crate::commands::kept::{Found, Kept};
 use crate::commands::preflight::Preflight;
 use crate::commands::printed::{PrintedPlans, plan_only};
-use crate::commands::work_folder::BuildFolder;
+use crate::commands::work_folder::{BuildFolder, unusable};
 use crate::compile::confinement::Confinement;
 use crate::compile::isolation::Isolation;
-use crate::compile::{self, BuildContext, CompilePlan};
+use crate::compile::{self, BuildContext, CompilePlan, CompilerStart};
 use crate::environment::Environment;
 use crate::fetch::VerifiedSource;
 use crate::host::build_environment::{BuildEnvironment, taken_over};
@@ -23,14 +23,17 @@ use crate::host::loader::Shadowed;
 use crate::host::prerequisites::Remedy;
 use crate::hotpatch;
 use crate::install::record::Record;
-use crate::install::{self, CheckError, InstalledTree, prefix, record};
+use crate::install::{self, Candidate, CheckError, InstalledTree, prefix, record};
 use crate::plan::version::PythonVersion;
 use crate::plan::{Draft, InstallPrefix, Pins, Plan, ProgramNames, Source, are_recorded_alike};
 use crate::process::JobPool;
 use crate::progress::Reporter;
 use crate::resolve::planning;
-use crate::settings::{BuildSettings, Mode, PrefixTemplate, WhenInstalled, WhenMissing};
+use crate::settings::{
+    BuildSettings, ConfigureCache, Mode, PrefixTemplate, WhenInstalled, WhenMissing,
+};
 use crate::source;
+use crate::timeline::{Recorder, timed};
 use crate::transaction;
 use crate::transaction::pending::{self, PendingChanges};
 
@@ -43,6 +46,7 @@ pub(super) struct Target<'a> {
     source: Source,
     /// `None` if they are not chosen yet: an installation that exists needs no index.
     pins: Option<Pins>,
+    timeline: Option<&'a Recorder>,
 }
 
 /// The result of a build.
@@ -77,6 +81,7 @@ impl<'a> Target<'a> {
         settings: &'a BuildSettings,
         environment: &'a Environment,
         reporter: &'a dyn Reporter,
+        timeline: Option<&'a Recorder>,
     ) -> Result<Self, Error> {
         let context = context_for(settings, environment, reporter)?;
         let request = &settings.request;
@@ -102,6 +107,7 @@ impl<'a> Target<'a> {
             prefix,
             source,
             pins,
+            timeline,
         };
         target.preflight().ensure_usable()?;
         Ok(target)
@@ -191,6 +197,7 @@ impl<'a> Target<'a> {
                     python,
                     folder: &folder,
                     pool,
+                    timeline: self.timeline,
                 };
                 let result = build.run(download.as_ref(), choose_pins, draft);
                 let log = folder.finish(&result, reporter);
@@ -210,6 +217,7 @@ struct Build<'a> {
     python: PythonVersion,
     folder: &'a BuildFolder,
     pool: Option<&'a JobPool>,
+    timeline: Option<&'a Recorder>,
 }
 
 impl Build<'_> {
@@ -227,6 +235,7 @@ impl Build<'_> {
             python,
             folder,
             pool,
+            timeline,
         } = *self;
         let (reporter, runner) = (context.reporter, folder.runner());
         let home = folder.home()?;
@@ -252,23 +261,30 @@ impl Build<'_> {
             },
             runner,
         };
-        let Gathered { pins, host, source } = gather.run(choose_pins)?;
+        let gathered = timed(timeline, "prerequisites", || gather.run(choose_pins))?;
+        let Gathered { pins, host, source } = gathered;
         let plan = planning::plan(draft(pins), &host.facts(), reporter)?;
         let compile_plan = CompilePlan::gather(&plan, &host, &mut environment);
 
         let confinement = &confine(settings, context, &environment, &probe);
+        let timer = timeline.map(|recorder| recorder.timer(folder.path()));
+        let timer = timer.transpose().map_err(unusable(folder.path()))?;
         let build = &BuildContext {
             compile: &compile_plan,
             environment: &environment,
             host: &host,
             jobs: settings.jobs,
             pool,
+            compilers: &CompilerStart::new(timer, settings.launcher.as_ref(), folder.path()),
             confinement,
+            configure_answers: (settings.configure_cache == ConfigureCache::Use)
+                .then_some(&context.store),
             runner,
             reporter,
+            timeline,
         };
         let kept = Kept {
-            plan: &compile_plan,
+            build,
             settings,
             context,
             folder,
@@ -281,8 +297,10 @@ impl Build<'_> {
             }
             Found::Nothing(_lock) => {
                 let started = Instant::now();
-                let installed = compile(plan, source.transpose()?, context, folder, build)?;
-                kept.keep(&installed, started.elapsed());
+                let (installed, candidate) = compile(plan, source.transpose()?, &kept)?;
+                timed(timeline, "keep", || {
+                    kept.keep(&installed, candidate, started.elapsed())
+                })?;
                 installed
             }
         };
@@ -309,10 +327,9 @@ impl Build<'_> {
 fn compile(
     plan: Plan,
     source: Option<VerifiedSource>,
-    context: &Context<'_>,
-    folder: &BuildFolder,
-    build: &BuildContext<'_>,
-) -> Result<InstalledTree, Error> {
+    kept: &Kept<'_>,
+) -> Result<(InstalledTree, Option<Candidate>), Error> {
+    let (context, folder, build) = (kept.context, kept.folder, kept.build);
     let reporter = context.reporter;
     let inputs = context.fetch(&plan, source, folder.runner())?;
     let tree = source::unpack(plan, inputs, folder.path().join("source"), reporter)?;
@@ -320,7 +337,8 @@ fn compile(
     let tree = compile::hand_over(tree, folder.path(), folder.made("destdir")?, build)?;
     let tree = compile::configure(tree, build)?;
     let tree = compile::make(tree, build)?;
-    Ok(install::make_install(tree, build)?)
+    let candidate = kept.candidate(&tree)?;
+    Ok((install::make_install(tree, build)?, candidate))
 }
 
 /// Chooses the user and the network of the build's commands.
@@ -331,7 +349,14 @@ fn confine(
     scratch: &Path,
 ) -> Confinement {
     let requested = settings.build_network;
-    let network = Isolation::find(requested, context.environment, environment, scratch);
+    let launcher = settings.launcher.as_ref();
+    let network = Isolation::find(
+        requested,
+        context.environment,
+        environment,
+        launcher,
+        scratch,
+    );
     if let Isolation::Host { because } = &network {
         context.reporter.report(&Event::HostNetwork { because });
     }

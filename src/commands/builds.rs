@@ -13,9 +13,10 @@ use crate::commands::work_folder::{SideFolder, unusable};
 use crate::plan::pin_request::PinRequest;
 use crate::plan::version::PythonVersion;
 use crate::process::JobPool;
-use crate::progress::NamedReporter;
-use crate::settings::{self, BuildSettings, Mode};
+use crate::progress::{NamedReporter, Reporter};
+use crate::settings::{self, BuildSettings, Mode, Timings};
 use crate::store::Store;
+use crate::timeline::Recorder;
 use results::Results;
 
 /// Prints the interpreters' paths in the order of the builds, or the plans with `--dry-run`.
@@ -29,7 +30,12 @@ pub(crate) fn run(arguments: BuildArguments, invocation: &Invocation<'_>) -> Res
 
 fn run_one(settings: &BuildSettings, invocation: &Invocation<'_>) -> Result<(), Error> {
     let (environment, reporter) = (invocation.environment, invocation.reporter);
-    let target = Target::resolve(settings, environment, reporter)?;
+    let recorder = recorder_for(settings);
+    let recording = recorder
+        .as_ref()
+        .map(|recorder| recorder.reporter(reporter));
+    let reporter = recording.as_ref().map_or(reporter, |recording| recording);
+    let target = Target::resolve(settings, environment, reporter, recorder.as_ref())?;
     match target.reach(None).map_err(|failure| failure.error)? {
         Outcome::Planned(plan) => print_toml(&plan, invocation),
         Outcome::Built(python) | Outcome::Present(python) => {
@@ -37,6 +43,11 @@ fn run_one(settings: &BuildSettings, invocation: &Invocation<'_>) -> Result<(), 
             Ok(())
         }
     }
+}
+
+/// `--timings`.
+fn recorder_for(settings: &BuildSettings) -> Option<Recorder> {
+    (settings.timings == Timings::Written).then(Recorder::start)
 }
 
 fn print_toml(value: &impl Serialize, invocation: &Invocation<'_>) -> Result<(), Error> {
@@ -60,9 +71,18 @@ fn run_several(all: &[BuildSettings], invocation: &Invocation<'_>) -> Result<(),
     let reporters: Vec<NamedReporter<'_>> = reporters
         .map(|name| NamedReporter::new(name, width, invocation.reporter))
         .collect();
-    let builds = all.iter().zip(&reporters);
-    let targets = builds.map(|(settings, reporter)| {
-        Target::resolve(settings, invocation.environment, reporter).map_err(Failure::from)
+    let recorders: Vec<Option<Recorder>> = all.iter().map(recorder_for).collect();
+    let recordings = recorders.iter().zip(&reporters);
+    let recordings: Vec<_> = recordings
+        .map(|(recorder, reporter)| Some(recorder.as_ref()?.reporter(reporter)))
+        .collect();
+    let targets = all.iter().enumerate().map(|(index, settings)| {
+        let reporter: &dyn Reporter = match &recordings[index] {
+            Some(recording) => recording,
+            None => &reporters[index],
+        };
+        let recorder = recorders[index].as_ref();
+        Target::resolve(settings, invocation.environment, reporter, recorder).map_err(Failure::from)
     });
     let targets: Vec<Attempt<'_>> = targets.collect();
     ensure_prefixes_differ(&targets, &names)?;

@@ -6,17 +6,17 @@ use crate::commands::context::Context;
 use crate::commands::error::Error;
 use crate::commands::event::Event;
 use crate::commands::work_folder::BuildFolder;
-use crate::compile::CompilePlan;
+use crate::compile::{BuildContext, BuiltTree};
 use crate::fetch::InputRecord;
 use crate::fs::lock::LockFile;
-use crate::install::{self, InstalledTree, KeptCompile, UnpackedCompile};
+use crate::install::{self, Candidate, InstalledTree, KeptCompile, UnpackedCompile};
 use crate::plan::Plan;
 use crate::settings::{BuildSettings, KeptCompiles};
-use crate::store::{Kind, Size};
+use crate::store::Size;
 
-/// A build and its compile plan.
+/// A build that uses the kept compiles.
 pub(crate) struct Kept<'a> {
-    pub(crate) plan: &'a CompilePlan,
+    pub(crate) build: &'a BuildContext<'a>,
     pub(crate) settings: &'a BuildSettings,
     pub(crate) context: &'a Context<'a>,
     pub(crate) folder: &'a BuildFolder,
@@ -32,23 +32,30 @@ pub(crate) enum Found {
 impl Kept<'_> {
     /// Finds the kept compile and unpacks it. If another process is compiling the same plan, waits for it.
     pub(crate) fn find(&self) -> Result<Found, Error> {
-        let key = self.plan.key();
-        let Some(key) = key.filter(|_| self.settings.kept_compiles == KeptCompiles::Use) else {
+        let plan = self.build.compile;
+        let (Some(key), Some(any)) = (plan.key(), plan.key_for_any_prefix()) else {
             return Ok(Found::Nothing(None));
         };
+        if self.settings.kept_compiles != KeptCompiles::Use {
+            return Ok(Found::Nothing(None));
+        }
         let (store, reporter) = (&self.context.store, self.context.reporter);
         let unpack = || -> Result<Option<UnpackedCompile>, Error> {
-            let Some(kept) = KeptCompile::find(key, store, reporter) else {
-                return Ok(None);
-            };
-            Ok(kept.unpack(&self.folder.made("destdir")?, store, reporter)?)
+            for key in [key, any] {
+                if let Some(kept) = KeptCompile::find(key, store, reporter) {
+                    let destdir = self.folder.made("destdir")?;
+                    let scratch = self.folder.made("relocate")?;
+                    return Ok(kept.unpack(&destdir, &scratch, store, self.build)?);
+                }
+            }
+            Ok(None)
         };
         if let Some(tree) = unpack()? {
             return Ok(Found::Unpacked(tree));
         }
         // A store that cannot be written has no locks: then this build compiles for itself.
         let lock = store.folder("locks").and_then(|folder| {
-            let path = folder.join(format!("compile-{key}"));
+            let path = folder.join(format!("compile-{any}"));
             LockFile::take(path, "compiles the same plan", reporter)
         });
         match unpack()? {
@@ -75,17 +82,35 @@ impl Kept<'_> {
         Ok(tree.pin(plan, &changes, source, &view)?)
     }
 
-    /// Keeps the tree of a compile that took `cost`, and drops others if the store is over its limit.
-    pub(crate) fn keep(&self, tree: &InstalledTree, cost: Duration) {
-        let limit = self.settings.cache_limit;
-        let is_off = self.settings.kept_compiles == KeptCompiles::Ignore;
-        if is_off || !limit.keeps_built_things() {
-            return;
+    /// Examines a built tree before it is installed: whether its compile can be kept for every prefix.
+    pub(crate) fn candidate(&self, tree: &BuiltTree) -> Result<Option<Candidate>, Error> {
+        if !self.keeps() {
+            return Ok(None);
         }
+        let scratch = self.folder.made("preprocess")?;
+        Ok(install::candidate(tree, &scratch, self.build))
+    }
+
+    /// Whether the compile is to be kept.
+    fn keeps(&self) -> bool {
+        self.settings.kept_compiles != KeptCompiles::Ignore
+            && self.settings.cache_limit.keeps_built_things()
+    }
+
+    /// Keeps the tree of a compile that took `cost`, and drops others if the store is over its limit.
+    pub(crate) fn keep(
+        &self,
+        tree: &InstalledTree,
+        candidate: Option<Candidate>,
+        cost: Duration,
+    ) -> Result<(), Error> {
+        if !self.keeps() {
+            return Ok(());
+        }
+        let scratch = self.folder.made("relocate")?;
         let (store, reporter) = (&self.context.store, self.context.reporter);
-        install::keep(tree, self.plan, cost, store, reporter);
-        let Some(key) = self.plan.key() else { return };
-        match store.enforce_limit(limit, (Kind::Compile, key)) {
+        install::keep(tree, candidate, cost, &scratch, store, self.build);
+        match store.enforce_limit(self.settings.cache_limit) {
             Ok(removal) if removal.removed.is_empty() => {}
             Ok(removal) => reporter.report(&Event::Dropped {
                 number: removal.removed.len(),
@@ -93,5 +118,6 @@ impl Kept<'_> {
             }),
             Err(error) => reporter.report(&Event::NotDropped(&error)),
         }
+        Ok(())
     }
 }

@@ -48,8 +48,9 @@ pub(super) fn plan_only(
     let compile = ready.map(|ready| {
         let compile = CompilePlan::gather(&plan, &ready, &mut environment);
         let key = compile.key();
+        let mut keys = key.into_iter().chain(compile.key_for_any_prefix());
         PrintedCompile {
-            kept: key.is_some_and(|key| KeptCompile::is_there(key, &context.store)),
+            kept: keys.any(|key| KeptCompile::is_there(key, &context.store)),
             key,
             plan: compile,
         }

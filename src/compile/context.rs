@@ -5,12 +5,15 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::compile::compile_plan::CompilePlan;
+use crate::compile::compilers::CompilerStart;
 use crate::compile::confinement::Confinement;
 use crate::compile::jobs::Jobs;
 use crate::host::build_environment::BuildEnvironment;
 use crate::host::prerequisites::ReadyHost;
 use crate::process::{Command, JobPool, Runner};
 use crate::progress::Reporter;
+use crate::store::Store;
+use crate::timeline::Recorder;
 
 pub(crate) struct BuildContext<'a> {
     pub(crate) compile: &'a CompilePlan,
@@ -20,9 +23,15 @@ pub(crate) struct BuildContext<'a> {
     pub(crate) jobs: Jobs,
     /// The jobs of all builds of this run, if there are several.
     pub(crate) pool: Option<&'a JobPool>,
+    /// The programs that start the compilers of `make`.
+    pub(crate) compilers: &'a CompilerStart,
     pub(crate) confinement: &'a Confinement,
+    /// The store of `configure`'s answers; `None` for `--no-configure-cache`.
+    pub(crate) configure_answers: Option<&'a Store>,
     pub(crate) runner: &'a Runner,
     pub(crate) reporter: &'a dyn Reporter,
+    /// `--timings`.
+    pub(crate) timeline: Option<&'a Recorder>,
 }
 
 impl BuildContext<'_> {
@@ -35,6 +44,7 @@ impl BuildContext<'_> {
 
     pub(crate) fn make(&self, folder: &Path) -> Command {
         self.command(&self.host.toolchain.make.path, folder)
+            .with_variables(self.compilers.variables())
     }
 
     /// `make` with the jobs that it may run at once.

@@ -2,12 +2,9 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use fs_err::os::unix::fs::OpenOptionsExt as _;
-
+use super::make_script;
 use crate::compile::jobs::Jobs;
 use crate::compile::{BuiltTree, value_in};
 use crate::plan::Bytecode;
@@ -38,15 +35,7 @@ pub(super) fn make_argument(
         bytecode.levels(),
         include_str!("python_for_build.sh")
     );
-    // The folder belongs to the build user, who could have put a link there.
-    let mut options = fs_err::OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o644)
-        .open(tree.root().join(SCRIPT))?;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    file.write_all(script.as_bytes())?;
+    make_script::write(&tree.root().join(SCRIPT), &script)?;
     Ok(Some(format!("{INTERPRETER}=/bin/sh ./{SCRIPT} {command}")))
 }
 

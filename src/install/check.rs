@@ -236,7 +236,7 @@ impl Checks<'_> {
             });
             let pip = self.pip_version(&folder.join("bin/python"))?;
             let script = script.join().unwrap_or_else(|panic| resume_unwind(panic))?;
-            Ok((pip, script))
+            Ok::<_, CheckError>((pip, script))
         })?;
         let script = version_in("pip", &script);
         ensure_same("the script `pip` of a new venv", &script, &pip)?;

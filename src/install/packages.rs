@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use super::installed::InstalledTree;
+use super::kept::library_in;
 use crate::compile::BuildContext;
 use crate::plan::Bytecode;
 use crate::plan::version::PythonVersion;
@@ -12,29 +13,68 @@ use crate::plan::wheel_record::RecordEntry;
 use crate::process::Command;
 use crate::python::Program;
 
-/// Compiles the modules of the packages that `ensurepip` has installed, for the default level like pip.
-/// `python` runs the installed interpreter.
+/// Compiles the modules of the packages that `ensurepip` has installed, for the default level like pip, and
+/// those of the standard library that a kept compile lacks. `python` runs the installed interpreter.
 pub(super) fn compile(
     tree: &InstalledTree,
-    python: Command,
+    python: &Command,
     context: &BuildContext<'_>,
 ) -> Result<(), Error> {
     let plan = tree.plan();
-    if plan.request().build.bytecode == Bytecode::None {
+    let bytecode = plan.request().build.bytecode;
+    if bytecode == Bytecode::None {
         return Ok(());
     }
-    let folder = site_packages(plan.python());
-    let command = python
-        .with_argument("-Wi")
-        .with_program(Program::ByteCompile)
-        .with_argument(context.jobs.to_string())
-        .with_arguments([Bytecode::Default.levels(), "compileall.py", "-f", "-d"])
-        .with_argument(plan.prefix().path().join(&folder))
-        .with_argument(tree.root().join(&folder));
-    context
-        .runner
-        .run("byte-compile", &command, |_| {})
-        .map_err(Error::Command)
+    let packages = tree.root().join(site_packages(plan.python()));
+    let mut folders = vec![(packages, Bytecode::Default)];
+    let library = library_in(tree.root(), plan.python()).map_err(Error::Staging)?;
+    let changed = library
+        .iter()
+        .flat_map(|library| CHANGED.map(|name| library.join(name)));
+    let lacking = changed.filter(|folder| folder.is_dir() && !is_compiled(folder));
+    folders.extend(lacking.map(|folder| (folder, bytecode)));
+    let is_old = plan.python().series().0 == 2;
+    for (folder, bytecode) in &folders {
+        let below = folder.strip_prefix(tree.root()).unwrap_or(folder);
+        let all_at_once = *bytecode == Bytecode::All && !is_old;
+        let levels: &[&str] = if all_at_once {
+            &["-o", "0", "-o", "1", "-o", "2"]
+        } else {
+            &[]
+        };
+        // 2.7 compiles for the level at which it runs.
+        let runs: &[&[&str]] = if *bytecode == Bytecode::All && is_old {
+            &[&["-Wi"], &["-Wi", "-O"]]
+        } else {
+            &[&["-Wi"]]
+        };
+        for flags in runs {
+            let command = python
+                .clone()
+                .with_arguments(flags.iter())
+                .with_program(Program::ByteCompile)
+                .with_argument(context.jobs.to_string())
+                .with_arguments([bytecode.levels(), "compileall.py", "-f"])
+                .with_arguments(levels.iter())
+                .with_argument("-d")
+                .with_argument(plan.prefix().path().join(below))
+                .with_argument(folder);
+            let run = context.runner.run("byte-compile", &command, |_| {});
+            run.map_err(Error::Command)?;
+        }
+    }
+    Ok(())
+}
+
+/// The folders of the standard library in which a pin changes modules.
+const CHANGED: [&str; 2] = ["ensurepip", "venv"];
+
+/// Whether the package in `folder` is compiled.
+fn is_compiled(folder: &Path) -> bool {
+    let beside = folder.join("__init__.pyc").exists();
+    let in_cache = std::fs::read_dir(folder.join("__pycache__"));
+    let mut names = in_cache.into_iter().flatten().flatten();
+    beside || names.any(|entry| entry.file_name().to_string_lossy().starts_with("__init__."))
 }
 
 /// Adds the compiled modules of each installed project to its `RECORD`, sorted as pip sorts it.

@@ -37,7 +37,7 @@ pub(crate) fn seed(
         .runner
         .run("ensurepip", &ensurepip, |_| {})
         .map_err(Error::Command)?;
-    packages::compile(&tree, python, context)?;
+    packages::compile(&tree, &python, context)?;
     crash_point("stage.seeded");
     phase.finish("");
     Ok(UserOwnedInstall(tree))

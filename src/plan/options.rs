@@ -156,7 +156,7 @@ impl fmt::Display for InstallPrefix {
 
 #[cfg(test)]
 mod tests {
-    use super::{BuildOptions, DebugInfo, Library, Optimization};
+    use super::{BuildOptions, Bytecode, DebugInfo, Library, Optimization};
 
     #[test]
     fn a_record_of_an_earlier_version_equals_a_request_for_debug_information() {
@@ -166,6 +166,7 @@ mod tests {
             library: Library::Static,
             debug_info,
             configure_args: Vec::new(),
+            bytecode: Bytecode::All,
         };
         let read: BuildOptions = serde_json::from_str(earlier).unwrap();
         assert_eq!(read, options(DebugInfo::InFiles));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{BinaryBytes, MultiProgress, ProgressBar, ProgressDrawTarget};
 
-use heartbeat::Heartbeat;
+pub(crate) use heartbeat::Heartbeat;
 pub(crate) use named::NamedReporter;
 use style::style;
 

@@ -7,12 +7,14 @@ use super::cache::StoreLimit;
 use super::configure;
 use super::error::Error;
 use super::inputs::{Mode, PinSettings, SourceSettings, choose};
+use super::launcher::launcher;
 use super::path::{absolute_if_given, file, of_variable};
 use super::prefix_template::{PrefixTemplate, Several};
 use crate::cli::{BuildArguments, InstallationArguments};
 use crate::compile::confinement::BuildUser;
 use crate::compile::isolation::BuildNetwork;
 use crate::compile::jobs::Jobs;
+use crate::compile::launcher::{Launcher, LauncherFolders};
 use crate::environment::Environment;
 use crate::host::modules::{canonical_name, leaves_out_readline};
 use crate::install::FilesInTheWay;
@@ -35,6 +37,8 @@ pub struct BuildSettings {
     pub index_url: Option<Address>,
     pub network: Network,
     pub jobs: Jobs,
+    pub launcher: Option<Launcher>,
+    pub timings: Timings,
     pub installed: WhenInstalled,
     pub in_the_way: FilesInTheWay,
     pub missing_prerequisites: WhenMissing,
@@ -42,6 +46,7 @@ pub struct BuildSettings {
     pub build_network: BuildNetwork,
     pub build_dir: Option<PathBuf>,
     pub build_tree: BuildTree,
+    pub configure_cache: ConfigureCache,
     pub kept_compiles: KeptCompiles,
     pub cache_limit: Limit,
     pub mode: Mode,
@@ -79,6 +84,22 @@ pub enum BuildTree {
     Remove,
     /// `--keep-build`.
     Keep,
+}
+
+/// Whether the record has a timeline of the build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timings {
+    NotWritten,
+    /// `--timings`.
+    Written,
+}
+
+/// Whether `configure` uses and keeps answers of its checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfigureCache {
+    Use,
+    /// `--no-configure-cache`.
+    Ignore,
 }
 
 impl BuildSettings {
@@ -159,6 +180,11 @@ impl BuildSettings {
         };
         let patches = compile.patch.iter().map(patch_file);
         let build_user = compile.build_user;
+        let folders = choose(
+            build_user.is_some(),
+            LauncherFolders::OfBuildUser,
+            LauncherFolders::OfCaller,
+        );
         let build_user = build_user.map(|name| BuildUser::find(&name, environment));
         let build_dir = absolute_if_given("--build-dir", compile.build_dir, environment)?;
         Ok(Self {
@@ -197,6 +223,8 @@ impl BuildSettings {
             index_url: pins.index_url,
             network: pins.network,
             jobs: compile.jobs.unwrap_or_else(Jobs::of_this_process),
+            launcher: launcher(compile.launcher, folders, environment)?,
+            timings: choose(compile.timings, Timings::Written, Timings::NotWritten),
             installed: choose(force, WhenInstalled::Rebuild, WhenInstalled::Keep),
             in_the_way: choose(overwrite, FilesInTheWay::Replace, FilesInTheWay::Stop),
             missing_prerequisites: choose(
@@ -214,6 +242,11 @@ impl BuildSettings {
                 Some(folder) => Some(folder),
                 None => of_variable("PYBUILD_BUILD_DIR", environment)?,
             },
+            configure_cache: choose(
+                compile.no_configure_cache,
+                ConfigureCache::Ignore,
+                ConfigureCache::Use,
+            ),
             build_tree: choose(compile.keep_build, BuildTree::Keep, BuildTree::Remove),
             kept_compiles: match (compile.no_cache, compile.keep_build) {
                 (true, _) => KeptCompiles::Ignore,

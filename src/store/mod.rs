@@ -5,13 +5,13 @@
 //! | `sha256/` | inputs, each under its digest; read-only |
 //! | `index-3/` | answers of indexes, for `--offline` |
 //! | `other-digests/` | the SHA-256 of files that an index lists with another digest only |
+//! | `configure-1/` | answers of `configure`'s checks, per host; see `compile::configure_answers` |
 //! | `signatures/` | signatures of archives, `NAME.SHA256.asc` |
 //! | `compiles-1/` | kept compiles, a folder for each key: see [`built`] |
 //! | `saved/` | what the built things of each kind have saved |
 //! | `partial/` | `*.part`: downloads in progress; `copy-*`, `signature-*`: about to be renamed |
 //! | `scratch/`, `build/` | folders of running processes, each with a locked file `in-use` |
 //! | `changes/` | the prefixes that are being changed, each file locked by the process that does it |
-//! | `configure-1/` | answers of `configure`'s checks |
 //! | `logs/`, `locks/` | logs of failed builds; locks for work that one process at a time may do |
 //!
 //! Several versions of pybuild may share one cache folder at the same time. This is safe because the

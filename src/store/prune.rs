@@ -1,16 +1,15 @@
 //! The limit of the store, and the removal of what was not used for the longest time.
 
 use std::io;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::Store;
-use super::built::Kind;
 use super::in_use::Removing;
 use super::inventory::{Category, Item};
 use super::removal::{Removal, Remover};
 use super::size::Size;
 use super::sweep::LONG_AGO;
-use crate::digest::Sha256;
 
 /// The largest size of all built things together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,31 +86,25 @@ impl Store {
     /// # Errors
     /// When the store cannot be read, or something cannot be removed.
     pub(crate) fn prune(&self, prune: Prune, removing: Removing) -> io::Result<Removal> {
-        let removal = self.prune_items(self.items()?, prune, removing)?;
+        let removal = self.prune_items(self.items()?, prune, removing, None)?;
         if removing == Removing::Remove {
             self.sweep();
         }
         Ok(removal)
     }
 
-    /// Removes the least recently used built things until the limit is met. The one that was just kept
-    /// stays, as do those that a process uses.
-    pub(crate) fn enforce_limit(
-        &self,
-        limit: Limit,
-        just_kept: (Kind, Sha256),
-    ) -> io::Result<Removal> {
-        let (kind, key) = just_kept;
-        // A lock of this process keeps it.
-        let _in_use = self.built(kind, key);
-        let mut removal = self.prune_items(
-            self.items_of(Category::Compiles)?,
+    /// Removes the least recently used built things until the limit is met. The last one, which was just
+    /// kept, stays, as do those that a process uses.
+    pub(crate) fn enforce_limit(&self, limit: Limit) -> io::Result<Removal> {
+        let items = self.items_of(Category::Compiles)?;
+        let last = items.iter().max_by_key(|item| item.used);
+        let last = last.map(|item| item.path.clone());
+        self.prune_items(
+            items,
             Prune::ToLimit(limit),
             Removing::Remove,
-        )?;
-        let kept = self.entry_folder(kind, key);
-        removal.in_use.retain(|item| item.path != kept);
-        Ok(removal)
+            last.as_deref(),
+        )
     }
 
     fn prune_items(
@@ -119,6 +112,7 @@ impl Store {
         mut items: Vec<Item>,
         prune: Prune,
         removing: Removing,
+        spared: Option<&Path>,
     ) -> io::Result<Removal> {
         let now = SystemTime::now();
         items.retain(|item| prune.considers(item));
@@ -127,6 +121,9 @@ impl Store {
         let mut size: u64 = items.iter().map(counted).sum();
         let mut remover = Remover::new(self, removing);
         for item in items {
+            if spared == Some(item.path.as_path()) {
+                continue;
+            }
             let bytes = counted(&item);
             let is_too_much = bytes > 0 && prune.size().is_some_and(|limit| size > limit.0);
             if (is_too_much || prune.is_old(&item, now)) && remover.remove(item)? {
