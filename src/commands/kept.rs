@@ -15,7 +15,7 @@ use crate::install::{
 };
 use crate::plan::Plan;
 use crate::settings::{BuildSettings, KeptCompiles};
-use crate::store::Kind;
+use crate::store::{Kind, Size};
 
 /// A build that uses the kept compiles.
 pub(crate) struct Kept<'a> {
@@ -131,8 +131,13 @@ impl Kept<'_> {
             let used: Vec<_> = used
                 .chain(install.map(|key| (Kind::Install, key)))
                 .collect();
-            if let Err(error) = store.enforce_limit(self.settings.cache_limit, &used) {
-                reporter.report(&Event::LimitExceeded(&error));
+            match store.enforce_limit(self.settings.cache_limit, &used) {
+                Ok(removal) if removal.removed.is_empty() => {}
+                Ok(removal) => reporter.report(&Event::Dropped {
+                    number: removal.removed.len(),
+                    size: Size(removal.freed()),
+                }),
+                Err(error) => reporter.report(&Event::NotDropped(&error)),
             }
         }
     }

@@ -165,6 +165,7 @@ mod tests {
             optimization: Optimization::Plain,
             library: Library::Static,
             debug_info,
+            bytecode: Bytecode::All,
             configure_args: Vec::new(),
         };
         let read: BuildOptions = serde_json::from_str(earlier).unwrap();

@@ -81,11 +81,6 @@ impl BuiltEntry {
         Duration::try_from_secs_f64(self.description.seconds).unwrap_or_default()
     }
 
-    /// The folder of the entry, for messages.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// The payload from its beginning. One reader at a time: readers share a position.
     pub(crate) fn payload(&self) -> Result<PayloadReader, Corrupt> {
         let path = self.folder.join(payload::NAME);

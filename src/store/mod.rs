@@ -12,7 +12,6 @@
 //! | `partial/` | `*.part`: downloads in progress; `copy-*`, `signature-*`: about to be renamed |
 //! | `scratch/`, `build/` | folders of running processes, each with a locked file `in-use` |
 //! | `changes/` | the prefixes that are being changed, each file locked by the process that does it |
-//! | `configure-1/` | answers of `configure`'s checks |
 //! | `logs/`, `locks/` | logs of failed builds; locks for work that one process at a time may do |
 //!
 //! Several versions of pybuild may share one cache folder at the same time. This is safe because the
@@ -22,23 +21,18 @@
 //!
 //! A store that cannot be written, in an image or mounted read-only, is still read.
 
-#[allow(dead_code, reason = "builds use it next")]
 mod built;
 mod corrupt;
 mod downloads;
-#[allow(dead_code, reason = "builds use it next")]
 mod entry;
 mod in_use;
 mod inventory;
-#[allow(dead_code, reason = "builds use it next")]
 mod payload;
-#[allow(dead_code, reason = "builds use it next")]
 mod prune;
 mod removal;
 mod size;
 mod sweep;
 
-#[allow(unused_imports, reason = "builds use it next")]
 pub(crate) use built::{BuiltEntry, Keeping, Kind};
 pub(crate) use corrupt::Corrupt;
 pub(crate) use downloads::StoredFile;

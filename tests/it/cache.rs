@@ -10,7 +10,7 @@ use crate::mini_cpython::VERSION;
 use crate::outcome::Outcome;
 use crate::small_disk::{self, Trouble};
 
-/// A fixture whose store has the inputs of a build.
+/// A fixture whose store has the inputs of a build, and no kept compile.
 fn fixture() -> Fixture {
     let fixture = Fixture::online();
     fixture.context.run(build(&fixture)).success();
@@ -19,7 +19,15 @@ fn fixture() -> Fixture {
 
 fn build(fixture: &Fixture) -> Vec<String> {
     let digest = fixture.release.sha256().to_string();
-    let words = [VERSION, "--sha256", &digest, "--pip", "latest", "--force"];
+    let words = [
+        VERSION,
+        "--sha256",
+        &digest,
+        "--pip",
+        "latest",
+        "--force",
+        "--no-cache",
+    ];
     words.map(str::to_owned).to_vec()
 }
 
@@ -261,4 +269,56 @@ fn a_read_only_store_is_shown_and_not_cleaned() {
     run(&["cache", "prune", "--keep-size", "0", "--dry-run"])
         .first
         .success();
+}
+
+/// The folders of kept compiles.
+fn compiles(fixture: &Fixture) -> Vec<PathBuf> {
+    let entries = fs_err::read_dir(fixture.context.path("cache/compiles-1"));
+    let entries = entries.into_iter().flatten();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn a_build_drops_the_least_recently_used_compiles_and_keeps_its_own() {
+    let mut fixture = fixture();
+    let old = add_compile(&fixture, "old", DAY);
+    fixture.build(&["--force"]).success().never_says("limit");
+    assert_eq!(compiles(&fixture).len(), 2);
+    // Even if its own alone is over the limit.
+    fixture.context.set("PYBUILD_CACHE_LIMIT", "1b");
+    let other = ["--prefix", "other"];
+    fixture
+        .build(&other)
+        .success()
+        .says(["over their limit", "(2, "]);
+    assert_eq!(compiles(&fixture).len(), 1);
+    assert!(!old.exists());
+    let force = [&other[..], &["--force"]].concat();
+    fixture.build(&force).success().says(["kept compile"]);
+    cache(&fixture, &["clean"]).success();
+    fixture.context.set("PYBUILD_CACHE_LIMIT", "0");
+    fixture.build(&force).success();
+    assert!(compiles(&fixture).is_empty());
+    fixture.context.set("PYBUILD_CACHE_LIMIT", "much");
+    let outcome = fixture.build(&force).exits(2).has_one_error_with_a_hint();
+    outcome.says(["PYBUILD_CACHE_LIMIT"]);
+}
+
+#[test]
+fn a_kill_while_a_compile_is_kept_leaves_it_whole_or_absent() {
+    for (point, kept) in [("built.synced", 0), ("built.renamed", 1)] {
+        let fixture = Fixture::new();
+        let mut command = fixture.context.command(fixture.arguments(&[]));
+        command.env("PYBUILD_CRASH_AT", point);
+        let outcome = fixture.context.outcome(&mut command);
+        assert_eq!(outcome.code, None, "{point} was not passed: {outcome}");
+        assert_eq!(compiles(&fixture).len(), kept, "{point}");
+        let outcome = fixture.build(&[]).success();
+        assert_eq!(
+            outcome.stderr.contains("kept compile"),
+            kept == 1,
+            "{outcome}"
+        );
+        fixture.assert_nothing_is_left_behind();
+    }
 }

@@ -306,7 +306,13 @@ mod tests {
     use crate::digest::Sha256;
 
     fn fields<'a>(kind: &'a str, subject: &'a str, flags: &'a str) -> Vec<&'a str> {
-        let commands = [super::COMPILE, super::LINK, super::PREPROCESS, "gcc", "gcc -E"];
+        let commands = [
+            super::COMPILE,
+            super::LINK,
+            super::PREPROCESS,
+            "gcc",
+            "gcc -E",
+        ];
         let question = [kind, subject, "", "#ifdef HAVE_A_H\n#include <a.h>\n#endif"];
         let flags = [flags, "", "", "", ",", "c", "no"];
         [&question[..], &commands, &flags].concat()
@@ -322,7 +328,10 @@ mod tests {
         let question = fields("header", "b.h", "-O2");
         let plain = key(&question, "#define HAVE_X 1\n#define RETSIGTYPE void\n");
         assert_eq!(key(&question, ""), plain);
-        assert_eq!(key(&question, "#define SIZEOF_LONG 8\n#define PY_X 1\n"), plain);
+        assert_eq!(
+            key(&question, "#define SIZEOF_LONG 8\n#define PY_X 1\n"),
+            plain
+        );
         for confdefs in [
             "#define _GNU_SOURCE 1\n",
             "#define size_t int\n",

@@ -287,7 +287,10 @@ mod tests {
         ] {
             assert!(plain(&script).is_empty(), "{script}");
         }
-        assert_eq!(plain(&check(r#"f ("\\n \$x")"#, ASKS)), ["f (\"\\n $x\")\n"]);
+        assert_eq!(
+            plain(&check(r#"f ("\\n \$x")"#, ASKS)),
+            ["f (\"\\n $x\")\n"]
+        );
     }
 
     #[test]
@@ -300,7 +303,14 @@ mod tests {
             .map(|check| (check.kind, check.subject, check.includes))
             .collect();
         let function = |name: &str| (Kind::Function, name.to_owned(), String::new());
-        let declaration = (Kind::Declaration, "D".to_owned(), "#include <d.h>\n".to_owned());
-        assert_eq!(found, [function("a"), function("b"), function("c"), declaration]);
+        let declaration = (
+            Kind::Declaration,
+            "D".to_owned(),
+            "#include <d.h>\n".to_owned(),
+        );
+        assert_eq!(
+            found,
+            [function("a"), function("b"), function("c"), declaration]
+        );
     }
 }
