@@ -156,7 +156,7 @@ impl fmt::Display for InstallPrefix {
 
 #[cfg(test)]
 mod tests {
-    use super::{BuildOptions, DebugInfo, Library, Optimization};
+    use super::{BuildOptions, Bytecode, DebugInfo, Library, Optimization};
 
     #[test]
     fn a_record_of_an_earlier_version_equals_a_request_for_debug_information() {

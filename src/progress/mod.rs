@@ -3,6 +3,7 @@
 mod heartbeat;
 mod named;
 mod style;
+mod unit;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,17 +13,9 @@ use indicatif::{BinaryBytes, MultiProgress, ProgressBar, ProgressDrawTarget};
 pub(crate) use heartbeat::Heartbeat;
 pub(crate) use named::NamedReporter;
 use style::style;
+pub use unit::Unit;
 
 use crate::output::{Output, elapsed};
-
-/// The unit that a bar counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// Bytes, shown as KiB and MiB.
-    Bytes,
-    /// Steps of the work, such as compiled files.
-    Steps,
-}
 
 /// The importance of an [`Event`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use indicatif::ProgressStyle;
 
-use super::Unit;
+use super::unit::Unit;
 
 /// The style for a bar with or without a known amount of work. A narrow terminal gets a short bar or
 /// none, so that the line is not wrapped.
