@@ -35,6 +35,8 @@ Examples:
       Build without network, from release archives in a folder and cached wheels
   pybuild 3.11.2 --pip ./pip-24.0-py3-none-any.whl --dry-run
       Print the build plan as TOML
+  pybuild 3.11.2 3.13.5 --pip 23.3.2 --pip latest --prefix '/opt/python/{version}-pip{pip}'
+      Build each version with each pip, at the same time
 
 Exit codes:
   0 success   1 build failed   2 usage error   3 no such release or no compatible wheel
@@ -68,6 +70,15 @@ Examples:
   pybuild uninstall /opt/python --dry-run
       Print the files to remove";
 
+const CACHE_EXAMPLES: &str = "\
+Examples:
+  pybuild cache info
+      Print what the cache folder contains, and what kept compiles have saved
+  pybuild cache prune --older-than 30d --keep-size 2GiB
+      Remove what was not used for 30 days, and then more until 2 GiB remain
+  pybuild cache clean --dry-run
+      Print everything that `pybuild cache clean` would remove";
+
 /// Build CPython with a chosen pip and setuptools bundled in its ensurepip
 #[derive(Debug, Parser)]
 #[command(
@@ -96,13 +107,16 @@ pub enum Command {
     Hotpatch(HotpatchArguments),
     /// Remove a CPython that pybuild installed
     Uninstall(UninstallArguments),
+    /// Show and clean the cache folder: downloads, kept compiles, logs
+    Cache(CacheArguments),
 }
 
 #[derive(Debug, Args)]
 pub struct BuildArguments {
     /// CPython version: a release such as 3.11.2, or 3.11, 3 or latest for the newest final release
+    /// (repeatable)
     #[arg(value_name = "VERSION", required = true)]
-    pub python: Option<VersionRequest>,
+    pub python: Vec<VersionRequest>,
 
     #[command(flatten)]
     pub pins: PinArguments,
@@ -127,7 +141,9 @@ pub struct BuildArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Installation")]
 pub struct InstallationArguments {
-    /// Installation prefix [default: pybuild/versions/VERSION in the user's data folder]
+    /// Installation prefix; {version}, {pip} and {setuptools} in it become the versions [default:
+    /// pybuild/versions/{version} in the user's data folder, with several pips
+    /// pybuild/versions/{version}-pip{pip}]
     #[arg(long, value_name = "DIR")]
     pub prefix: Option<PathBuf>,
 
@@ -152,9 +168,20 @@ pub struct InstallationArguments {
     reason = "a flag on a command line is a bool; BuildSettings makes enums of them"
 )]
 pub struct CompileArguments {
-    /// Number of parallel make jobs [default: the number of CPUs that pybuild may use]
+    /// Number of parallel jobs, of all builds together [default: the number of CPUs that pybuild may
+    /// use]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<Jobs>,
+
+    /// Program that starts every compiler of make, such as ccache, sccache or distcc [also:
+    /// PYBUILD_LAUNCHER]
+    #[arg(long, value_name = "PROGRAM")]
+    pub launcher: Option<PathBuf>,
+
+    /// Also write timings.html and timings.json beside the record: a chart of all steps and compiler
+    /// runs, the slowest files and the CPU use
+    #[arg(long)]
+    pub timings: bool,
 
     /// Enable profile-guided and link-time optimisation: a faster interpreter, a much longer build
     #[arg(long)]
@@ -212,6 +239,10 @@ pub struct CompileArguments {
     /// the kernel supports this
     #[arg(long)]
     pub network: bool,
+
+    /// Run every check of configure as it stands: neither use nor keep answers of earlier builds
+    #[arg(long)]
+    pub no_configure_cache: bool,
 
     /// Keep the build folder and print its path; always compiles
     #[arg(long)]
@@ -341,16 +372,59 @@ pub struct UninstallArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = CACHE_EXAMPLES)]
+pub struct CacheArguments {
+    #[command(subcommand)]
+    pub command: CacheCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CacheCommand {
+    /// Print the path of the cache folder
+    Dir,
+    /// Print the size of each kind of content, the saved time, and the limit
+    Info {
+        /// Print JSON
+        #[arg(long, help_heading = "Output")]
+        json: bool,
+    },
+    /// Remove what was not used for the longest time
+    ///
+    /// Without options, kept compiles are removed until their limit is met (PYBUILD_CACHE_LIMIT, 2GiB),
+    /// and partial downloads after seven days. With options, downloads, index answers, logs and kept
+    /// build folders are removed too. Content that a running pybuild uses stays.
+    Prune {
+        /// Remove everything that was not used for this time, such as 12h, 30d or 8w
+        #[arg(long, value_name = "AGE", allow_hyphen_values = true)]
+        older_than: Option<String>,
+
+        /// Remove the least recently used content until the rest has this size, such as 2GiB
+        #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+        keep_size: Option<String>,
+
+        /// Print the paths to remove, and remove nothing
+        #[arg(long, help_heading = "Output")]
+        dry_run: bool,
+    },
+    /// Remove everything that pybuild put into the cache folder and no running pybuild uses
+    Clean {
+        /// Print the paths to remove, and remove nothing
+        #[arg(long, help_heading = "Output")]
+        dry_run: bool,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Pins")]
 pub struct PinArguments {
     /// pip to bundle in ensurepip: latest, bundled (unchanged), a version, a range such as '<24', or
-    /// the path of a wheel
+    /// the path of a wheel (for a build: repeatable)
     #[arg(long, value_name = "SPEC", default_value = "bundled")]
-    pub pip: PinRequest,
+    pub pip: Vec<PinRequest>,
 
     /// setuptools to bundle in ensurepip, up to CPython 3.11: as for --pip, or none to remove it
     #[arg(long, value_name = "SPEC", default_value = "bundled")]
-    pub setuptools: PinRequest,
+    pub setuptools: Vec<PinRequest>,
 
     /// Package index for pip and setuptools [default: the index in pip's configuration, else PyPI]
     #[arg(long, value_name = "URL")]

@@ -37,6 +37,7 @@ pub mod source;
 mod store;
 #[cfg(test)]
 mod testing;
+mod timeline;
 mod transaction;
 
 #[doc(hidden)]
@@ -53,6 +54,11 @@ use environment::Environment;
 use error::{ExitStatus, Explain as _};
 use output::Output;
 use progress::TerminalReporter;
+
+/// Runs a compiler if this process was started as the compiler timer of `--timings`; returns the exit code.
+pub fn time_compiler(arguments: impl IntoIterator<Item = OsString>) -> Option<u8> {
+    timeline::run_if_called(arguments)
+}
 
 /// Runs the command line `arguments`, of which the first is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
@@ -101,7 +107,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
                 Some(Command::Uninstall(arguments)) => {
                     commands::uninstall::run(&arguments, &invocation)
                 }
-                None => commands::build::run(cli.build, &invocation),
+                Some(Command::Cache(arguments)) => commands::cache::run(&arguments, &invocation),
+                None => commands::builds::run(cli.build, &invocation),
             }
         });
     // A signal that arrived during a change to a prefix ends the process here.
@@ -109,7 +116,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
     match done {
         Ok(()) => ExitStatus::Done,
         Err(error) => {
-            output.error(&error, error.hint().as_deref());
+            output.error(&error, error.hint().as_deref(), None);
             error.exit_status()
         }
     }

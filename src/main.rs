@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(pybuild::run(std::env::args_os()) as u8)
+    let timed = pybuild::time_compiler(std::env::args_os());
+    ExitCode::from(timed.unwrap_or_else(|| pybuild::run(std::env::args_os()) as u8))
 }

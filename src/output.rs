@@ -1,6 +1,7 @@
 //! Output for people: results go to standard output, everything else to standard error.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::time::Duration;
 
 use owo_colors::OwoColorize as _;
@@ -101,8 +102,8 @@ impl Output {
         anstream::eprintln!("{} {text}", "warning:".bold().yellow());
     }
 
-    /// Prints an error, its causes on a line each, and the hint.
-    pub fn error(self, error: &dyn std::error::Error, hint: Option<&str>) {
+    /// Prints an error, its causes on a line each, the hint, and the path of a log.
+    pub fn error(self, error: &dyn std::error::Error, hint: Option<&str>, log: Option<&Path>) {
         anstream::eprintln!("{} {error}", "error:".bold().red());
         let mut cause = error.source();
         while let Some(error) = cause {
@@ -112,16 +113,20 @@ impl Output {
         if let Some(hint) = hint {
             anstream::eprintln!("{} {hint}", "hint:".bold().cyan());
         }
+        if let Some(log) = log {
+            anstream::eprintln!("{} {}", "log:".bold(), log.display());
+        }
     }
 }
 
-/// A duration for people: `0.4 s`, `12 s`, `2 min 5 s`.
+/// A duration for people: `0.4 s`, `12 s`, `2 min 5 s`, `3 h 7 min`.
 #[must_use]
 pub fn elapsed(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0..10 => format!("{:.1} s", time.as_secs_f64()),
         10..60 => format!("{seconds} s"),
-        _ => format!("{} min {} s", seconds / 60, seconds % 60),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
     }
 }

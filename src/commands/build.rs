@@ -1,298 +1,344 @@
-//! `pybuild VERSION`: the steps of a build, in order.
+//! `pybuild VERSION`: the steps of one build, in order.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use serde::Serialize;
-
-use crate::cli::BuildArguments;
 use crate::commands::context::{Context, SourceRequest};
 use crate::commands::error::Error;
 use crate::commands::event::Event;
-use crate::commands::invocation::Invocation;
+use crate::commands::gather::{Gather, Gathered, prerequisite_check};
 use crate::commands::kept::{Found, Kept};
 use crate::commands::preflight::Preflight;
-use crate::commands::work_folder::{BuildFolder, SideFolder};
+use crate::commands::printed::{PrintedPlans, plan_only};
+use crate::commands::work_folder::{BuildFolder, unusable};
 use crate::compile::confinement::Confinement;
 use crate::compile::isolation::Isolation;
-use crate::compile::{self, BuildContext, CompilePlan};
-use crate::digest::Sha256;
+use crate::compile::{self, BuildContext, CompilePlan, CompilerStart};
 use crate::environment::Environment;
+use crate::fetch::VerifiedSource;
 use crate::host::build_environment::{BuildEnvironment, taken_over};
 use crate::host::certificates::WhenNoCertificates;
 use crate::host::distribution::Distribution;
 use crate::host::loader::Shadowed;
-use crate::host::modules::Requirements;
-use crate::host::prerequisites::{PrerequisiteCheck, Remedy};
+use crate::host::prerequisites::Remedy;
 use crate::hotpatch;
 use crate::install::record::Record;
-use crate::install::{self, CheckError, InstalledTree, KeptCompile, prefix, record};
+use crate::install::{self, Candidate, CheckError, InstalledTree, VenvCheck, prefix, record};
 use crate::plan::version::PythonVersion;
-use crate::plan::{Draft, InstallPrefix, Plan, ProgramNames, are_recorded_alike};
+use crate::plan::{Draft, InstallPrefix, Pins, Plan, ProgramNames, Source, are_recorded_alike};
+use crate::process::JobPool;
 use crate::progress::Reporter;
 use crate::resolve::planning;
-use crate::settings::{self, BuildSettings, Mode, WhenInstalled, WhenMissing};
+use crate::settings::{
+    BuildSettings, ConfigureCache, Mode, PrefixTemplate, WhenInstalled, WhenMissing,
+};
 use crate::source;
+use crate::timeline::{Recorder, timed};
 use crate::transaction;
 use crate::transaction::pending::{self, PendingChanges};
 
-/// Prints the interpreter's path, or the plan with `--dry-run`.
-pub(crate) fn run(arguments: BuildArguments, invocation: &Invocation<'_>) -> Result<(), Error> {
-    let Invocation {
-        environment,
-        reporter,
-        output,
-    } = *invocation;
-    let settings = &BuildSettings::new(arguments, environment)?;
-    let context = &context_for(settings, environment, reporter)?;
-    let request = &settings.request;
-    let wanted = SourceRequest {
-        location: request.source.as_ref(),
-        sha256: request.sha256,
-        mirrors: &settings.mirrors,
-        proofs: &request.proofs,
-    };
-    let release = context.release(request.python, wanted)?;
-    let python = release.version;
-    let prefix = prefix_for(settings, python, environment)?;
-    let source = context.source(release, wanted);
-    let preflight = Preflight {
-        settings,
-        python,
-        prefix: &prefix,
-        source: &source,
-        store: &context.store,
-        environment,
-    };
-    preflight.ensure_usable()?;
-    match settings.mode {
-        Mode::Change => {
-            transaction::recover(prefix.path(), reporter)?;
-            PendingChanges::of(&context.store).recover(reporter);
-            context.store.sweep();
-            BuildFolder::sweep(settings, &context.store);
-        }
-        Mode::DryRun => pending::report_pending(prefix.path(), reporter),
-    }
-    let installed = find_installed(settings, &prefix, python, reporter);
-    match (&installed, settings.mode) {
-        (Some(record), Mode::Change) => {
-            reporter.report(&Event::AlreadyInstalled(record));
-            output.result(&record.python().display().to_string());
-            return Ok(());
-        }
-        (Some(_), Mode::DryRun) => reporter.report(&Event::WouldDoNothing {
-            python,
-            prefix: &prefix,
-        }),
-        (None, _) => preflight.ensure_ready()?,
-    }
-    let pins = context.pins(python, &request.pip, &request.setuptools)?;
-    let names = if prefix::default_for(python, environment).as_ref() == Some(&prefix) {
-        ProgramNames::AlsoUnversioned
-    } else {
-        request.names
-    };
-    let variables = taken_over(environment);
-    let request = request.clone();
-    let draft = Draft::new(request, python, source, pins, prefix, names, variables);
-    if installed.is_none() {
-        for replaced in install::describe_replaced(&draft) {
-            reporter.report(&Event::Replaces(&replaced));
-        }
-    }
-    match settings.mode {
-        Mode::DryRun => {
-            let plans = plan_only(draft, settings, context)?;
-            let text = toml::to_string(&plans).map_err(Error::Plan)?;
-            output.result(text.trim_end());
-        }
-        Mode::Change => {
-            let folder = BuildFolder::new(settings, &context.store, python)?;
-            let result = build(draft, settings, context, &folder);
-            folder.finish(&result, reporter);
-            let record = result?;
-            let folder = &record.folder();
-            reporter.report(&Event::Recorded { folder });
-            output.result(&record.python().display().to_string());
-        }
-    }
-    Ok(())
+/// A build whose release and prefix are known.
+pub(super) struct Target<'a> {
+    settings: &'a BuildSettings,
+    context: Context<'a>,
+    python: PythonVersion,
+    prefix: InstallPrefix,
+    source: Source,
+    /// `None` if they are not chosen yet: an installation that exists needs no index.
+    pins: Option<Pins>,
+    timeline: Option<&'a Recorder>,
 }
 
-/// All steps from the draft to the interpreter in its prefix.
-fn build(
-    draft: Draft,
-    settings: &BuildSettings,
-    context: &Context<'_>,
-    folder: &BuildFolder,
-) -> Result<Record, Error> {
-    let (reporter, runner) = (context.reporter, folder.runner());
-    let home = folder.home()?;
-    let mut environment = BuildEnvironment::new(context.environment, &home)
-        .with_assignments(&draft.request().build.configure_args);
-    let remedy = match settings.missing_prerequisites {
-        WhenMissing::Report => Remedy::Print,
-        WhenMissing::Install => Remedy::Install(runner),
-    };
-    let probe = folder.made("probe")?;
-    let distribution = &Distribution::of_this_host(context.environment);
-    let check = prerequisite_check(
-        &draft,
-        context.environment,
-        distribution,
-        &environment,
-        &probe,
-    );
-    let ready = check.run(remedy, reporter)?;
-    let plan = planning::plan(draft, &ready.facts(), reporter)?;
-    let compile_plan = CompilePlan::gather(&plan, &ready, &mut environment);
+/// The result of a build.
+pub(super) enum Outcome {
+    /// The new interpreter.
+    Built(PathBuf),
+    /// The interpreter that the prefix had.
+    Present(PathBuf),
+    /// The plan, with `--dry-run`.
+    Planned(Box<PrintedPlans>),
+}
 
-    let confinement = &confine(settings, context, &environment, &probe);
-    let build = &BuildContext {
-        compile: &compile_plan,
-        environment: &environment,
-        host: &ready,
-        jobs: settings.jobs,
-        confinement,
-        runner,
-        reporter,
-    };
-    let kept = Kept {
-        plan: &compile_plan,
-        settings,
-        context,
-        folder,
-    };
-    let mut check_error: fn(CheckError) -> install::Error = install::Error::Check;
-    let installed = match kept.find()? {
-        Found::Unpacked(tree) => {
-            check_error = install::Error::KeptCheck;
-            kept.pin(tree, plan)?
-        }
-        Found::Nothing(_lock) => {
-            let started = Instant::now();
-            let installed = compile(plan, context, folder, build)?;
-            kept.keep(&installed, started.elapsed());
-            installed
-        }
-    };
-    let seeded = install::seed(installed, build)?;
-    let staged = install::stage(seeded, build)?;
-    let checked = install::check(staged, &home, build).map_err(check_error)?;
-    let recorded = install::record(checked, build)?;
+/// The error of a build, and the log of its commands if there is one.
+pub(super) struct Failure {
+    pub(super) error: Error,
+    pub(super) log: Option<PathBuf>,
+}
 
-    let plan = &recorded.record().plan;
-    let (prefix, python) = (plan.prefix().path().to_owned(), plan.python());
-    let pending = PendingChanges::of(&context.store).enter(&prefix, reporter);
-    let _lock = hotpatch::InterpreterLock::take_if_there(&prefix, python, reporter)?;
-    let record = install::commit(recorded, settings.in_the_way, reporter)?;
-    pending.finish();
-    let libraries = prefix.join("lib");
-    if let Some(other) = Shadowed::find(&libraries, &python.short(), context.environment) {
-        reporter.report(&Event::Shadowed(&other));
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self {
+            error: error.into(),
+            log: None,
+        }
     }
-    Ok(record)
+}
+
+impl<'a> Target<'a> {
+    /// Resolves the version, and the pins if the prefix names them. Checks the options against the release,
+    /// and whether the prefix can be used.
+    pub(super) fn resolve(
+        settings: &'a BuildSettings,
+        environment: &'a Environment,
+        reporter: &'a dyn Reporter,
+        timeline: Option<&'a Recorder>,
+    ) -> Result<Self, Error> {
+        let context = context_for(settings, environment, reporter)?;
+        let request = &settings.request;
+        let wanted = SourceRequest {
+            location: request.source.as_ref(),
+            sha256: request.sha256,
+            mirrors: &settings.mirrors,
+            proofs: &request.proofs,
+        };
+        let release = context.release(request.python, wanted)?;
+        let python = release.version;
+        let pins = if settings.prefix.names_pins() {
+            Some(context.pins(python, &request.pip, &request.setuptools)?)
+        } else {
+            None
+        };
+        let prefix = settings.prefix.fill(python, pins.as_ref(), environment)?;
+        let source = context.source(release, wanted);
+        let target = Self {
+            settings,
+            context,
+            python,
+            prefix,
+            source,
+            pins,
+            timeline,
+        };
+        target.preflight().ensure_usable()?;
+        Ok(target)
+    }
+
+    pub(super) fn python(&self) -> PythonVersion {
+        self.python
+    }
+
+    pub(super) fn prefix(&self) -> &InstallPrefix {
+        &self.prefix
+    }
+
+    fn preflight(&self) -> Preflight<'_> {
+        Preflight {
+            settings: self.settings,
+            python: self.python,
+            prefix: &self.prefix,
+            source: &self.source,
+            store: &self.context.store,
+            environment: self.context.environment,
+        }
+    }
+
+    /// Builds it, unless it is installed, or only plans it. `make` takes its jobs from `pool` if there is
+    /// one.
+    pub(super) fn reach(self, pool: Option<&JobPool>) -> Result<Outcome, Failure> {
+        let (settings, context) = (self.settings, &self.context);
+        let (reporter, environment) = (context.reporter, context.environment);
+        let (python, request) = (self.python, &settings.request);
+        match settings.mode {
+            Mode::Change => {
+                transaction::recover(self.prefix.path(), reporter)?;
+                PendingChanges::of(&context.store).recover(reporter);
+                context.store.sweep();
+                BuildFolder::sweep(settings, &context.store);
+            }
+            Mode::DryRun => pending::report_pending(self.prefix.path(), reporter),
+        }
+        let installed = find_installed(settings, &self.prefix, python, reporter);
+        match (&installed, settings.mode) {
+            (Some(record), Mode::Change) => {
+                reporter.report(&Event::AlreadyInstalled(record));
+                return Ok(Outcome::Present(record.python()));
+            }
+            (Some(_), Mode::DryRun) => reporter.report(&Event::WouldDoNothing {
+                python,
+                prefix: &self.prefix,
+            }),
+            (None, _) => self.preflight().ensure_ready()?,
+        }
+        let is_default = prefix::default_for(python, environment).as_ref() == Some(&self.prefix)
+            || matches!(settings.prefix, PrefixTemplate::Default(_));
+        let names = if is_default {
+            ProgramNames::AlsoUnversioned
+        } else {
+            request.names
+        };
+        let variables = taken_over(environment);
+        // A file on this machine costs no time that other steps could use.
+        let download = (!self.preflight().has_source_here()).then(|| self.source.clone());
+        let chosen = self.pins;
+        let choose_pins = || match chosen {
+            Some(pins) => Ok(pins),
+            None => context.pins(python, &request.pip, &request.setuptools),
+        };
+        let (source, prefix, request) = (self.source, self.prefix, request.clone());
+        let draft = |pins| {
+            let draft = Draft::new(request, python, source, pins, prefix, names, variables);
+            if installed.is_none() {
+                for replaced in install::describe_replaced(&draft) {
+                    reporter.report(&Event::Replaces(&replaced));
+                }
+            }
+            draft
+        };
+        match settings.mode {
+            Mode::DryRun => {
+                let plan = plan_only(draft(choose_pins()?), settings, context)?;
+                Ok(Outcome::Planned(Box::new(plan)))
+            }
+            Mode::Change => {
+                let folder = BuildFolder::new(settings, &context.store, python)?;
+                let build = Build {
+                    settings,
+                    context,
+                    python,
+                    folder: &folder,
+                    pool,
+                    timeline: self.timeline,
+                };
+                let result = build.run(download.as_ref(), choose_pins, draft);
+                let log = folder.finish(&result, reporter);
+                let record = result.map_err(|error| Failure { error, log })?;
+                let folder = &record.folder();
+                reporter.report(&Event::Recorded { folder });
+                Ok(Outcome::Built(record.python()))
+            }
+        }
+    }
+}
+
+/// A build in its folder.
+struct Build<'a> {
+    settings: &'a BuildSettings,
+    context: &'a Context<'a>,
+    python: PythonVersion,
+    folder: &'a BuildFolder,
+    pool: Option<&'a JobPool>,
+    timeline: Option<&'a Recorder>,
+}
+
+impl Build<'_> {
+    /// All steps from the pins to the interpreter in its prefix. `download` is the source if it is not on
+    /// this machine.
+    fn run(
+        &self,
+        download: Option<&Source>,
+        choose_pins: impl FnOnce() -> Result<Pins, Error>,
+        draft: impl FnOnce(Pins) -> Draft,
+    ) -> Result<Record, Error> {
+        let Self {
+            settings,
+            context,
+            python,
+            folder,
+            pool,
+            timeline,
+        } = *self;
+        let (reporter, runner) = (context.reporter, folder.runner());
+        let home = folder.home()?;
+        let mut environment = BuildEnvironment::new(context.environment, &home)
+            .with_assignments(&settings.request.build.configure_args);
+        let probe = folder.made("probe")?;
+        let distribution = &Distribution::of_this_host(context.environment);
+        let gather = Gather {
+            context,
+            python,
+            download,
+            check: prerequisite_check(
+                &settings.request,
+                python,
+                context.environment,
+                distribution,
+                &environment,
+                &probe,
+            ),
+            remedy: match settings.missing_prerequisites {
+                WhenMissing::Report => Remedy::Print,
+                WhenMissing::Install => Remedy::Install(runner),
+            },
+            runner,
+        };
+        let gathered = timed(timeline, "prerequisites", || gather.run(choose_pins))?;
+        let Gathered { pins, host, source } = gathered;
+        let plan = planning::plan(draft(pins), &host.facts(), reporter)?;
+        let compile_plan = CompilePlan::gather(&plan, &host, &mut environment);
+
+        let confinement = &confine(settings, context, &environment, &probe);
+        let timer = timeline.map(|recorder| recorder.timer(folder.path()));
+        let timer = timer.transpose().map_err(unusable(folder.path()))?;
+        let build = &BuildContext {
+            compile: &compile_plan,
+            environment: &environment,
+            host: &host,
+            jobs: settings.jobs,
+            pool,
+            compilers: &CompilerStart::new(timer, settings.launcher.as_ref(), folder.path()),
+            confinement,
+            configure_answers: (settings.configure_cache == ConfigureCache::Use)
+                .then_some(&context.store),
+            runner,
+            reporter,
+            timeline,
+        };
+        let kept = Kept {
+            build,
+            settings,
+            context,
+            folder,
+        };
+        let mut check_error: fn(CheckError) -> install::Error = install::Error::Check;
+        let (seeded, venv) = match kept.find()? {
+            Found::Unpacked(tree) => {
+                check_error = install::Error::KeptCheck;
+                kept.seed(tree, plan)?
+            }
+            Found::Nothing(_lock) => {
+                let started = Instant::now();
+                let (installed, candidate) = compile(plan, source.transpose()?, &kept)?;
+                timed(timeline, "keep", || {
+                    kept.keep(&installed, candidate, started.elapsed())
+                })?;
+                (install::seed(installed, build)?, VenvCheck::Run)
+            }
+        };
+        let staged = install::stage(seeded, build)?;
+        let checked = install::check(staged, venv, &home, build).map_err(check_error)?;
+        timed(timeline, "keep", || kept.keep_install(&checked));
+        let recorded = install::record(checked, build)?;
+
+        let plan = &recorded.record().plan;
+        let (prefix, python) = (plan.prefix().path().to_owned(), plan.python());
+        let pending = PendingChanges::of(&context.store).enter(&prefix, reporter);
+        let _lock = hotpatch::InterpreterLock::take_if_there(&prefix, python, reporter)?;
+        let record = install::commit(recorded, settings.in_the_way, reporter)?;
+        pending.finish();
+        let libraries = prefix.join("lib");
+        if let Some(other) = Shadowed::find(&libraries, &python.short(), context.environment) {
+            reporter.report(&Event::Shadowed(&other));
+        }
+        Ok(record)
+    }
 }
 
 /// The steps from the plan to an installed tree, when no kept compile fits.
 fn compile(
     plan: Plan,
-    context: &Context<'_>,
-    folder: &BuildFolder,
-    build: &BuildContext<'_>,
-) -> Result<InstalledTree, Error> {
+    source: Option<VerifiedSource>,
+    kept: &Kept<'_>,
+) -> Result<(InstalledTree, Option<Candidate>), Error> {
+    let (context, folder, build) = (kept.context, kept.folder, kept.build);
     let reporter = context.reporter;
-    let inputs = context.fetch(&plan, folder.runner())?;
+    let inputs = context.fetch(&plan, source, folder.runner())?;
     let tree = source::unpack(plan, inputs, folder.path().join("source"), reporter)?;
     let tree = source::apply_patches(tree, folder.path().join("original"), reporter)?;
     let tree = compile::hand_over(tree, folder.path(), folder.made("destdir")?, build)?;
     let tree = compile::configure(tree, build)?;
     let tree = compile::make(tree, build)?;
-    Ok(install::make_install(tree, build)?)
-}
-
-/// The plan for this host as it is. With `--install-deps`, patches that depend on packages which a build
-/// would install may be missing from it.
-fn plan_only(
-    draft: Draft,
-    settings: &BuildSettings,
-    context: &Context<'_>,
-) -> Result<PrintedPlans, Error> {
-    let reporter = context.reporter;
-    let folder = SideFolder::new(&context.store, "plan")?;
-    let probe = folder.made("probe")?;
-    let mut environment = BuildEnvironment::new(context.environment, &probe)
-        .with_assignments(&draft.request().build.configure_args);
-    let distribution = &Distribution::of_this_host(context.environment);
-    let check = prerequisite_check(
-        &draft,
-        context.environment,
-        distribution,
-        &environment,
-        &probe,
-    );
-    let (facts, ready) = match settings.missing_prerequisites {
-        WhenMissing::Report => {
-            let ready = check.run(Remedy::Print, reporter)?;
-            (ready.facts(), Some(ready))
-        }
-        WhenMissing::Install => (check.preview(reporter)?, None),
-    };
-    let plan = planning::plan(draft, &facts, reporter)?;
-    let compile = ready.map(|ready| {
-        let compile = CompilePlan::gather(&plan, &ready, &mut environment);
-        let key = compile.key();
-        PrintedCompile {
-            kept: key.is_some_and(|key| KeptCompile::is_there(key, &context.store)),
-            key,
-            plan: compile,
-        }
-    });
-    Ok(PrintedPlans { plan, compile })
-}
-
-/// The output of a dry run.
-#[derive(Serialize)]
-struct PrintedPlans {
-    #[serde(flatten)]
-    plan: Plan,
-    /// `None` if a build would install packages first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    compile: Option<PrintedCompile>,
-}
-
-#[derive(Serialize)]
-struct PrintedCompile {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<Sha256>,
-    /// Whether the store has this compile.
-    kept: bool,
-    #[serde(flatten)]
-    plan: CompilePlan,
-}
-
-fn prerequisite_check<'a>(
-    draft: &'a Draft,
-    caller: &'a Environment,
-    distribution: &'a Distribution,
-    environment: &'a BuildEnvironment,
-    scratch: &'a Path,
-) -> PrerequisiteCheck<'a> {
-    let request = draft.request();
-    PrerequisiteCheck {
-        requirements: Requirements {
-            python: draft.python(),
-            modules: &request.modules,
-            configure_args: &request.build.configure_args,
-            compat: &request.compat,
-        },
-        debug_info: request.build.debug_info,
-        distribution,
-        caller,
-        environment,
-        scratch,
-    }
+    let candidate = kept.candidate(&tree)?;
+    Ok((install::make_install(tree, build)?, candidate))
 }
 
 /// Chooses the user and the network of the build's commands.
@@ -303,7 +349,14 @@ fn confine(
     scratch: &Path,
 ) -> Confinement {
     let requested = settings.build_network;
-    let network = Isolation::find(requested, context.environment, environment, scratch);
+    let launcher = settings.launcher.as_ref();
+    let network = Isolation::find(
+        requested,
+        context.environment,
+        environment,
+        launcher,
+        scratch,
+    );
     if let Isolation::Host { because } = &network {
         context.reporter.report(&Event::HostNetwork { because });
     }
@@ -334,23 +387,6 @@ fn context_for<'a>(
         Mode::Change => Ok(context),
         Mode::DryRun => context.for_a_dry_run(),
     }
-}
-
-fn prefix_for(
-    settings: &BuildSettings,
-    version: PythonVersion,
-    environment: &Environment,
-) -> Result<InstallPrefix, Error> {
-    let prefix = settings.prefix.clone();
-    let prefix = prefix.or_else(|| prefix::default_for(version, environment));
-    prefix.ok_or_else(|| {
-        settings::Error::Usage {
-            what: "there is no data folder to install into: neither HOME nor XDG_DATA_HOME is set"
-                .to_owned(),
-            hint: "name the folder with --prefix".to_owned(),
-        }
-        .into()
-    })
 }
 
 /// The record of an installation that needs no build: it has the same request and was not hotpatched.

@@ -1,6 +1,7 @@
 //! The store, the HTTP client and the package index, for every command that resolves and fetches.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use crate::commands::error::Error;
 use crate::commands::event::Event;
@@ -28,7 +29,7 @@ use crate::resolve::python_org::PythonOrg;
 use crate::resolve::releases::{self, Release, ReleaseSources, UnknownDigest, resolve_version};
 use crate::settings;
 use crate::source;
-use crate::store::Store;
+use crate::store::{Store, StoreUse};
 
 pub(crate) struct Context<'a> {
     pub(crate) store: Store,
@@ -39,6 +40,8 @@ pub(crate) struct Context<'a> {
     python_org: PythonOrg,
     network: Network,
     side_store: Option<SideStore>,
+    /// From the first look-up on, no other process removes inputs. A dry run writes no lock file.
+    in_use: OnceLock<StoreUse>,
 }
 
 /// The store of a dry run, for wheels that are read to choose a pin. It is removed with the context.
@@ -117,6 +120,7 @@ impl<'a> Context<'a> {
             python_org: PythonOrg::of(environment)?,
             network,
             side_store: None,
+            in_use: OnceLock::new(),
         })
     }
 
@@ -231,9 +235,15 @@ impl<'a> Context<'a> {
         chooser.choose_pins(pip, setuptools)
     }
 
-    /// Every input of the plan. `runner` runs the host's package manager if its sources are needed.
-    pub(crate) fn fetch(&self, plan: &Plan, runner: &Runner) -> Result<VerifiedInputs, Error> {
-        Ok(fetch::fetch(plan, &self.fetching(Some(runner)))?)
+    /// Every input of the plan but a `source` that is fetched. `runner` runs the host's package manager if
+    /// its sources are needed.
+    pub(crate) fn fetch(
+        &self,
+        plan: &Plan,
+        source: Option<VerifiedSource>,
+        runner: &Runner,
+    ) -> Result<VerifiedInputs, Error> {
+        Ok(fetch::fetch(plan, source, &self.fetching(Some(runner)))?)
     }
 
     /// The wheels and patches of the plan.
@@ -268,6 +278,9 @@ impl<'a> Context<'a> {
     }
 
     fn fetching<'b>(&'b self, runner: Option<&'b Runner>) -> FetchContext<'b> {
+        if self.side_store.is_none() {
+            self.in_use.get_or_init(|| self.store.enter());
+        }
         FetchContext {
             store: &self.store,
             http: &self.http,

@@ -46,6 +46,18 @@ pub(crate) enum Error {
     Plan(#[source] toml::ser::Error),
     #[error("standard output cannot be written")]
     Output(#[source] io::Error),
+    /// Some of several builds failed. Their errors are printed.
+    #[error("{} of {total} builds failed: {}", failed.len(), failed.join(", "))]
+    Builds {
+        failed: Vec<String>,
+        total: usize,
+        /// Of the first that failed.
+        status: ExitStatus,
+    },
+    #[error("not tried: it has the compile of `{0}`, which failed")]
+    SameCompile(String),
+    #[error("no job can be taken from the jobs of all builds")]
+    Jobs(#[source] io::Error),
 }
 
 /// Lets `?` convert the errors that a step's own error contains.
@@ -68,6 +80,11 @@ contained! {
 }
 
 impl Error {
+    /// Whether `configure` or `make` failed.
+    pub(crate) fn is_of_compile(&self) -> bool {
+        matches!(self, Self::Compile(_))
+    }
+
     fn of_step(&self) -> Option<&dyn Explain> {
         Some(match self {
             Self::Resolve(error) => error,
@@ -82,17 +99,25 @@ impl Error {
             Self::InUse(error) => error,
             Self::Room(error) => error,
             Self::Settings(error) => error,
-            Self::Scratch { .. } | Self::CurrentDirectory(_) | Self::Plan(_) | Self::Output(_) => {
-                return None;
-            }
+            Self::Scratch { .. }
+            | Self::CurrentDirectory(_)
+            | Self::Plan(_)
+            | Self::Output(_)
+            | Self::Builds { .. }
+            | Self::SameCompile(_)
+            | Self::Jobs(_) => return None,
         })
     }
 }
 
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
-        self.of_step()
-            .map_or(ExitStatus::Failed, Explain::exit_status)
+        match self {
+            Self::Builds { status, .. } => *status,
+            _ => self
+                .of_step()
+                .map_or(ExitStatus::Failed, Explain::exit_status),
+        }
     }
 
     fn hint(&self) -> Option<String> {
@@ -105,6 +130,7 @@ impl Explain for Error {
                     "check that it can be written and has room, or {INSTEAD}"
                 ))
             }),
+            Self::SameCompile(_) => Some("see the hint of that build".to_owned()),
             Self::CurrentDirectory(_) => Some("change to a folder that exists".to_owned()),
             _ => self.of_step()?.hint(),
         }

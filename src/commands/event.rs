@@ -1,14 +1,17 @@
 //! The events of the commands themselves.
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 
+use crate::error::chain;
 use crate::install::record::Record;
 use crate::net::address::Address;
 use crate::plan::InstallPrefix;
 use crate::plan::version::PythonVersion;
 use crate::progress;
 use crate::progress::Level;
+use crate::store::Size;
 
 pub(crate) enum Event<'a> {
     /// A dry run of a build that has nothing to do.
@@ -42,13 +45,21 @@ pub(crate) enum Event<'a> {
         log: &'a Path,
     },
     BuildFolderKept(&'a Path),
+    /// Kept compiles that were removed because of the limit.
+    Dropped {
+        number: usize,
+        size: Size,
+    },
+    NotDropped(&'a io::Error),
 }
 
 impl progress::Event for Event<'_> {
     fn level(&self) -> Level {
         match self {
             Self::Shadowed(_) | Self::IndexSetting(_) | Self::BuildFailed { .. } => Level::Warning,
-            Self::HostNetwork { .. } | Self::PackageIndex { .. } => Level::Detail,
+            Self::NotDropped(_) | Self::HostNetwork { .. } | Self::PackageIndex { .. } => {
+                Level::Detail
+            }
             _ => Level::Note,
         }
     }
@@ -88,6 +99,18 @@ impl fmt::Display for Event<'_> {
             }
             Self::BuildFolderKept(folder) => {
                 write!(f, "the build folder is kept: {}", folder.display())
+            }
+            Self::Dropped { number, size } => write!(
+                f,
+                "the kept compiles were over their limit: the least recently used were removed ({number}, \
+                 {size})"
+            ),
+            Self::NotDropped(error) => {
+                write!(
+                    f,
+                    "the kept compiles stay over their limit: {}",
+                    chain(error)
+                )
             }
         }
     }

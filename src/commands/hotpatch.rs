@@ -237,7 +237,7 @@ impl Hotpatching<'_> {
             if let Err(error) = work(target)
                 && let Some(earlier) = failed.replace(error)
             {
-                self.output.error(&earlier, earlier.hint().as_deref());
+                self.output.error(&earlier, earlier.hint().as_deref(), None);
             }
         }
         failed.map_or(Ok(()), Err)

@@ -4,17 +4,22 @@ use std::time::Duration;
 
 use crate::commands::context::Context;
 use crate::commands::error::Error;
+use crate::commands::event::Event;
 use crate::commands::work_folder::BuildFolder;
-use crate::compile::CompilePlan;
+use crate::compile::{BuildContext, BuiltTree};
 use crate::fetch::InputRecord;
 use crate::fs::lock::LockFile;
-use crate::install::{self, InstalledTree, KeptCompile, UnpackedCompile};
+use crate::install::{
+    self, Candidate, CheckedInstall, InstalledTree, KeptCompile, KeptInstall, UnpackedCompile,
+    UserOwnedInstall, VenvCheck,
+};
 use crate::plan::Plan;
 use crate::settings::{BuildSettings, KeptCompiles};
+use crate::store::{Kind, Size};
 
-/// A build and its compile plan.
+/// A build that uses the kept compiles.
 pub(crate) struct Kept<'a> {
-    pub(crate) plan: &'a CompilePlan,
+    pub(crate) build: &'a BuildContext<'a>,
     pub(crate) settings: &'a BuildSettings,
     pub(crate) context: &'a Context<'a>,
     pub(crate) folder: &'a BuildFolder,
@@ -30,23 +35,30 @@ pub(crate) enum Found {
 impl Kept<'_> {
     /// Finds the kept compile and unpacks it. If another process is compiling the same plan, waits for it.
     pub(crate) fn find(&self) -> Result<Found, Error> {
-        let key = self.plan.key();
-        let Some(key) = key.filter(|_| self.settings.kept_compiles == KeptCompiles::Use) else {
+        let plan = self.build.compile;
+        let (Some(key), Some(any)) = (plan.key(), plan.key_for_any_prefix()) else {
             return Ok(Found::Nothing(None));
         };
+        if self.settings.kept_compiles != KeptCompiles::Use {
+            return Ok(Found::Nothing(None));
+        }
         let (store, reporter) = (&self.context.store, self.context.reporter);
         let unpack = || -> Result<Option<UnpackedCompile>, Error> {
-            let Some(kept) = KeptCompile::find(key, store, reporter) else {
-                return Ok(None);
-            };
-            Ok(kept.unpack(&self.folder.made("destdir")?, store, reporter)?)
+            for key in [key, any] {
+                if let Some(kept) = KeptCompile::find(key, store, reporter) {
+                    let destdir = self.folder.made("destdir")?;
+                    let scratch = self.folder.made("relocate")?;
+                    return Ok(kept.unpack(&destdir, &scratch, store, self.build)?);
+                }
+            }
+            Ok(None)
         };
         if let Some(tree) = unpack()? {
             return Ok(Found::Unpacked(tree));
         }
         // A store that cannot be written has no locks: then this build compiles for itself.
         let lock = store.folder("locks").and_then(|folder| {
-            let path = folder.join(format!("compile-{key}"));
+            let path = folder.join(format!("compile-{any}"));
             LockFile::take(path, "compiles the same plan", reporter)
         });
         match unpack()? {
@@ -55,8 +67,12 @@ impl Kept<'_> {
         }
     }
 
-    /// Fetches what the plan adds to the compile, and pins the tree.
-    pub(crate) fn pin(&self, tree: UnpackedCompile, plan: Plan) -> Result<InstalledTree, Error> {
+    /// Adds the pin and the packages of `plan` to the tree: from a kept installation, or with `ensurepip`.
+    pub(crate) fn seed(
+        &self,
+        tree: UnpackedCompile,
+        plan: Plan,
+    ) -> Result<(UserOwnedInstall, VenvCheck), Error> {
         let runner = self.folder.runner();
         let changes = self.context.fetch_changes(&plan, runner)?;
         // A source or a proof that the user asks for is verified in this run, although it is not compiled.
@@ -69,15 +85,60 @@ impl Kept<'_> {
         } else {
             None
         };
+        let (compile, store) = (self.build.compile, &self.context.store);
+        if let Some(kept) = KeptInstall::find(compile, &plan, store, self.context.reporter) {
+            return Ok(kept.unpack_into(tree, plan, &changes, source)?);
+        }
         let view = self.folder.path().join("kept");
-        Ok(tree.pin(plan, &changes, source, &view)?)
+        let pinned = tree.pin(plan, &changes, source, &view)?;
+        Ok((install::seed(pinned, self.build)?, VenvCheck::Run))
+    }
+
+    /// Examines a built tree before it is installed: whether its compile can be kept for every prefix.
+    pub(crate) fn candidate(&self, tree: &BuiltTree) -> Result<Option<Candidate>, Error> {
+        if self.settings.kept_compiles == KeptCompiles::Ignore {
+            return Ok(None);
+        }
+        let scratch = self.folder.made("preprocess")?;
+        Ok(install::candidate(tree, &scratch, self.build))
     }
 
     /// Keeps the tree of a compile that took `cost`.
-    pub(crate) fn keep(&self, tree: &InstalledTree, cost: Duration) {
+    pub(crate) fn keep(
+        &self,
+        tree: &InstalledTree,
+        candidate: Option<Candidate>,
+        cost: Duration,
+    ) -> Result<(), Error> {
+        if self.settings.kept_compiles != KeptCompiles::Ignore {
+            let scratch = self.folder.made("relocate")?;
+            let store = &self.context.store;
+            install::keep(tree, candidate, cost, &scratch, store, self.build);
+        }
+        Ok(())
+    }
+
+    /// Keeps what this run added to the compile, and removes what exceeds the limit of the store.
+    pub(crate) fn keep_install(&self, checked: &CheckedInstall) {
         if self.settings.kept_compiles != KeptCompiles::Ignore {
             let (store, reporter) = (&self.context.store, self.context.reporter);
-            install::keep(tree, self.plan, cost, store, reporter);
+            let plan = self.build.compile;
+            let install = install::keep_install(checked, plan, store, reporter);
+            let compiles = [plan.key(), plan.key_for_any_prefix()]
+                .into_iter()
+                .flatten();
+            let used = compiles.map(|key| (Kind::Compile, key));
+            let used: Vec<_> = used
+                .chain(install.map(|key| (Kind::Install, key)))
+                .collect();
+            match store.enforce_limit(self.settings.cache_limit, &used) {
+                Ok(removal) if removal.removed.is_empty() => {}
+                Ok(removal) => reporter.report(&Event::Dropped {
+                    number: removal.removed.len(),
+                    size: Size(removal.freed()),
+                }),
+                Err(error) => reporter.report(&Event::NotDropped(&error)),
+            }
         }
     }
 }

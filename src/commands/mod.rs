@@ -1,13 +1,17 @@
 //! One thin file per command.
 
-pub(crate) mod build;
+mod build;
+pub(crate) mod builds;
+pub(crate) mod cache;
 pub(crate) mod context;
 pub(crate) mod error;
 mod event;
+mod gather;
 pub(crate) mod hotpatch;
 pub(crate) mod invocation;
 mod kept;
 pub(crate) mod patch;
 mod preflight;
+mod printed;
 pub(crate) mod uninstall;
 mod work_folder;

@@ -140,6 +140,11 @@ impl Preflight<'_> {
         }
     }
 
+    /// Whether the source is on this machine, so that no download is expected.
+    pub(super) fn has_source_here(&self) -> bool {
+        matches!(self.source, Source::Tree { .. }) || self.archives_here().any(|path| path.exists())
+    }
+
     fn is_stored(&self) -> bool {
         let mut files = self.archive().0.iter();
         files.any(|file| self.store.path_of(file.sha256).exists())

@@ -82,7 +82,9 @@ impl UninstallSettings {
         };
         let names = names_in(folder).unwrap_or_default().into_iter();
         let admitted = names.filter(|name| {
-            let version = name.to_string_lossy().parse();
+            // A run with several pins adds them to the name: `3.11.2-pip24.0`.
+            let name = name.to_string_lossy();
+            let version = name.split('-').next().unwrap_or_default().parse();
             version.is_ok_and(|version| self.admits(version))
         });
         let mut prefixes: Vec<PathBuf> = admitted.map(|name| folder.join(name)).collect();
@@ -129,7 +131,13 @@ impl UninstallSettings {
                 found.push(last);
                 let names: Vec<String> = found
                     .iter()
-                    .map(|(_, version)| version.to_string())
+                    .map(|(prefix, version)| match &self.place {
+                        Place::Default(folder) if !prefix.ends_with(version.to_string()) => {
+                            let name = prefix.strip_prefix(folder).unwrap_or(prefix);
+                            name.display().to_string()
+                        }
+                        _ => version.to_string(),
+                    })
                     .collect();
                 Err(settings::Error::Usage {
                     what: format!(
@@ -143,7 +151,12 @@ impl UninstallSettings {
                             names[0],
                             prefix.display()
                         ),
-                        Place::Default(_) => format!("name one: `pybuild uninstall {}`", names[0]),
+                        Place::Default(_) if found[0].0.ends_with(found[0].1.to_string()) => {
+                            format!("name one: `pybuild uninstall {}`", names[0])
+                        }
+                        Place::Default(_) => {
+                            format!("name one: `pybuild uninstall {}`", found[0].0.display())
+                        }
                     },
                 }
                 .into())

@@ -35,8 +35,11 @@ impl BuildFolder {
         let folder = fs_err::create_dir_all(&base)
             .and_then(|()| ScratchFolder::new(&base, &format!("{python}-")))
             .map_err(unusable(&base))?;
+        // Several builds of one process may begin in one second.
+        let unique = folder.path().file_name().unwrap_or_default();
         let name = format!(
-            "{python}-{}-{}.log",
+            "{}-{}-{}.log",
+            unique.display(),
             Timestamp::now().strftime("%Y%m%dT%H%M%S"),
             std::process::id()
         );
@@ -81,22 +84,32 @@ impl BuildFolder {
     }
 
     /// Removes or keeps the folder, and reports the log of a failed build. A successful build has its
-    /// log in its record, and without a command the log is empty.
-    pub(crate) fn finish<T>(self, result: &Result<T, Error>, reporter: &dyn Reporter) {
+    /// log in its record, and without a command the log is empty. Returns the path of the log of a failed
+    /// build.
+    pub(crate) fn finish<T>(
+        self,
+        result: &Result<T, Error>,
+        reporter: &dyn Reporter,
+    ) -> Option<PathBuf> {
         let log = self.runner.log_path();
-        match result {
+        let kept = match result {
             Err(error) if !self.runner.timings().is_empty() => {
                 let status = error.exit_status() as u8;
                 let _ = self
                     .runner
                     .write(&format!("\n{error} (exit code {status})\n"));
                 reporter.report(&Event::BuildFailed { log });
+                Some(log.to_owned())
             }
-            _ => drop(fs_err::remove_file(log)),
-        }
+            _ => {
+                drop(fs_err::remove_file(log));
+                None
+            }
+        };
         if self.held.is_none() {
             reporter.report(&Event::BuildFolderKept(&self.folder.keep()));
         }
+        kept
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) struct CompilePlan {
     libc: String,
     /// Versions of system headers, and optional headers.
     headers: Vec<String>,
-    /// The modules whose libraries were found, with the libraries' versions.
+    /// The modules whose libraries were found, with the libraries' versions and names.
     libraries: BTreeMap<String, String>,
 }
 
@@ -84,8 +84,9 @@ impl CompilePlan {
             .filter(|(name, _)| !UNDECIDING.contains(&name.as_ref()));
         let modules = host.modules.present.iter();
         let libraries = modules.map(|module| {
-            let version = module.library.clone().unwrap_or_default();
-            (module.module.to_owned(), version)
+            let version = module.library.iter().chain(&module.sonames);
+            let words: Vec<&str> = version.map(String::as_str).collect();
+            (module.module.to_owned(), words.join(" "))
         });
         Self {
             way: WAY,
@@ -119,6 +120,22 @@ impl CompilePlan {
         serde_json::to_vec(self).ok().map(|text| Sha256::of(&text))
     }
 
+    /// The key of all compiles that differ in nothing but the prefix. It is no compile key: nothing is
+    /// compiled for the root folder.
+    pub(crate) fn key_for_any_prefix(&self) -> Option<Sha256> {
+        let mut plan = self.clone();
+        plan.prefix = InstallPrefix::new("/".into());
+        let own = prefix_argument(&self.prefix);
+        for argument in plan
+            .configure
+            .iter_mut()
+            .filter(|argument| **argument == own)
+        {
+            *argument = prefix_argument(&plan.prefix);
+        }
+        plan.key()
+    }
+
     pub(crate) fn python(&self) -> PythonVersion {
         self.python
     }
@@ -142,13 +159,17 @@ impl CompilePlan {
 /// has no package of libmpdec, and `decimal` written in Python is slow.
 const NEEDS_LIBMPDEC_OPTION: (u32, u32) = (3, 15);
 
+fn prefix_argument(prefix: &InstallPrefix) -> String {
+    format!("--prefix={prefix}")
+}
+
 /// The arguments of `configure`. The user's come last, so that they win. Assignments are not among them:
 /// they are in the environment, to which flags of patches and libraries are appended. A release that
 /// does not know `--with-openssl` does not get it.
 fn configure_arguments(plan: &Plan) -> Vec<String> {
     let build = &plan.request().build;
     let mut arguments = vec![
-        format!("--prefix={}", plan.prefix()),
+        prefix_argument(plan.prefix()),
         "--with-ensurepip=upgrade".to_owned(),
     ];
     if build.library == Library::Shared {

@@ -5,12 +5,15 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::compile::compile_plan::CompilePlan;
+use crate::compile::compilers::CompilerStart;
 use crate::compile::confinement::Confinement;
 use crate::compile::jobs::Jobs;
 use crate::host::build_environment::BuildEnvironment;
 use crate::host::prerequisites::ReadyHost;
-use crate::process::{Command, Runner};
+use crate::process::{Command, Job, JobPool, Runner};
 use crate::progress::Reporter;
+use crate::store::Store;
+use crate::timeline::Recorder;
 
 pub(crate) struct BuildContext<'a> {
     pub(crate) compile: &'a CompilePlan,
@@ -18,9 +21,23 @@ pub(crate) struct BuildContext<'a> {
     pub(crate) environment: &'a BuildEnvironment,
     pub(crate) host: &'a ReadyHost,
     pub(crate) jobs: Jobs,
+    /// The jobs of all builds of this run, if there are several.
+    pub(crate) pool: Option<&'a JobPool>,
+    /// The programs that start the compilers of `make`.
+    pub(crate) compilers: &'a CompilerStart,
     pub(crate) confinement: &'a Confinement,
+    /// The store of `configure`'s answers; `None` for `--no-configure-cache`.
+    pub(crate) configure_answers: Option<&'a Store>,
     pub(crate) runner: &'a Runner,
     pub(crate) reporter: &'a dyn Reporter,
+    /// `--timings`.
+    pub(crate) timeline: Option<&'a Recorder>,
+}
+
+/// Processes of one command. In a run of several builds they are free jobs, until this is dropped.
+pub(crate) struct Processes<'a> {
+    pub(crate) count: usize,
+    _free: Vec<Job<'a>>,
 }
 
 impl BuildContext<'_> {
@@ -33,6 +50,27 @@ impl BuildContext<'_> {
 
     pub(crate) fn make(&self, folder: &Path) -> Command {
         self.command(&self.host.toolchain.make.path, folder)
+            .with_variables(self.compilers.variables())
+    }
+
+    /// `make` with the jobs that it may run at once.
+    pub(crate) fn parallel_make(&self, folder: &Path) -> Command {
+        let make = self.make(folder);
+        match self.pool {
+            Some(pool) => pool.shared_with(make),
+            None => make.with_argument(format!("-j{}", self.jobs)),
+        }
+    }
+
+    /// The processes that a command which does not know the pool may start.
+    pub(crate) fn processes(&self) -> Processes<'_> {
+        let free = self.pool.map(|pool| pool.take_free(self.jobs.count() - 1));
+        Processes {
+            count: free
+                .as_ref()
+                .map_or(self.jobs.count(), |free| free.len() + 1),
+            _free: free.unwrap_or_default(),
+        }
     }
 
     /// The variable that makes an interpreter load the `libpython` in `folder` instead of an installed

@@ -3,12 +3,16 @@
 
 use std::borrow::Cow;
 
-use crate::plan::{BuildOptions, DebugInfo};
+use crate::plan::DebugInfo;
 
 /// The text of `configure` without `-g`; `None` if the build keeps it. `OPT` and `CFLAGS` of the user win
 /// over `configure`'s own, so a `-g` in them stays.
-pub(super) fn without_it(script: &str, build: &BuildOptions) -> Option<String> {
-    let omitted = build.debug_info == DebugInfo::None && !is_debug_build(&build.configure_args);
+pub(super) fn without_it(
+    script: &str,
+    debug_info: DebugInfo,
+    arguments: &[String],
+) -> Option<String> {
+    let omitted = debug_info == DebugInfo::None && !is_debug_build(arguments);
     omitted.then(|| script.split_inclusive('\n').map(without_flag).collect())
 }
 
@@ -42,17 +46,11 @@ fn without_flag(line: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::without_it;
-    use crate::plan::{BuildOptions, Bytecode, DebugInfo, Library, Optimization};
+    use crate::plan::DebugInfo;
 
     fn changed(script: &str, debug_info: DebugInfo, arguments: &[&str]) -> String {
-        let build = BuildOptions {
-            optimization: Optimization::Plain,
-            library: Library::Static,
-            debug_info,
-            configure_args: arguments.iter().map(|&text| text.to_owned()).collect(),
-            bytecode: Bytecode::All,
-        };
-        without_it(script, &build).unwrap_or_else(|| script.to_owned())
+        let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
+        without_it(script, debug_info, &arguments).unwrap_or_else(|| script.to_owned())
     }
 
     /// The lines of 2.7.18, 3.9.2 and 3.13.5 that contain `-g`, and some that stay.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::compile::launcher::{Launcher, needs_server};
 use crate::environment::Environment;
 use crate::host::build_environment::BuildEnvironment;
 use crate::process::Command;
@@ -33,16 +34,13 @@ pub(crate) enum Isolation {
     Host { because: String },
 }
 
-/// Compiler wrappers that need a server. Not even a server on this host is reachable from a namespace in
-/// which the loopback interface is down.
-const CLIENTS: [&str; 4] = ["sccache", "distcc", "icecc", "pump"];
-
 impl Isolation {
     /// Starts a trial command in `scratch` to find out what this host allows.
     pub(crate) fn find(
         requested: BuildNetwork,
         caller: &Environment,
         environment: &BuildEnvironment,
+        launcher: Option<&Launcher>,
         scratch: &Path,
     ) -> Self {
         let host = |because: String| Self::Host { because };
@@ -52,10 +50,13 @@ impl Isolation {
         for variable in ["CC", "CXX"] {
             let words = environment.words(variable);
             let program = words.first().map(Path::new);
-            let name = program.and_then(Path::file_name).unwrap_or_default();
-            if CLIENTS.iter().any(|client| name == *client) {
+            if let Some(program) = program.filter(|program| needs_server(program)) {
+                let name = program.file_name().unwrap_or_default();
                 return host(format!("{variable} begins with {}", name.display()));
             }
+        }
+        if let Some(because) = launcher.and_then(Launcher::reason_for_network) {
+            return host(because);
         }
         let Some(unshare) = caller.find_program("unshare") else {
             return host("there is no `unshare` (util-linux) on this host".to_owned());
@@ -90,6 +91,7 @@ impl Isolation {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::{BuildNetwork, Isolation};
+    use crate::compile::launcher::{Launcher, LauncherFolders};
     use crate::environment::Environment;
     use crate::host::build_environment::BuildEnvironment;
     use crate::process::Command;
@@ -102,7 +104,11 @@ mod tests {
         all.extend(variables.iter().copied());
         let caller = Environment::with_variables(dir.path(), all);
         let environment = BuildEnvironment::new(&caller, dir.path());
-        let isolation = Isolation::find(requested, &caller, &environment, dir.path());
+        let launcher = caller.variable("LAUNCHER").map(|name| {
+            Launcher::find(name, LauncherFolders::OfCaller, &caller).expect("an executable file")
+        });
+        let launcher = launcher.as_ref();
+        let isolation = Isolation::find(requested, &caller, &environment, launcher, dir.path());
         (dir, isolation)
     }
 
@@ -141,6 +147,26 @@ mod tests {
             because(BuildNetwork::KeptAway, &[("CC", "/usr/bin/sccache gcc")]),
             "CC begins with sccache"
         );
+        let dir = tempfile::tempdir().unwrap();
+        let launcher = |name: &str| {
+            let path = dir.path().join(name);
+            std::os::unix::fs::symlink("/bin/sh", &path).unwrap();
+            path.display().to_string()
+        };
+        let (distcc, ccache) = (launcher("distcc"), launcher("ccache"));
+        assert_eq!(
+            because(BuildNetwork::KeptAway, &[("LAUNCHER", &distcc)]),
+            format!("--launcher {distcc}")
+        );
+        let reason = |name, value| {
+            because(
+                BuildNetwork::KeptAway,
+                &[("LAUNCHER", &ccache), (name, value)],
+            )
+        };
+        assert!(reason("CCACHE_PREFIX", "/usr/bin/distcc").contains("CCACHE_PREFIX"));
+        assert!(reason("CCACHE_REMOTE_STORAGE", "http://h/x").contains("names a server"));
+        assert!(!reason("CCACHE_REMOTE_STORAGE", "file:/x").contains("CCACHE"));
         assert_eq!(
             because(BuildNetwork::KeptAway, &[("PATH", "/nowhere")]),
             "there is no `unshare` (util-linux) on this host"

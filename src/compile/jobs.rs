@@ -8,9 +8,15 @@ use std::str::FromStr;
 pub struct Jobs(NonZeroUsize);
 
 impl Jobs {
+    pub(crate) const ONE: Self = Self(NonZeroUsize::MIN);
+
     /// The number of CPUs in this process's affinity mask and cgroup quota; 1 if it is unknown.
     pub(crate) fn of_this_process() -> Self {
         Self(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    }
+
+    pub(crate) fn count(self) -> usize {
+        self.0.get()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Steps 5 and 6: from a patched tree to a built one.
 
 mod compile_plan;
+mod compilers;
+mod configure_answers;
 pub(crate) mod confinement;
 mod context;
 mod debug_flag;
@@ -8,11 +10,13 @@ pub(crate) mod error;
 mod event;
 pub(crate) mod isolation;
 pub(crate) mod jobs;
+pub(crate) mod launcher;
 mod link;
 mod steps;
 mod unbuilt;
 
 pub(crate) use compile_plan::CompilePlan;
+pub(crate) use compilers::CompilerStart;
 pub(crate) use confinement::BuildUserError;
 pub(crate) use context::BuildContext;
 pub(crate) use error::{Error, SEE_LOG};

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::compile::configure_answers::ConfigureAnswers;
 use crate::compile::confinement::BuildUserError;
 use crate::compile::context::BuildContext;
 use crate::compile::debug_flag;
@@ -10,6 +11,7 @@ use crate::compile::event::Event;
 use crate::compile::link;
 use crate::compile::unbuilt::{Unbuilt, UnbuiltReader};
 use crate::plan::{Optimization, Plan};
+use crate::process::Command;
 use crate::progress::Unit;
 use crate::source::{PatchedTree, Provenance};
 
@@ -88,7 +90,8 @@ pub(crate) fn configure(
     let path = tree.root.join("configure");
     let mut script = fs_err::read_to_string(&path).map_err(Error::Tree)?;
     let options = &tree.provenance.plan().request().build;
-    if let Some(changed) = debug_flag::without_it(&script, options) {
+    let changed = debug_flag::without_it(&script, options.debug_info, &options.configure_args);
+    if let Some(changed) = changed {
         fs_err::write(&path, &changed).map_err(Error::Tree)?;
         script = changed;
     }
@@ -102,9 +105,9 @@ pub(crate) fn configure(
     let total = Some(checks * 3 / 4);
     let mut phase = context.reporter.begin("configure", Unit::Steps, total);
     let mut unknown = Vec::new();
-    context
-        .runner
-        .run("configure", &command, |line| {
+    let answers = ConfigureAnswers::prepare(&tree.root, &script, context);
+    let mut run = |command: &Command| {
+        context.runner.run("configure", command, |line| {
             if let Some(check) = line.strip_prefix("checking ") {
                 phase.advance(1);
                 phase.set_current(check);
@@ -112,7 +115,12 @@ pub(crate) fn configure(
                 unknown.push(line.to_owned());
             }
         })
-        .map_err(Error::Command)?;
+    };
+    let result = match answers {
+        Some(answers) => answers.run(command, run),
+        None => run(&command),
+    };
+    result.map_err(Error::Command)?;
     phase.finish(&arguments.join(" "));
     for line in unknown {
         context.reporter.report(&Event::UnknownOptions(line));
@@ -128,14 +136,14 @@ pub(crate) fn make(tree: ConfiguredTree, context: &BuildContext<'_>) -> Result<B
     let prerequisites = &context.host.modules;
     let makefile = fs_err::read_to_string(tree.root.join("Makefile")).map_err(Error::Tree)?;
     let module_flags = context.compile.module_link_flags();
-    let make_arguments = link::make_arguments(&makefile, request.build.library, module_flags);
+    let mut make_arguments = link::make_arguments(&makefile, request.build.library, module_flags);
+    make_arguments.extend(context.compilers.make_argument(&makefile));
     let total = expected_steps(&tree.root, request.build.optimization, context);
     let mut phase = context.reporter.begin("make", Unit::Steps, Some(total));
     let mut compiled = 0_u64;
     let mut unbuilt = UnbuiltReader::default();
     let command = context
-        .make(&tree.root)
-        .with_argument(format!("-j{}", context.jobs))
+        .parallel_make(&tree.root)
         .with_arguments(&make_arguments);
     context
         .runner
@@ -248,6 +256,10 @@ mod tests {
         assert_eq!(
             step_of("0:00:12 load avg: 1.25 [ 5/44] test_bytes"),
             Some(Step::Tested("test_bytes"))
+        );
+        assert_eq!(
+            step_of("/usr/bin/ccache gcc -pthread -c Modules/a.c -o build/a.o"),
+            Some(Step::Compiled("Modules/a.c"))
         );
         assert_eq!(step_of("gcc -shared -o x.so x.o"), None);
         assert_eq!(step_of("sed -e 's,[@]x[/]y,,' < a"), None);

@@ -35,12 +35,19 @@ use crate::plan::verification::KeyringFile;
 use crate::plan::version::PythonVersion;
 use crate::plan::{PatchFile, Plan, Source};
 
-/// Fetches every input of `plan` and verifies its digest. After an error, the files downloaded so
-/// far stay in the store.
-pub(crate) fn fetch(plan: &Plan, context: &FetchContext<'_>) -> Result<VerifiedInputs, Error> {
+/// Fetches every input of `plan` but a `source` that is fetched, and verifies its digest. After an error,
+/// the files downloaded so far stay in the store.
+pub(crate) fn fetch(
+    plan: &Plan,
+    source: Option<VerifiedSource>,
+    context: &FetchContext<'_>,
+) -> Result<VerifiedInputs, Error> {
     // Local files come first: their errors should not cost a download.
     let changes = fetch_changes(plan, context)?;
-    let source = fetch_source(plan.python(), plan.source(), context)?;
+    let source = match source {
+        Some(source) => source,
+        None => fetch_source(plan.python(), plan.source(), context)?,
+    };
     Ok(VerifiedInputs { source, changes })
 }
 

@@ -59,6 +59,7 @@ impl World {
     fn fetch(&self, plan: &Plan) -> Result<VerifiedInputs, Error> {
         fetch(
             plan,
+            None,
             &FetchContext {
                 store: &self.store,
                 http: self.http,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::fs::lock::{is_at, try_take};
 
 /// The file whose lock the owner of a scratch folder holds.
-const IN_USE: &str = "in-use";
+pub const IN_USE: &str = "in-use";
 
 /// A private folder of this process that is removed when it is dropped. [`sweep_folders`] removes
 /// those of killed processes.

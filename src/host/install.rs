@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use super::Error;
 use super::event::Event;
@@ -10,6 +11,9 @@ use super::packages::{Capability, PackageManager};
 use crate::environment::Environment;
 use crate::process::{Command, CommandError, Runner};
 use crate::progress::{Phase, Reporter, Unit};
+
+/// Package managers fail while another one runs, and several builds of a run may need one.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The variables that package managers and sudo inherit: the search path, and the network's proxies.
 const INHERITED: [&str; 12] = [
@@ -110,6 +114,7 @@ impl InstallCommand {
         })?;
         let sudo = self.needs_sudo().then(|| self.sudo(environment));
         let sudo = sudo.transpose()?;
+        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let mut phase = reporter.begin(STEP, Unit::Steps, None);
         for step in self.steps() {
             let command = step.command(&program, sudo.as_ref(), environment);

@@ -3,6 +3,7 @@
 pub mod build_environment;
 pub mod certificates;
 mod compile_probe;
+pub mod development_files;
 pub mod distribution;
 mod error;
 mod event;

@@ -5,7 +5,6 @@ use std::io;
 use std::path::Path;
 
 use super::make_script;
-use crate::compile::jobs::Jobs;
 use crate::compile::{BuiltTree, value_in};
 use crate::plan::Bytecode;
 use crate::process::quoted;
@@ -22,7 +21,7 @@ const SCRIPT: &str = "pybuild-python-for-build";
 pub(super) fn make_argument(
     tree: &BuiltTree,
     bytecode: Bytecode,
-    jobs: Jobs,
+    processes: usize,
 ) -> io::Result<Option<String>> {
     let makefile = fs_err::read_to_string(tree.root().join("Makefile"))?;
     let command = value_in(&makefile, INTERPRETER).filter(|command| command.starts_with("./"));
@@ -30,7 +29,7 @@ pub(super) fn make_argument(
         return Ok(None);
     };
     let script = format!(
-        "program={}\nprocesses={jobs}\nlevels='{}'\n{}",
+        "program={}\nprocesses={processes}\nlevels='{}'\n{}",
         quoted(OsStr::new(Program::ByteCompile.text())),
         bytecode.levels(),
         include_str!("python_for_build.sh")

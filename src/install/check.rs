@@ -25,6 +25,10 @@ pub(crate) struct CheckedInstall {
 }
 
 impl CheckedInstall {
+    pub(super) fn parts(&self) -> (&StagedInstall, &CheckReport) {
+        (&self.staged, &self.report)
+    }
+
     pub(super) fn into_parts(self) -> (StagedInstall, CheckReport) {
         (self.staged, self.report)
     }
@@ -49,9 +53,18 @@ impl Event for BrokenModules<'_> {
     }
 }
 
+/// The check of a new venv.
+#[derive(Debug)]
+pub(crate) enum VenvCheck {
+    Run,
+    /// It passed for the same files: this was its pip, if this CPython has `venv`.
+    Passed(Option<String>),
+}
+
 /// Runs all checks. The folder `scratch` is for a venv.
 pub(crate) fn check(
     staged: StagedInstall,
+    venv: VenvCheck,
     scratch: &Path,
     context: &BuildContext<'_>,
 ) -> Result<CheckedInstall, CheckError> {
@@ -63,10 +76,13 @@ pub(crate) fn check(
         plan,
         context,
     };
-    let venv = scratch.join("venv");
+    let folder = scratch.join("venv");
     // The venv takes longer than all other checks together, so it has a thread of its own.
     let (answers, venv_pip) = std::thread::scope(|scope| {
-        let venv = scope.spawn(|| checks.new_venv(&venv));
+        let venv = scope.spawn(|| match venv {
+            VenvCheck::Run => checks.new_venv(&folder),
+            VenvCheck::Passed(pip) => Ok(pip),
+        });
         let answers = checks.interpreter();
         let venv_pip = venv.join().unwrap_or_else(|panic| resume_unwind(panic));
         answers.and_then(|answers| Ok((answers, venv_pip?)))

@@ -1,5 +1,7 @@
 //! Step 7, first half: `make install` into a scratch DESTDIR.
 
+use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::bytecode;
@@ -64,6 +66,13 @@ impl InstalledTree {
     }
 }
 
+/// The paths below `root`, relative to it.
+pub(super) fn paths_below(root: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    let walk = walkdir::WalkDir::new(root).min_depth(1).into_iter();
+    let below = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_owned();
+    walk.map(|entry| Ok(below(entry?.path()))).collect()
+}
+
 fn python_in(root: &Path, plan: &Plan) -> PathBuf {
     let name = format!("python{}", plan.python().short());
     root.join("bin").join(name)
@@ -81,6 +90,7 @@ pub(crate) fn make_install(
     let lines_per_module = 1 + bytecode.levels().len() as u64;
     let total = lines_per_module * count_files(&tree.root().join("Lib"), "py", |_| true);
     let mut phase = context.reporter.begin("install", Unit::Steps, Some(total));
+    let processes = context.processes();
     let install = context
         .make(tree.root())
         .with_argument("install")
@@ -88,7 +98,7 @@ pub(crate) fn make_install(
         .with_argument("ENSUREPIP=no")
         .with_argument(format!("DESTDIR={}", tree.destdir().display()))
         .with_arguments(
-            bytecode::make_argument(&tree, bytecode, context.jobs).map_err(Error::Staging)?,
+            bytecode::make_argument(&tree, bytecode, processes.count).map_err(Error::Staging)?,
         );
     context
         .runner
@@ -99,6 +109,7 @@ pub(crate) fn make_install(
             }
         })
         .map_err(Error::Command)?;
+    drop(processes);
     crash_point("stage.installed");
     let root = tree.plan().prefix().below(tree.destdir());
     let path = python_in(&root, tree.plan());

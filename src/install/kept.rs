@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 use super::installed::InstalledTree;
+use super::relocate::{self, Candidate, Kit, NotMovable};
 use crate::archive::tree;
-use crate::compile::{CompilePlan, Unbuilt};
+use crate::compile::{BuildContext, BuiltTree, CompilePlan, Unbuilt};
 use crate::digest::Sha256;
 use crate::failpoint::crash_point;
 use crate::fetch::{InputRecord, VerifiedChanges};
@@ -23,6 +24,9 @@ use crate::plan::version::PythonVersion;
 use crate::progress::{Event, Level, Reporter, Unit};
 use crate::source::{self, Provenance};
 use crate::store::{BuiltEntry, Corrupt, Keeping, Kind, Store};
+
+/// The file in the packed tree with which it is moved to another prefix.
+const KIT: &str = "pybuild-relocation.json";
 
 /// A kept compile beside its tree.
 #[derive(Serialize, Deserialize)]
@@ -45,16 +49,22 @@ pub(crate) struct UnpackedCompile {
 }
 
 /// An event of keeping or using compiles.
-enum KeptEvent<'a> {
+pub(super) enum KeptEvent<'a> {
     Damaged(&'a dyn std::error::Error),
-    NotKept { because: &'a str },
+    NotKept {
+        because: &'a str,
+    },
     CannotKeep(&'a io::Error),
+    /// A compile that is used for its own prefix only.
+    NotMovable(&'a NotMovable),
+    NotMoved(&'a NotMovable),
 }
 
 impl Event for KeptEvent<'_> {
     fn level(&self) -> Level {
         match self {
-            Self::NotKept { .. } => Level::Detail,
+            Self::NotKept { .. } | Self::NotMovable(_) => Level::Detail,
+            Self::NotMoved(_) => Level::Note,
             Self::Damaged(_) | Self::CannotKeep(_) => Level::Warning,
         }
     }
@@ -74,6 +84,16 @@ impl fmt::Display for KeptEvent<'_> {
                 "this compile cannot be kept for later builds: {}",
                 crate::error::chain(error)
             ),
+            Self::NotMovable(error) => write!(
+                f,
+                "this compile is kept for its own prefix only: {}",
+                crate::error::chain(error)
+            ),
+            Self::NotMoved(error) => write!(
+                f,
+                "a compile for another prefix is kept, but not used: {}",
+                crate::error::chain(error)
+            ),
         }
     }
 }
@@ -84,14 +104,17 @@ impl KeptCompile {
         matches!(store.built(Kind::Compile, key), Ok(Some(_)))
     }
 
-    /// The kept compile with this key. A damaged one is reported and discarded.
+    /// The kept compile with this key, which may be [`CompilePlan::key_for_any_prefix`]. A damaged one is reported and discarded.
     pub(crate) fn find(key: Sha256, store: &Store, reporter: &dyn Reporter) -> Option<Self> {
         let report = |error: &Corrupt| reporter.report(&KeptEvent::Damaged(error));
         // Keeping the new compile replaces a damaged entry.
         let entry = store.built(Kind::Compile, key);
         let entry = entry.inspect_err(&report).ok()??;
         match entry.about::<About>() {
-            Ok(about) => (about.plan.key() == Some(key)).then_some(Self { entry, about }),
+            Ok(about) => {
+                let keys = [about.plan.key(), about.plan.key_for_any_prefix()];
+                keys.contains(&Some(key)).then_some(Self { entry, about })
+            }
             Err(error) => {
                 report(&error);
                 store.discard_built(entry);
@@ -100,32 +123,53 @@ impl KeptCompile {
         }
     }
 
-    /// Unpacks the tree below the empty folder `destdir`. `None` if it is damaged: this is reported, the
-    /// entry is discarded, and the folder is empty again.
+    /// Unpacks the tree below the empty folder `destdir`, and moves it to the prefix of this build.
+    /// `None` if it is damaged or cannot be moved: this is reported, and the folder is empty again. A
+    /// damaged entry is discarded. `scratch` is an empty folder.
     pub(crate) fn unpack(
         self,
         destdir: &Path,
+        scratch: &Path,
         store: &Store,
-        reporter: &dyn Reporter,
+        context: &BuildContext<'_>,
     ) -> Result<Option<UnpackedCompile>, Error> {
-        let phase = reporter.begin("unpack", Unit::Steps, None);
-        let root = self.about.plan.prefix().below(destdir);
+        let reporter = context.reporter;
+        let (from, prefix) = (self.about.plan.prefix(), context.compile.prefix());
+        if from != prefix
+            && let Err(error) = relocate::ensure_movable_to(prefix)
+        {
+            reporter.report(&KeptEvent::NotMoved(&error));
+            return Ok(None);
+        }
+        let mut phase = reporter.begin("unpack", Unit::Steps, None);
+        let root = prefix.below(destdir);
         fs_err::create_dir_all(&root).map_err(Error::Staging)?;
         match self.unpack_verified(&root) {
             Ok(()) => {
                 crash_point("kept.unpacked");
+                let mut done = "kept compile".to_owned();
+                let kit = take_kit(&root).map_err(Error::Staging)?;
+                if from != prefix {
+                    phase.set_current("relocate");
+                    let moved = kit.ok_or(NotMovable::NoRecipe);
+                    let moved = moved.and_then(|kit| kit.relocate(&root, prefix, scratch, context));
+                    if let Err(error) = moved {
+                        reporter.report(&KeptEvent::NotMoved(&error));
+                        empty(destdir)?;
+                        return Ok(None);
+                    }
+                    done = format!("kept compile, moved from {from}");
+                }
                 self.entry.record_use(self.entry.cost());
                 let Self { about, .. } = self;
-                phase.finish("kept compile");
+                phase.finish(&done);
                 let destdir = destdir.to_owned();
                 Ok(Some(UnpackedCompile { destdir, about }))
             }
             Err(error) if is_about_content(&error) => {
                 reporter.report(&KeptEvent::Damaged(&error));
                 store.discard_built(self.entry);
-                remove_folder_if_there(destdir)
-                    .and_then(|()| fs_err::create_dir_all(destdir))
-                    .map_err(Error::Staging)?;
+                empty(destdir)?;
                 Ok(None)
             }
             Err(error) => Err(Error::Staging(error)),
@@ -136,6 +180,25 @@ impl KeptCompile {
         let mut payload = self.entry.payload().map_err(io::Error::other)?;
         tree::unpack(payload.by_ref(), root)?;
         payload.finish().map_err(io::Error::other)
+    }
+}
+
+fn empty(folder: &Path) -> Result<(), Error> {
+    remove_folder_if_there(folder)
+        .and_then(|()| fs_err::create_dir_all(folder))
+        .map_err(Error::Staging)
+}
+
+/// Reads and removes the file with which an unpacked tree is moved; `None` if it has none.
+fn take_kit(root: &Path) -> io::Result<Option<Kit>> {
+    let path = root.join(KIT);
+    match fs_err::read(&path) {
+        Ok(text) => {
+            fs_err::remove_file(path)?;
+            Ok(serde_json::from_slice(&text).ok())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -167,20 +230,66 @@ impl UnpackedCompile {
         fs_err::create_dir_all(view).map_err(Error::Staging)?;
         std::os::unix::fs::symlink(&library, view.join("Lib")).map_err(Error::Staging)?;
         let pin = source::pin(view, &plan, changes).map_err(Error::Pin)?;
+        let compile = Self { destdir, about };
+        Ok(compile.into_tree(plan, changes, source, pin))
+    }
+
+    /// The tree of `plan`, whose pin has the diff `pin`.
+    pub(super) fn into_tree(
+        self,
+        plan: Plan,
+        changes: &VerifiedChanges,
+        source: Option<InputRecord>,
+        pin: Option<String>,
+    ) -> InstalledTree {
+        let Self { destdir, about } = self;
         let source = source.unwrap_or(about.source);
         let provenance = Provenance::new(plan, source, changes, pin);
-        Ok(InstalledTree::new(destdir, provenance, about.unbuilt))
+        InstalledTree::new(destdir, provenance, about.unbuilt)
     }
 }
 
-/// Keeps the tree of a compile that took `cost`. A failure is a warning: the build itself succeeds.
+/// Examines a built tree: whether the compile can be kept for every prefix.
+pub(crate) fn candidate(
+    tree: &BuiltTree,
+    scratch: &Path,
+    context: &BuildContext<'_>,
+) -> Option<Candidate> {
+    let not_movable = |error: &NotMovable| context.reporter.report(&KeptEvent::NotMovable(error));
+    let candidate = Candidate::new(tree, scratch, context);
+    candidate.inspect_err(not_movable).ok()
+}
+
+/// Writes the file with which the tree is moved to another prefix. `None` if it cannot be moved.
+fn write_kit(
+    candidate: Candidate,
+    tree: &InstalledTree,
+    scratch: &Path,
+    context: &BuildContext<'_>,
+) -> Option<PathBuf> {
+    let path = scratch.join(KIT);
+    let kit = candidate
+        .kit(tree.root(), scratch, context)
+        .and_then(|kit| {
+            let text = serde_json::to_vec(&kit).map_err(io::Error::from)?;
+            Ok(fs_err::write(&path, text)?)
+        });
+    let not_movable = |error: &NotMovable| context.reporter.report(&KeptEvent::NotMovable(error));
+    kit.inspect_err(not_movable).ok().map(|()| path)
+}
+
+/// Keeps the tree of a compile that took `cost`: for every prefix, if `candidate` can be moved and no
+/// other is kept for every prefix. A failure is a warning: the build itself succeeds. `scratch` is an
+/// empty folder.
 pub(crate) fn keep(
     tree: &InstalledTree,
-    plan: &CompilePlan,
+    candidate: Option<Candidate>,
     cost: Duration,
+    scratch: &Path,
     store: &Store,
-    reporter: &dyn Reporter,
+    context: &BuildContext<'_>,
 ) {
+    let (plan, reporter) = (context.compile, context.reporter);
     let not_kept = |because| reporter.report(&KeptEvent::NotKept { because });
     let Some(key) = plan.key() else {
         return not_kept("the digest of its source is not known");
@@ -188,6 +297,11 @@ pub(crate) fn keep(
     let Some(original) = tree.provenance().original() else {
         return not_kept("a patch changes its ensurepip");
     };
+    let any = plan.key_for_any_prefix();
+    let any = any.filter(|any| !KeptCompile::is_there(*any, store));
+    let kit = candidate.filter(|_| any.is_some());
+    let kit = kit.and_then(|candidate| write_kit(candidate, tree, scratch, context));
+    let key = any.filter(|_| kit.is_some()).unwrap_or(key);
     let write = |to: &mut dyn io::Write| {
         let library = library_in(tree.root(), plan.python())?;
         let library = library.ok_or_else(|| io::Error::other("it has no ensurepip"))?;
@@ -198,6 +312,7 @@ pub(crate) fn keep(
                 .files()
                 .map(|(path, from)| (inside.join(path), from)),
         );
+        content.extend(kit.clone().map(|kit| (KIT.into(), kit)));
         tree::pack(&content, to)?;
         Ok(About {
             plan: plan.clone(),
@@ -214,22 +329,24 @@ pub(crate) fn keep(
 
 /// The paths below `root` without the files that a pin changes, and without what is compiled from them.
 fn content_but_pinned(root: &Path, library: &Path) -> io::Result<BTreeMap<PathBuf, PathBuf>> {
-    let is_pinned = |path: &Path| {
-        let Ok(path) = path.strip_prefix(library) else {
-            return false;
-        };
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        path.starts_with("ensurepip") || path.starts_with("venv") && name.starts_with("__init__.")
-    };
     let mut content = BTreeMap::new();
     for entry in walkdir::WalkDir::new(root).min_depth(1).sort_by_file_name() {
         let entry = entry?;
         let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
-        if entry.file_type().is_dir() || !is_pinned(path) {
+        if entry.file_type().is_dir() || !is_pinned(path, library) {
             content.insert(path.to_owned(), entry.into_path());
         }
     }
     Ok(content)
+}
+
+/// Whether a pin may change the file or what is compiled from it. Both paths are below the prefix.
+pub(super) fn is_pinned(path: &Path, library: &Path) -> bool {
+    let Ok(path) = path.strip_prefix(library) else {
+        return false;
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.starts_with("ensurepip") || path.starts_with("venv") && name.starts_with("__init__.")
 }
 
 /// The standard library below the staged prefix `root`: the folder with `ensurepip`. Its parent depends

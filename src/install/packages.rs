@@ -49,11 +49,12 @@ pub(super) fn compile(
             &[&["-Wi"]]
         };
         for flags in runs {
+            let processes = context.processes();
             let command = python
                 .clone()
                 .with_arguments(flags.iter())
                 .with_program(Program::ByteCompile)
-                .with_argument(context.jobs.to_string())
+                .with_argument(processes.count.to_string())
                 .with_arguments([bytecode.levels(), "compileall.py", "-f"])
                 .with_arguments(levels.iter())
                 .with_argument("-d")

@@ -18,7 +18,8 @@ use crate::plan::{InstallPrefix, Plan};
 use crate::process::Timing;
 
 /// The record of one installation, in `PREFIX/share/pybuild/VERSION/record.json`. The same folder holds
-/// `files.json` (the [`Manifest`]), `folders.json` (see [`FOLDERS`]), `build.log` and the patches.
+/// `files.json` (the [`Manifest`]), `folders.json` (see [`FOLDERS`]), `build.log`, the patches and the
+/// timeline of `--timings`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Record {
     /// The version of the pybuild that made it.

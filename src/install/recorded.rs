@@ -8,6 +8,7 @@ use super::error::Error;
 use super::manifest::Manifest;
 use super::record::{self, Record};
 use crate::compile::BuildContext;
+use crate::timeline::Heading;
 
 /// A checked installation with its record files. Only this kind can be committed.
 #[derive(Debug)]
@@ -52,6 +53,15 @@ pub(crate) fn record(
             fs_err::write(folder.join(&patch.file_name), &patch.content)?;
         }
         fs_err::copy(context.runner.log_path(), folder.join(record::LOG))?;
+        if let Some(timeline) = context.timeline {
+            let heading = Heading {
+                python: provenance.plan().python().to_string(),
+                pip: checks.pip.clone(),
+                jobs: context.jobs.to_string(),
+                launcher: context.compilers.launcher().map(ToOwned::to_owned),
+            };
+            timeline.write(&folder, heading, &context.runner.timings())?;
+        }
         record::write_json(&folder.join(record::FILES), &manifest)?;
         let names = provenance.patches().iter();
         let user = context.confinement.user.as_ref();

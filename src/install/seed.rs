@@ -1,7 +1,11 @@
 //! Step 7, second half: `ensurepip` installs the bundled wheels into the interpreter.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Instant;
+
 use super::error::Error;
-use super::installed::InstalledTree;
+use super::installed::{InstalledTree, paths_below};
 use super::packages;
 use crate::compile::BuildContext;
 use crate::failpoint::crash_point;
@@ -10,7 +14,19 @@ use crate::python::Program;
 
 /// An installation below a DESTDIR that the build user can still change.
 #[derive(Debug)]
-pub(crate) struct UserOwnedInstall(pub(super) InstalledTree);
+pub(crate) struct UserOwnedInstall {
+    pub(super) tree: InstalledTree,
+    /// The paths of the compile, and the start of `ensurepip`; `None` if this run added nothing to it.
+    pub(super) compiled: Option<(BTreeSet<PathBuf>, Instant)>,
+}
+
+impl UserOwnedInstall {
+    /// An installation that was complete before this run.
+    pub(super) fn unchanged(tree: InstalledTree) -> Self {
+        let compiled = None;
+        Self { tree, compiled }
+    }
+}
 
 /// Runs `ensurepip` in the installed interpreter, as the build user. A tree of this build and a kept one
 /// take the same way.
@@ -18,6 +34,8 @@ pub(crate) fn seed(
     tree: InstalledTree,
     context: &BuildContext<'_>,
 ) -> Result<UserOwnedInstall, Error> {
+    let started = Instant::now();
+    let compiled = paths_below(tree.root()).map_err(Error::Staging)?;
     let phase = context.reporter.begin("ensurepip", Unit::Steps, None);
     context
         .confinement
@@ -40,5 +58,6 @@ pub(crate) fn seed(
     packages::compile(&tree, &python, context)?;
     crash_point("stage.seeded");
     phase.finish("");
-    Ok(UserOwnedInstall(tree))
+    let compiled = Some((compiled, started));
+    Ok(UserOwnedInstall { tree, compiled })
 }

@@ -1,6 +1,8 @@
 //! Step 7, last: the programs in `bin` of a complete installation.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::error::Error;
 use super::installed::InstalledTree;
@@ -14,32 +16,47 @@ use crate::source::Provenance;
 /// A complete installation below a scratch DESTDIR, owned by the user who started pybuild. The prefix
 /// itself is untouched.
 #[derive(Debug)]
-pub(crate) struct StagedInstall(InstalledTree);
+pub(crate) struct StagedInstall {
+    tree: InstalledTree,
+    compiled: Option<(BTreeSet<PathBuf>, Instant)>,
+}
 
 impl StagedInstall {
     pub(super) fn destdir(&self) -> &Path {
-        self.0.destdir()
+        self.tree.destdir()
     }
 
     pub(super) fn root(&self) -> &Path {
-        self.0.root()
+        self.tree.root()
     }
 
     pub(super) fn plan(&self) -> &Plan {
-        self.0.plan()
+        self.tree.plan()
     }
 
     pub(super) fn unbuilt(&self) -> &Unbuilt {
-        self.0.unbuilt()
+        self.tree.unbuilt()
     }
 
     /// The interpreter, which runs from the DESTDIR.
     pub(super) fn python(&self) -> PathBuf {
-        self.0.python()
+        self.tree.python()
+    }
+
+    /// The paths of the compile, and the time since `ensurepip` began; `None` if this run added nothing
+    /// to it.
+    pub(super) fn compiled(&self) -> Option<(&BTreeSet<PathBuf>, Duration)> {
+        let (paths, started) = self.compiled.as_ref()?;
+        Some((paths, started.elapsed()))
+    }
+
+    /// The diff of the pin.
+    pub(super) fn pin_diff(&self) -> Option<String> {
+        self.tree.provenance().pin_diff()
     }
 
     pub(super) fn into_parts(self) -> (PathBuf, Provenance) {
-        self.0.into_parts()
+        self.tree.into_parts()
     }
 }
 
@@ -48,7 +65,7 @@ pub(crate) fn stage(
     install: UserOwnedInstall,
     context: &BuildContext<'_>,
 ) -> Result<StagedInstall, Error> {
-    let UserOwnedInstall(tree) = install;
+    let UserOwnedInstall { tree, compiled } = install;
     context.confinement.take_back(tree.destdir())?;
     record_compiled(tree.root(), tree.plan().python()).map_err(Error::Staging)?;
     let bin = tree.root().join("bin");
@@ -57,7 +74,7 @@ pub(crate) fn stage(
         let series = tree.plan().python().short();
         add_unversioned_links(&bin, &series).map_err(Error::Staging)?;
     }
-    Ok(StagedInstall(tree))
+    Ok(StagedInstall { tree, compiled })
 }
 
 /// Makes the links that python-build makes too: `python` to `python3.11`, `pip` to `pip3.11` and so

@@ -12,6 +12,7 @@ use super::record::{self, Record};
 use crate::fs::list::names_in;
 use crate::plan::version::PythonVersion;
 use crate::progress::{self, Level, Reporter};
+use crate::timeline;
 use crate::transaction::Transaction;
 use crate::transaction::journal::is_below;
 
@@ -189,8 +190,9 @@ impl Uninstallation {
     fn add_record_files(&mut self, prefix: &Path, record: &Record) {
         let folder = record::folder(record.plan.python());
         let names = [record::FILES, record::FOLDERS, record::LOG, record::RECORD];
+        let names = names.into_iter().chain(timeline::FILES);
         let patches = record.patches.iter().map(String::as_str);
-        for name in names.into_iter().chain(patches) {
+        for name in names.chain(patches) {
             let path = folder.join(name);
             if is_below(&path) && prefix.join(&path).symlink_metadata().is_ok() {
                 self.removed.insert(path);

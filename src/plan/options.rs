@@ -165,6 +165,7 @@ mod tests {
             optimization: Optimization::Plain,
             library: Library::Static,
             debug_info,
+            bytecode: Bytecode::All,
             configure_args: Vec::new(),
             bytecode: Bytecode::All,
         };

@@ -78,6 +78,12 @@ impl Command {
         self
     }
 
+    /// Started by another program, which starts the present starter.
+    pub(super) fn first_started_by(mut self, starter: &[OsString]) -> Self {
+        self.starter.splice(0..0, starter.iter().cloned());
+        self
+    }
+
     /// Runs it and returns its output; for questions. A build's commands use [`super::Runner::run`].
     pub fn read(&self) -> Result<Answer, CommandError> {
         self.output().map_err(|source| self.not_started(source))

@@ -20,6 +20,9 @@ pub struct Timing {
     pub step: String,
     pub command: String,
     pub seconds: f64,
+    /// `None` in a record that was read.
+    #[serde(skip)]
+    pub started: Option<Instant>,
 }
 
 pub struct Runner {
@@ -73,7 +76,7 @@ impl Runner {
             Timestamp::now(),
             took.as_secs_f64()
         ))?;
-        self.note_timing(step, command, took);
+        self.note_timing(step, command, started, took);
         if status.success() {
             return Ok(());
         }
@@ -101,12 +104,13 @@ impl Runner {
         timings.clone()
     }
 
-    fn note_timing(&self, step: &str, command: &Command, took: Duration) {
+    fn note_timing(&self, step: &str, command: &Command, started: Instant, took: Duration) {
         let mut timings = self.timings.lock().unwrap_or_else(PoisonError::into_inner);
         timings.push(Timing {
             step: step.to_owned(),
             command: command.to_string(),
             seconds: (took.as_secs_f64() * 1000.0).round() / 1000.0,
+            started: Some(started),
         });
     }
 

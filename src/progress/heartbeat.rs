@@ -4,14 +4,14 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-pub(super) struct Heartbeat {
+pub(crate) struct Heartbeat {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Heartbeat {
     /// Calls `beat` after `first`, and then each time after the duration that it returned.
-    pub(super) fn start(first: Duration, beat: impl Fn() -> Duration + Send + 'static) -> Self {
+    pub(crate) fn start(first: Duration, beat: impl Fn() -> Duration + Send + 'static) -> Self {
         let (stop, stopped) = mpsc::channel();
         let thread = thread::Builder::new().spawn(move || {
             let mut wait = first;

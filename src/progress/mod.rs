@@ -1,24 +1,21 @@
 //! Progress and events of the steps. Only this module uses the progress library.
 
 mod heartbeat;
+mod named;
+mod style;
+mod unit;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{BinaryBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{BinaryBytes, MultiProgress, ProgressBar, ProgressDrawTarget};
 
-use heartbeat::Heartbeat;
+pub(crate) use heartbeat::Heartbeat;
+pub(crate) use named::NamedReporter;
+use style::style;
+pub use unit::Unit;
 
 use crate::output::{Output, elapsed};
-
-/// The unit that a bar counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// Bytes, shown as KiB and MiB.
-    Bytes,
-    /// Steps of the work, such as compiled files.
-    Steps,
-}
 
 /// The importance of an [`Event`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,9 +76,15 @@ impl TerminalReporter {
     /// each `longest_silence`.
     #[must_use]
     pub fn new(output: Output, longest_silence: Duration) -> Self {
+        let target = if output.draws_bars() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let shown = Arc::new(Shown {
             output,
-            phase: Mutex::default(),
+            bars: MultiProgress::with_draw_target(target),
+            phases: Mutex::default(),
             started: Instant::now(),
             last_line: Mutex::new(Instant::now()),
         });
@@ -98,12 +101,12 @@ impl TerminalReporter {
 
 impl Reporter for TerminalReporter {
     fn begin(&self, title: &str, unit: Unit, total: Option<u64>) -> Box<dyn Phase> {
-        let target = if self.shown.output.draws_bars() {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
+        let bar = match total {
+            Some(total) => ProgressBar::new(total),
+            None => ProgressBar::no_length(),
         };
-        let bar = ProgressBar::with_draw_target(total, target);
+        // The bar gets its place before it is drawn for the first time.
+        let bar = self.shown.bars.add(bar);
         bar.set_style(style(unit, total.is_some()));
         bar.set_prefix(format!("{title:<9}"));
         bar.enable_steady_tick(Duration::from_millis(120));
@@ -113,7 +116,7 @@ impl Reporter for TerminalReporter {
             bar,
             started: Instant::now(),
         };
-        *lock(&self.shown.phase) = Some(running.clone());
+        lock(&self.shown.phases).push(running.clone());
         Box::new(TerminalPhase {
             running,
             shown: Arc::clone(&self.shown),
@@ -122,7 +125,7 @@ impl Reporter for TerminalReporter {
 
     fn report(&self, event: &dyn Event) {
         let text = event.to_string();
-        self.shown.above_the_bar(|output| match event.level() {
+        self.shown.above_the_bars(|output| match event.level() {
             Level::Warning => output.warn(&text),
             Level::Note => output.note(&text),
             Level::Detail => output.detail(&text),
@@ -136,18 +139,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 struct Shown {
     output: Output,
-    /// The current phase: lines are printed above its bar.
-    phase: Mutex<Option<RunningPhase>>,
+    bars: MultiProgress,
+    /// The running phases, oldest first. Lines are printed above their bars.
+    phases: Mutex<Vec<RunningPhase>>,
     started: Instant,
     last_line: Mutex<Instant>,
 }
 
 impl Shown {
-    fn above_the_bar(&self, print: impl FnOnce(Output)) {
-        match &*lock(&self.phase) {
-            Some(phase) => phase.bar.suspend(|| print(self.output)),
-            None => print(self.output),
-        }
+    fn above_the_bars(&self, print: impl FnOnce(Output)) {
+        self.bars.suspend(|| print(self.output));
         *lock(&self.last_line) = Instant::now();
     }
 
@@ -158,14 +159,17 @@ impl Shown {
         if silence < longest_silence {
             return longest_silence.saturating_sub(silence);
         }
-        // The bar's lock is released first: `above_the_bar` takes it again.
-        let phase = lock(&self.phase).clone();
-        let (title, position, started) = match &phase {
-            Some(phase) => (phase.title.as_str(), phase.position(), phase.started),
-            None => ("pybuild", "still running".to_owned(), self.started),
+        let phases = lock(&self.phases).clone();
+        let print = |title: &str, position: &str, started: Instant| {
+            let took = elapsed(started.elapsed());
+            self.above_the_bars(|output| output.progress(title, position, &took));
         };
-        let took = elapsed(started.elapsed());
-        self.above_the_bar(|output| output.progress(title, &position, &took));
+        if phases.is_empty() {
+            print("pybuild", "still running", self.started);
+        }
+        for phase in phases {
+            print(&phase.title, &phase.position(), phase.started);
+        }
         longest_silence
     }
 }
@@ -236,33 +240,17 @@ impl Phase for TerminalPhase {
         self.running.bar.finish_and_clear();
         let took = elapsed(self.running.started.elapsed());
         self.shown
-            .above_the_bar(|output| output.phase(&self.running.title, outcome, &took));
+            .above_the_bars(|output| output.phase(&self.running.title, outcome, &took));
     }
 }
 
 impl Drop for TerminalPhase {
     fn drop(&mut self) {
-        self.running.bar.finish_and_clear();
-        *lock(&self.shown.phase) = None;
+        let bar = &self.running.bar;
+        bar.finish_and_clear();
+        self.shown.bars.remove(bar);
+        lock(&self.shown.phases).retain(|phase| phase.started != self.running.started);
     }
-}
-
-fn style(unit: Unit, known: bool) -> ProgressStyle {
-    let template = match (unit, known) {
-        (Unit::Bytes, true) => {
-            "{prefix:.bold} {bar:28.cyan/dim} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {elapsed} {wide_msg:.dim}"
-        }
-        (Unit::Bytes, false) => {
-            "{prefix:.bold} {spinner} {binary_bytes} {binary_bytes_per_sec} {elapsed} {wide_msg:.dim}"
-        }
-        (Unit::Steps, true) => {
-            "{prefix:.bold} {bar:28.cyan/dim} {percent:>3}% {elapsed} {wide_msg:.dim}"
-        }
-        (Unit::Steps, false) => "{prefix:.bold} {spinner} {pos} {elapsed} {wide_msg:.dim}",
-    };
-    ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("━╸─")
 }
 
 /// Prints nothing; for library use and tests.

@@ -20,6 +20,7 @@ pub(crate) enum Program {
     EnsurepipVersion,
     ImportModules,
     MakeVenv,
+    MovePrefix,
     RunEnsurepip,
     RunPip,
     SetuptoolsVersion,
@@ -33,6 +34,7 @@ impl Program {
             Self::EnsurepipVersion => include_str!("ensurepip_version.py"),
             Self::ImportModules => include_str!("import_modules.py"),
             Self::MakeVenv => include_str!("make_venv.py"),
+            Self::MovePrefix => include_str!("move_prefix.py"),
             Self::RunEnsurepip => concat!(
                 include_str!("run_ensurepip.py"),
                 include_str!("pip_settings.py"),
@@ -87,6 +89,7 @@ mod tests {
             (Program::EnsurepipVersion, "ensurepip-version"),
             (Program::ImportModules, "import-modules"),
             (Program::MakeVenv, "make-venv"),
+            (Program::MovePrefix, "move-prefix"),
             (Program::RunEnsurepip, "run-ensurepip"),
             (Program::RunPip, "run-pip"),
             (Program::SetuptoolsVersion, "setuptools-version"),

@@ -3,14 +3,18 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::cache::StoreLimit;
 use super::configure;
 use super::error::Error;
 use super::inputs::{Mode, PinSettings, SourceSettings, choose};
+use super::launcher::launcher;
 use super::path::{absolute_if_given, file, of_variable};
+use super::prefix_template::{PrefixTemplate, Several};
 use crate::cli::{BuildArguments, InstallationArguments};
 use crate::compile::confinement::BuildUser;
 use crate::compile::isolation::BuildNetwork;
 use crate::compile::jobs::Jobs;
+use crate::compile::launcher::{Launcher, LauncherFolders};
 use crate::environment::Environment;
 use crate::host::modules::{canonical_name, leaves_out_readline};
 use crate::install::FilesInTheWay;
@@ -18,20 +22,23 @@ use crate::net::address::Address;
 use crate::net::network::Network;
 use crate::plan::compat;
 use crate::plan::compat::CompatPolicy;
+use crate::plan::version::VersionRequest;
 use crate::plan::{
-    BuildOptions, InstallPrefix, Library, ModulePolicy, Optimization, Origin, PatchFile,
-    ProgramNames, Request,
+    BuildOptions, Library, ModulePolicy, Optimization, Origin, PatchFile, ProgramNames, Request,
 };
+use crate::store::Limit;
 
 /// The request, and the settings that do not decide the result.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct BuildSettings {
     pub request: Request,
-    pub prefix: Option<InstallPrefix>,
+    pub prefix: PrefixTemplate,
     pub mirrors: Vec<Origin>,
     pub index_url: Option<Address>,
     pub network: Network,
     pub jobs: Jobs,
+    pub launcher: Option<Launcher>,
+    pub timings: Timings,
     pub installed: WhenInstalled,
     pub in_the_way: FilesInTheWay,
     pub missing_prerequisites: WhenMissing,
@@ -39,7 +46,9 @@ pub struct BuildSettings {
     pub build_network: BuildNetwork,
     pub build_dir: Option<PathBuf>,
     pub build_tree: BuildTree,
+    pub configure_cache: ConfigureCache,
     pub kept_compiles: KeptCompiles,
+    pub cache_limit: Limit,
     pub mode: Mode,
 }
 
@@ -77,18 +86,86 @@ pub enum BuildTree {
     Keep,
 }
 
+/// Whether the record has a timeline of the build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timings {
+    NotWritten,
+    /// `--timings`.
+    Written,
+}
+
+/// Whether `configure` uses and keeps answers of its checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfigureCache {
+    Use,
+    /// `--no-configure-cache`.
+    Ignore,
+}
+
 impl BuildSettings {
-    pub fn new(arguments: BuildArguments, environment: &Environment) -> Result<Self, Error> {
+    /// One value for each build: each version with each pip and each setuptools, in this order.
+    pub fn all(
+        mut arguments: BuildArguments,
+        environment: &Environment,
+    ) -> Result<Vec<Self>, Error> {
+        let versions = std::mem::take(&mut arguments.python);
+        let several = Several {
+            versions: versions.len() > 1,
+            pips: arguments.pins.pip.len() > 1,
+            setuptools: arguments.pins.setuptools.len() > 1,
+        };
+        if several.versions
+            && (arguments.source.source.is_some() || arguments.source.sha256.is_some())
+        {
+            return Err(Error::usage(
+                "--source and --sha256 are for one version, and several are given",
+                "name a folder of release archives with --mirror, or run pybuild once for each version",
+            ));
+        }
+        let pins = PinSettings::all(arguments.pins.clone(), environment)?;
         // clap requires the version only if there is no subcommand.
-        let python = arguments
-            .python
-            .ok_or_else(|| Error::usage("no CPython version is given", "see `pybuild --help`"))?;
+        let (Some(python), Some(first)) = (versions.first(), pins.first()) else {
+            return Err(Error::usage(
+                "no CPython version is given",
+                "see `pybuild --help`",
+            ));
+        };
+        let first = Self::new(*python, first.clone(), several, arguments, environment)?;
+        let builds = versions
+            .iter()
+            .flat_map(|python| pins.iter().map(move |pins| (python, pins)));
+        builds
+            .map(|(python, pins)| {
+                let build = &first.request.build;
+                configure::ensure_pins_used(&build.configure_args, pins.are_bundled())?;
+                let request = Request {
+                    python: *python,
+                    pip: pins.pip.clone(),
+                    setuptools: pins.setuptools.clone(),
+                    ..first.request.clone()
+                };
+                Ok(Self {
+                    request,
+                    ..first.clone()
+                })
+            })
+            .collect()
+    }
+
+    fn new(
+        python: VersionRequest,
+        pins: PinSettings,
+        several: Several,
+        arguments: BuildArguments,
+        environment: &Environment,
+    ) -> Result<Self, Error> {
         let InstallationArguments {
             prefix,
             unversioned_links,
             force,
             overwrite,
         } = arguments.installation;
+        let cache_limit = StoreLimit::of(environment)?.limit;
         let compile = arguments.compile;
         let optimize = compile.optimize;
         let modules = arguments.prerequisites;
@@ -97,8 +174,6 @@ impl BuildSettings {
             optimize,
             compile.configure_arg,
         )?;
-        let pins = PinSettings::new(arguments.pins, environment)?;
-        configure::ensure_pins_used(&configure_args, pins.are_bundled())?;
         let source = SourceSettings::new(&arguments.source, environment)?;
         let patch_file = |path: &PathBuf| {
             let (path, sha256) = file("--patch", path, environment)?;
@@ -106,6 +181,11 @@ impl BuildSettings {
         };
         let patches = compile.patch.iter().map(patch_file);
         let build_user = compile.build_user;
+        let folders = choose(
+            build_user.is_some(),
+            LauncherFolders::OfBuildUser,
+            LauncherFolders::OfCaller,
+        );
         let build_user = build_user.map(|name| BuildUser::find(&name, environment));
         let build_dir = absolute_if_given("--build-dir", compile.build_dir, environment)?;
         Ok(Self {
@@ -136,11 +216,16 @@ impl BuildSettings {
                     ProgramNames::Versioned,
                 ),
             },
-            prefix: absolute_if_given("--prefix", prefix, environment)?.map(InstallPrefix::new),
+            prefix: PrefixTemplate::new(
+                absolute_if_given("--prefix", prefix, environment)?,
+                several,
+            )?,
             mirrors: source.mirrors,
             index_url: pins.index_url,
             network: pins.network,
             jobs: compile.jobs.unwrap_or_else(Jobs::of_this_process),
+            launcher: launcher(compile.launcher, folders, environment)?,
+            timings: choose(compile.timings, Timings::Written, Timings::NotWritten),
             installed: choose(force, WhenInstalled::Rebuild, WhenInstalled::Keep),
             in_the_way: choose(overwrite, FilesInTheWay::Replace, FilesInTheWay::Stop),
             missing_prerequisites: choose(
@@ -158,12 +243,20 @@ impl BuildSettings {
                 Some(folder) => Some(folder),
                 None => of_variable("PYBUILD_BUILD_DIR", environment)?,
             },
+            configure_cache: choose(
+                compile.no_configure_cache,
+                ConfigureCache::Ignore,
+                ConfigureCache::Use,
+            ),
             build_tree: choose(compile.keep_build, BuildTree::Keep, BuildTree::Remove),
-            kept_compiles: match (compile.no_cache, compile.keep_build) {
-                (true, _) => KeptCompiles::Ignore,
-                (false, true) => KeptCompiles::Add,
-                (false, false) => KeptCompiles::Use,
+            kept_compiles: if compile.no_cache || !cache_limit.keeps_built_things() {
+                KeptCompiles::Ignore
+            } else if compile.keep_build {
+                KeptCompiles::Add
+            } else {
+                KeptCompiles::Use
             },
+            cache_limit,
             mode: choose(arguments.dry_run, Mode::DryRun, Mode::Change),
         })
     }

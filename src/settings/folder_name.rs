@@ -43,12 +43,17 @@ pub fn ensure_build_folder(path: &Path) -> Result<(), Error> {
     ensure("the build folder", path, "", option)
 }
 
+/// Refuses a launcher of compilers that `make` cannot start.
+pub fn ensure_launcher(path: &Path) -> Result<(), Error> {
+    ensure("the launcher", path, "", "--launcher")
+}
+
 fn ensure(what: &str, path: &Path, more: &str, option: &str) -> Result<(), Error> {
     let refused = |c: &char| {
         c.is_whitespace() || c.is_control() || BREAKS_BOTH.contains(*c) || more.contains(*c)
     };
     let (problem, hint) = match path.to_str() {
-        None => ("is not UTF-8".to_owned(), "whose path is UTF-8".to_owned()),
+        None => ("is not UTF-8".to_owned(), "in UTF-8".to_owned()),
         Some(text) => {
             let Some(found) = text.chars().find(refused) else {
                 return Ok(());
@@ -56,7 +61,7 @@ fn ensure(what: &str, path: &Path, more: &str, option: &str) -> Result<(), Error
             let shown = shown(found);
             (
                 format!("has {shown} in its name"),
-                format!("without {shown} in its path"),
+                format!("without {shown}"),
             )
         }
     };
@@ -65,7 +70,7 @@ fn ensure(what: &str, path: &Path, more: &str, option: &str) -> Result<(), Error
             "{what} {} {problem}, which CPython's Makefile cannot handle",
             path.display()
         ),
-        format!("name a folder {hint}, with {option}"),
+        format!("name a path {hint}, with {option}"),
     ))
 }
 

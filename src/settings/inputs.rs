@@ -26,7 +26,7 @@ pub enum Mode {
 }
 
 /// The pins of `ensurepip`, and the index to search.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct PinSettings {
     pub pip: PinRequest,
     pub setuptools: PinRequest,
@@ -35,7 +35,20 @@ pub(super) struct PinSettings {
 }
 
 impl PinSettings {
+    /// The pins of a command that makes one result.
     pub fn new(arguments: PinArguments, environment: &Environment) -> Result<Self, Error> {
+        let mut all = Self::all(arguments, environment)?;
+        match (all.pop(), all.is_empty()) {
+            (Some(pins), true) => Ok(pins),
+            _ => Err(Error::usage(
+                "--pip or --setuptools is given more than once",
+                "only a build takes several pins: run this command once for each",
+            )),
+        }
+    }
+
+    /// Each pip with each setuptools.
+    pub fn all(arguments: PinArguments, environment: &Environment) -> Result<Vec<Self>, Error> {
         // A relative path has to name the same wheel when the command runs in another folder.
         let absolute_pin = |option, request| -> Result<_, Error> {
             Ok(match request {
@@ -43,16 +56,24 @@ impl PinSettings {
                 other => other,
             })
         };
-        Ok(Self {
-            pip: absolute_pin("--pip", arguments.pip)?,
-            setuptools: absolute_pin("--setuptools", arguments.setuptools)?,
-            // clap would print the address, and any secret in it, in its own error.
-            index_url: arguments
-                .index_url
-                .map(|text| address("--index-url", &text))
-                .transpose()?,
-            network: choose(arguments.offline, Network::Offline, Network::Online),
-        })
+        // clap would print the address, and any secret in it, in its own error.
+        let index_url = arguments.index_url;
+        let index_url = index_url.map(|text| address("--index-url", &text));
+        let index_url = index_url.transpose()?;
+        let network = choose(arguments.offline, Network::Offline, Network::Online);
+        let mut all = Vec::new();
+        for pip in arguments.pip {
+            let pip = absolute_pin("--pip", pip)?;
+            for setuptools in &arguments.setuptools {
+                all.push(Self {
+                    pip: pip.clone(),
+                    setuptools: absolute_pin("--setuptools", setuptools.clone())?,
+                    index_url: index_url.clone(),
+                    network,
+                });
+            }
+        }
+        Ok(all)
     }
 
     pub fn are_bundled(&self) -> bool {

@@ -82,6 +82,13 @@ impl Provenance {
         &self.inputs
     }
 
+    /// The diff of the pin; `None` if nothing is pinned.
+    pub(crate) fn pin_diff(&self) -> Option<String> {
+        let mut patches = self.patches.iter();
+        let pin = patches.find(|patch| patch.file_name == ENSUREPIP_DIFF)?;
+        Some(String::from_utf8_lossy(&pin.content).into_owned())
+    }
+
     /// In the order in which they were applied.
     pub(crate) fn patches(&self) -> &[AppliedPatch] {
         &self.patches

@@ -27,16 +27,19 @@ pub(super) const SAVED: &str = "saved";
 pub(crate) enum Kind {
     /// The staged tree of one compile.
     Compile,
+    /// The files that a pin and `ensurepip` add to a compile.
+    Install,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 1] = [Self::Compile];
+    pub(crate) const ALL: [Self; 2] = [Self::Compile, Self::Install];
 
     /// The folder in the store. The name contains the format, so another version's entries are never
     /// misread.
     pub(super) fn folder(self) -> &'static str {
         match self {
             Self::Compile => "compiles-1",
+            Self::Install => "installs-1",
         }
     }
 }
@@ -76,11 +79,6 @@ impl BuiltEntry {
     /// The time that it took to build.
     pub(crate) fn cost(&self) -> Duration {
         Duration::try_from_secs_f64(self.description.seconds).unwrap_or_default()
-    }
-
-    /// The folder of the entry, for messages.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// The payload from its beginning. One reader at a time: readers share a position.
@@ -220,6 +218,10 @@ impl Store {
     }
 
     /// Removes a damaged entry. Errors are ignored.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a removed entry is not used again"
+    )]
     pub(crate) fn discard_built(&self, entry: BuiltEntry) {
         let _ = self.remove_entry(&entry.folder);
     }
@@ -227,7 +229,12 @@ impl Store {
     /// Removes an entry: it is renamed away first, so no process finds a part of it.
     pub(super) fn remove_entry(&self, folder: &Path) -> io::Result<()> {
         let scratch = self.own_scratch("removed")?;
-        fs_err::rename(folder, scratch.path().join("entry"))
+        let moved = scratch.path().join("entry");
+        fs_err::rename(folder, &moved)?;
+        if moved.is_dir() {
+            return fs_err::remove_dir_all(moved);
+        }
+        fs_err::remove_file(moved)
     }
 
     /// A scratch folder on the store's file system.
@@ -235,7 +242,7 @@ impl Store {
         ScratchFolder::new(&self.folder(SCRATCH)?, &format!("{purpose}-"))
     }
 
-    fn entry_folder(&self, kind: Kind, key: Sha256) -> PathBuf {
+    pub(super) fn entry_folder(&self, kind: Kind, key: Sha256) -> PathBuf {
         self.root.join(kind.folder()).join(key.to_string())
     }
 }

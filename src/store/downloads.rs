@@ -37,7 +37,10 @@ impl Store {
     pub(crate) fn get(&self, sha256: Sha256) -> Result<Option<StoredFile>, Corrupt> {
         let path = self.path_of(sha256);
         match ensure_regular(&path).and_then(|()| Sha256::of_file(&path)) {
-            Ok(found) if found == sha256 => Ok(Some(StoredFile { path, sha256 })),
+            Ok(found) if found == sha256 => {
+                mark_used(&path);
+                Ok(Some(StoredFile { path, sha256 }))
+            }
             Ok(_) => Err(Corrupt::Damaged { path }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(Corrupt::Unreadable { path, source }),
@@ -97,6 +100,12 @@ impl Store {
     pub(crate) fn path_of(&self, sha256: Sha256) -> PathBuf {
         self.root.join(FOLDER).join(sha256.to_string())
     }
+}
+
+/// Sets the time of a file to now, for the order in which unused files are removed. Only its owner can.
+fn mark_used(path: &Path) {
+    let marked = std::fs::File::open(path);
+    let _ = marked.and_then(|file| file.set_modified(std::time::SystemTime::now()));
 }
 
 fn copy_hashed(from: &mut impl io::Read, to: &mut impl io::Write) -> io::Result<Sha256> {

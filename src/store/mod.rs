@@ -5,6 +5,7 @@
 //! | `sha256/` | inputs, each under its digest; read-only |
 //! | `index-3/` | answers of indexes, for `--offline` |
 //! | `other-digests/` | the SHA-256 of files that an index lists with another digest only |
+//! | `configure-1/` | answers of `configure`'s checks, per host; see `compile::configure_answers` |
 //! | `signatures/` | signatures of archives, `NAME.SHA256.asc` |
 //! | `compiles-1/` | kept compiles, a folder for each key: see [`built`] |
 //! | `saved/` | what the built things of each kind have saved |
@@ -20,22 +21,26 @@
 //!
 //! A store that cannot be written, in an image or mounted read-only, is still read.
 
-#[allow(dead_code, reason = "builds use it next")]
 mod built;
 mod corrupt;
 mod downloads;
-#[allow(dead_code, reason = "builds use it next")]
 mod entry;
-#[allow(dead_code, reason = "builds use it next")]
+mod in_use;
+mod inventory;
 mod payload;
+mod prune;
+mod removal;
+mod size;
 mod sweep;
 
-#[allow(unused_imports, reason = "builds use it next")]
 pub(crate) use built::{BuiltEntry, Keeping, Kind};
 pub(crate) use corrupt::Corrupt;
 pub(crate) use downloads::StoredFile;
-#[allow(unused_imports, reason = "builds use it next")]
-pub(crate) use payload::PayloadReader;
+pub(crate) use in_use::{Removing, StoreUse};
+pub(crate) use inventory::{Category, Item};
+pub(crate) use prune::{Limit, Prune};
+pub(crate) use removal::Removal;
+pub(crate) use size::Size;
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -54,6 +59,9 @@ const NOTES: &str = "changes";
 
 /// The folder of logs.
 pub(crate) const LOGS: &str = "logs";
+
+/// The folder of downloads in progress.
+const PARTIAL: &str = "partial";
 
 /// The folder of scratch folders.
 const SCRATCH: &str = "scratch";
@@ -127,7 +135,7 @@ impl Store {
 
     /// The folder for downloads in progress, which is created.
     pub(crate) fn partial_dir(&self) -> io::Result<PathBuf> {
-        self.folder("partial")
+        self.folder(PARTIAL)
     }
 
     /// The folder of changes that are in progress, which is created.

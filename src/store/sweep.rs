@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{COPY, NOTES, SCRATCH, Store};
+use super::{COPY, NOTES, PARTIAL, SCRATCH, Store};
 use crate::fs::scratch;
 use crate::process::in_use::end_leftovers;
 
 /// Older downloads are not resumed.
-const LONG_AGO: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub(super) const LONG_AGO: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The same in earlier versions, for signatures.
 const SIGNATURE: &str = "signature-";
@@ -18,13 +18,13 @@ impl Store {
     /// are gone. Errors are ignored.
     pub(crate) fn sweep(&self) {
         scratch::sweep_folders(&self.root.join(SCRATCH), "", end_leftovers);
-        scratch::sweep_files(&self.root.join("partial"), |name, size| {
+        scratch::sweep_files(&self.root.join(PARTIAL), |name, size| {
             name.starts_with(COPY) || (size == 0 && is_known(name))
         });
-        for folder in ["partial", SCRATCH, NOTES] {
+        for folder in [PARTIAL, SCRATCH, NOTES] {
             let entries = std::fs::read_dir(self.root.join(folder));
             for entry in entries.into_iter().flatten().flatten() {
-                if folder == "partial" && !is_known(&entry.file_name().to_string_lossy()) {
+                if folder == PARTIAL && !is_known(&entry.file_name().to_string_lossy()) {
                     continue;
                 }
                 let modified = entry.metadata().and_then(|metadata| metadata.modified());
@@ -39,7 +39,7 @@ impl Store {
 }
 
 /// Whether a file in `partial` is one that this version could have made.
-fn is_known(name: &str) -> bool {
+pub(super) fn is_known(name: &str) -> bool {
     Path::new(name).extension() == Some("part".as_ref())
         || name.starts_with(COPY)
         || name.starts_with(SIGNATURE)

@@ -117,6 +117,19 @@ impl Fixture {
         self.context.default_prefix(&self.version())
     }
 
+    /// The files of the installation that contain `needle`, without the record and the list of the
+    /// environment that the miniature's `make install` writes.
+    pub fn installed_files_with(&self, needle: &str) -> Vec<String> {
+        let prefix = self.prefix();
+        let files = self.context.files_with(needle).into_iter();
+        files
+            .filter_map(|path| Some(path.strip_prefix(&prefix).ok()?.display().to_string()))
+            .filter(|path| {
+                !path.starts_with("share/pybuild") && !path.ends_with("make-install.env")
+            })
+            .collect()
+    }
+
     /// Runs the interpreter in `prefix`; returns its standard output, trimmed.
     #[track_caller]
     pub fn python(&self, prefix: &Path, arguments: &[&str]) -> String {

@@ -29,7 +29,7 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Sends the signal to the program and all that it started, and waits for their end.
-fn end(fixture: &Fixture, child: Child, signal: Signal) -> Outcome {
+pub fn end(fixture: &Fixture, child: Child, signal: Signal) -> Outcome {
     kill_process_group(Pid::from_child(&child), signal).unwrap();
     ended(fixture, child)
 }

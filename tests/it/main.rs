@@ -20,8 +20,10 @@ mod wheels;
 
 // The tests.
 mod bad_input;
+mod cache;
 mod compat;
 mod concurrency;
+mod configure_answers;
 mod crash;
 mod debug_info;
 mod disk;
@@ -36,7 +38,9 @@ mod index;
 mod interrupt;
 mod kept;
 mod kills;
+mod launcher;
 mod layers;
+mod many;
 mod output;
 mod patch;
 mod prefix;
@@ -47,5 +51,6 @@ mod second_signal;
 mod signature;
 mod store;
 mod sync_order;
+mod timings;
 mod tls;
 mod uninstall;

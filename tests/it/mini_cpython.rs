@@ -61,6 +61,7 @@ pub struct MiniCpython {
     modules: usize,
     ballast: usize,
     with_defects: bool,
+    with_checks: bool,
 }
 
 impl MiniCpython {
@@ -74,6 +75,7 @@ impl MiniCpython {
             modules: 0,
             ballast: 0,
             with_defects: true,
+            with_checks: false,
         }
     }
 
@@ -104,6 +106,12 @@ impl MiniCpython {
     /// Omits the lines that pybuild's own patches fix: a tree that was fixed another way.
     pub fn without_defects(mut self) -> Self {
         self.with_defects = false;
+        self
+    }
+
+    /// Its configure makes checks in Autoconf's form.
+    pub fn with_checks(mut self) -> Self {
+        self.with_checks = true;
         self
     }
 
@@ -182,11 +190,14 @@ impl MiniCpython {
         let mut add = |path: &str, mode: u32, text: &str| {
             files.push((path.into(), mode, text.as_bytes().to_vec()));
         };
-        add(
-            "configure",
-            0o755,
-            &self.fill(include_str!("mini/configure.sh")),
-        );
+        let mut configure = self.fill(include_str!("mini/configure.sh"));
+        if self.with_checks {
+            configure.insert_str(
+                0,
+                &format!("{}# {}\n", include_str!("mini/checks.sh"), self.version),
+            );
+        }
+        add("configure", 0o755, &configure);
         add(
             "Makefile.pre.in",
             0o644,

@@ -1,6 +1,6 @@
 //! The search for libraries: a small program for each is compiled, linked and run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter::once_with;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -155,7 +155,8 @@ impl<'a> Finder<'a> {
 }
 
 fn present(probe: &Probe, program: &Path, output: &str, flags: Vec<String>) -> PresentModule {
-    let library = embedded_version(program);
+    let bytes = fs_err::read(program).unwrap_or_default();
+    let library = embedded_version(&bytes);
     let at_run_time = output.split_once(RUNTIME_MARK);
     let at_run_time = at_run_time.map(|(_, version)| version.trim().to_owned());
     PresentModule {
@@ -164,6 +165,7 @@ fn present(probe: &Probe, program: &Path, output: &str, flags: Vec<String>) -> P
             !version.is_empty() && library.as_ref().is_some_and(|library| library != version)
         }),
         library,
+        sonames: sonames(&bytes),
         flags,
     }
 }
@@ -175,10 +177,21 @@ fn folder_flags(mut words: Vec<String>) -> Vec<String> {
     words
 }
 
+/// The libraries of a probe's program but the C library. Its string table has their names, each between
+/// two zero bytes.
+fn sonames(program: &[u8]) -> BTreeSet<String> {
+    let texts = program.split(|byte| *byte == 0);
+    let names = texts.filter_map(|text| std::str::from_utf8(text).ok());
+    names
+        .filter(|text| text.starts_with("lib") && text.contains(".so"))
+        .filter(|name| !name.contains('/') && !name.starts_with("libc.so"))
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
 /// The version that a probe's program contains.
-fn embedded_version(program: &Path) -> Option<String> {
-    let bytes = fs_err::read(program).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
+fn embedded_version(program: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(program);
     let (_, rest) = text.split_once(VERSION_MARK)?;
     let (version, _) = rest.split_once(VERSION_END)?;
     Some(version.trim().to_owned()).filter(|version| !version.is_empty())

@@ -18,6 +18,8 @@ pub struct PresentModule {
     pub module: &'static str,
     /// The library's version by its headers, such as `OpenSSL 3.0.15 3 Sep 2024`.
     pub library: Option<String>,
+    /// The names of the shared libraries that the module needs (`DT_SONAME`), sorted.
+    pub sonames: BTreeSet<String>,
     /// The library's version at run time, if that differs.
     pub library_at_run_time: Option<String>,
     /// The `-I`, `-L` and `-Wl,` flags that the build needs, because CPython's own configure does
