@@ -167,7 +167,6 @@ mod tests {
             debug_info,
             bytecode: Bytecode::All,
             configure_args: Vec::new(),
-            bytecode: Bytecode::All,
         };
         let read: BuildOptions = serde_json::from_str(earlier).unwrap();
         assert_eq!(read, options(DebugInfo::InFiles));
