@@ -50,8 +50,11 @@ pub(super) fn compile(
         };
         for flags in runs {
             let processes = context.processes();
+            // The order of a set in a compiled module depends on the seed, and with -E it is always random.
             let command = python
                 .clone()
+                .with_variable("PYTHONHASHSEED", "0")
+                .with_argument("-B")
                 .with_arguments(flags.iter())
                 .with_program(Program::ByteCompile)
                 .with_argument(processes.count.to_string())

@@ -1,9 +1,18 @@
 # Runs a command of `make install`. In a call of compileall, pybuild's own program takes its place.
+compiles=
 for argument; do
     shift
     case $argument in
-    */compileall.py) set -- "$@" -c "$program" "$processes" "$levels" ;;
+    */compileall.py) compiles=yes && set -- "$@" -c "$program" "$processes" "$levels" ;;
     esac
     set -- "$@" "$argument"
 done
+if [ "$compiles" ]; then
+    # The order of a set in a compiled module depends on the seed, and with -E it is always random.
+    export PYTHONHASHSEED=0
+    for argument; do
+        shift
+        [ "$argument" = -E ] || set -- "$@" "$argument"
+    done
+fi
 exec "$@"

@@ -42,10 +42,10 @@ pub(crate) fn seed(
         .give(tree.destdir(), context.environment)?;
     let python = context
         .command(tree.python(), tree.destdir())
-        .with_variables(context.library_path(&tree.root().join("lib")).iter())
-        .with_arguments(["-E", "-B"]);
+        .with_variables(context.library_path(&tree.root().join("lib")).iter());
     let ensurepip = python
         .clone()
+        .with_arguments(["-E", "-B"])
         .with_program(Program::RunEnsurepip)
         .with_argument("--final-prefix")
         .with_argument(tree.plan().prefix().path())

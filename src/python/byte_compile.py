@@ -7,7 +7,7 @@
 # Makefile does not have are left to compileall.
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]
-import getopt, os, py_compile, re, runpy, struct
+import getopt, os, py_compile, re, runpy
 processes, wanted = int(sys.argv[1]), sys.argv[2]
 try:
     options, folders = getopt.getopt(sys.argv[4:], 'fj:d:x:o:')
@@ -22,13 +22,16 @@ excluded = re.compile(last.get('-x', '(?!)')).search
 levels = [int(value) for name, value in options if name == '-o'] or [sys.flags.optimize]
 levels = [level for level in levels if str(level) in wanted]
 
-def modules():
+def portions():
+    # The bytes of a compiled module depend on what its process compiled before, so each process compiles
+    # the same modules in every build. The longest portions come first, so that all end together.
+    found = []
     for path, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name != '__pycache__']
-        for name in names:
-            source = os.path.join(path, name)
-            if name.endswith('.py') and os.path.isfile(source) and not excluded(source):
-                yield source
+        sources = [os.path.join(path, name) for name in sorted(names) if name.endswith('.py')]
+        sources = [source for source in sources if os.path.isfile(source) and not excluded(source)]
+        found += [sources[start:start + 16] for start in range(0, len(sources), 16)]
+    return sorted(found, key=lambda sources: (-sum(map(os.path.getsize, sources)), sources))
 
 def report(text):
     if not isinstance(text, bytes):
@@ -68,34 +71,27 @@ def compile_module(source):
         except py_compile.PyCompileError as error:
             report('not compiled: %s' % error)
 
-def work(queue):
-    # Each read gets one whole number: numbers are written whole, too.
-    numbers = iter(lambda: os.read(queue, 4), b'')
-    for number in numbers:
-        compile_module(sources[struct.unpack('=i', number)[0]])
-
-sources = list(modules()) if levels else []
-queue, numbers = os.pipe()
-children = []
-for _ in range(processes):
+def start(sources):
     child = os.fork()
     if child:
-        children.append(child)
-        continue
+        return
     status = 1
     try:
-        os.close(numbers)
-        work(queue)
+        for source in sources:
+            compile_module(source)
         status = 0
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(status)
-os.close(queue)
-try:
-    for number in range(len(sources)):
-        os.write(numbers, struct.pack('=i', number))
-except OSError:
-    pass # All processes ended early, and have said why.
-os.close(numbers)
-sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
+
+running, failed = 0, False
+for sources in portions() if levels else []:
+    if running == processes:
+        failed |= os.wait()[1] != 0
+        running -= 1
+    start(sources)
+    running += 1
+for _ in range(running):
+    failed |= os.wait()[1] != 0
+sys.exit(failed)

@@ -62,7 +62,7 @@ pub fn foreign(fixture: &Fixture, name: &str) -> PathBuf {
     fs_err::remove_dir_all(prefix.join("share/pybuild")).unwrap();
     let ensurepip = stdlib(&prefix).join("ensurepip");
     let compiled = ensurepip.join("__pycache__");
-    fs_err::create_dir(&compiled).unwrap();
+    fs_err::create_dir_all(&compiled).unwrap();
     fs_err::write(compiled.join("__init__.mini.pyc"), "compiled").unwrap();
     let mode = |path: PathBuf, mode| {
         fs_err::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
