@@ -217,6 +217,9 @@ pub fn snapshot(folder: &Path) -> BTreeMap<String, String> {
                 )
             } else if kind.is_dir() {
                 "folder".into()
+            } else if !kind.is_file() {
+                // Reading a named pipe would wait for a writer.
+                "special".into()
             } else {
                 let content = fs_err::read(entry.path()).unwrap_or_default();
                 pybuild::digest::Sha256::of(&content).to_string()
