@@ -293,7 +293,7 @@ impl Build<'_> {
         let (seeded, venv) = match kept.find()? {
             Found::Unpacked(tree) => {
                 check_error = install::Error::KeptCheck;
-                kept.seed(tree, plan)?
+                kept.seed(*tree, plan)?
             }
             Found::Nothing(_lock) => {
                 let started = Instant::now();

@@ -27,7 +27,7 @@ pub(crate) struct Kept<'a> {
 
 /// The outcome of the search for a kept compile.
 pub(crate) enum Found {
-    Unpacked(UnpackedCompile),
+    Unpacked(Box<UnpackedCompile>),
     /// There is none. While the lock lives, other builds of the same plan wait for this one.
     Nothing(Option<LockFile>),
 }
@@ -54,7 +54,7 @@ impl Kept<'_> {
             Ok(None)
         };
         if let Some(tree) = unpack()? {
-            return Ok(Found::Unpacked(tree));
+            return Ok(Found::Unpacked(Box::new(tree)));
         }
         // A store that cannot be written has no locks: then this build compiles for itself.
         let lock = store.folder("locks").and_then(|folder| {
@@ -62,7 +62,7 @@ impl Kept<'_> {
             LockFile::take(path, "compiles the same plan", reporter)
         });
         match unpack()? {
-            Some(tree) => Ok(Found::Unpacked(tree)),
+            Some(tree) => Ok(Found::Unpacked(Box::new(tree))),
             None => Ok(Found::Nothing(lock.ok())),
         }
     }

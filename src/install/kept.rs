@@ -306,14 +306,14 @@ pub(crate) fn keep(
         let library = library_in(tree.root(), plan.python())?;
         let library = library.ok_or_else(|| io::Error::other("it has no ensurepip"))?;
         let inside = library.strip_prefix(tree.root()).unwrap_or(&library);
-        let mut content = content_but_pinned(tree.root(), inside)?;
-        content.extend(
+        let mut files = content_but_pinned(tree.root(), inside)?;
+        files.extend(
             original
                 .files()
                 .map(|(path, from)| (inside.join(path), from)),
         );
-        content.extend(kit.clone().map(|kit| (KIT.into(), kit)));
-        tree::pack(&content, to)?;
+        files.extend(kit.clone().map(|kit| (KIT.into(), kit)));
+        tree::pack(&files, to)?;
         Ok(About {
             plan: plan.clone(),
             source: tree.provenance().source().clone(),

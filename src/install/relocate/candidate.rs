@@ -44,10 +44,10 @@ impl Candidate {
     ) -> Result<Self, NotMovable> {
         let plan = tree.plan();
         let build = &plan.request().build;
-        let plain = build.optimization == Optimization::Plain
+        let is_movable = build.optimization == Optimization::Plain
             && build.library == Library::Static
             && build.debug_info == DebugInfo::None;
-        if !plain || !cfg!(target_os = "linux") {
+        if !is_movable || !cfg!(target_os = "linux") {
             return Err(NotMovable::Options);
         }
         ensure_only_prefix(plan, context)?;

@@ -21,8 +21,8 @@ pub(super) fn map<T: Sync, R: Send, E: Send>(
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let mut results: Vec<(usize, Result<R, E>)> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
-        let joined = workers.into_iter().map(|worker| worker.join());
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let joined = workers.into_iter().map(thread::ScopedJoinHandle::join);
         joined
             .flat_map(|part| part.expect("a worker does not panic"))
             .collect()

@@ -39,8 +39,8 @@ impl Recipe {
         let compile = only(&|line| has_words(line, &["-o", OBJECT]))?;
         let link = only(&|line| has_words(line, &["-o", "python"]))?;
         let mut libraries = lines.iter().flat_map(|line| line.split_whitespace());
-        let library =
-            libraries.find(|word| word.starts_with("libpython") && word.ends_with(".a"))?;
+        let library = libraries
+            .find(|word| word.starts_with("libpython") && word.strip_suffix(".a").is_some())?;
         let archive: Vec<String> = lines
             .iter()
             .filter(|line| has_words(line, &[library]) && !has_words(line, &["-o"]))
@@ -88,7 +88,7 @@ fn has_words(line: &str, words: &[&str]) -> bool {
 fn objects(line: &str) -> impl Iterator<Item = String> {
     let words = line.split_whitespace();
     words
-        .filter(|word| word.ends_with(".o"))
+        .filter(|word| word.strip_suffix(".o").is_some())
         .map(ToOwned::to_owned)
 }
 
