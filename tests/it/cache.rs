@@ -287,10 +287,7 @@ fn a_build_drops_the_least_recently_used_compiles_and_keeps_its_own() {
     // Even if its own alone is over the limit.
     fixture.context.set("PYBUILD_CACHE_LIMIT", "1b");
     let other = ["--prefix", "other"];
-    fixture
-        .build(&other)
-        .success()
-        .says(["over their limit", "(2, "]);
+    fixture.build(&other).success().says(["over their limit"]);
     assert_eq!(compiles(&fixture).len(), 1);
     assert!(!old.exists());
     let force = [&other[..], &["--force"]].concat();
@@ -302,23 +299,4 @@ fn a_build_drops_the_least_recently_used_compiles_and_keeps_its_own() {
     fixture.context.set("PYBUILD_CACHE_LIMIT", "much");
     let outcome = fixture.build(&force).exits(2).has_one_error_with_a_hint();
     outcome.says(["PYBUILD_CACHE_LIMIT"]);
-}
-
-#[test]
-fn a_kill_while_a_compile_is_kept_leaves_it_whole_or_absent() {
-    for (point, kept) in [("built.synced", 0), ("built.renamed", 1)] {
-        let fixture = Fixture::new();
-        let mut command = fixture.context.command(fixture.arguments(&[]));
-        command.env("PYBUILD_CRASH_AT", point);
-        let outcome = fixture.context.outcome(&mut command);
-        assert_eq!(outcome.code, None, "{point} was not passed: {outcome}");
-        assert_eq!(compiles(&fixture).len(), kept, "{point}");
-        let outcome = fixture.build(&[]).success();
-        assert_eq!(
-            outcome.stderr.contains("kept compile"),
-            kept == 1,
-            "{outcome}"
-        );
-        fixture.assert_nothing_is_left_behind();
-    }
 }

@@ -197,3 +197,36 @@ fn builds_at_the_same_time_compile_once() {
     assert_eq!(compiles, 1);
     entry(&fixture);
 }
+
+/// The failpoints of kept compiles.
+pub const POINTS: [&str; 3] = ["built.synced", "built.renamed", "kept.unpacked"];
+
+#[test]
+fn a_kill_while_a_compile_is_kept_or_taken_leaves_it_whole_or_absent() {
+    for (point, kept_before, kept) in [
+        ("built.synced", false, 0),
+        ("built.renamed", false, 1),
+        ("kept.unpacked", true, 1),
+    ] {
+        let fixture = Fixture::new();
+        if kept_before {
+            fixture.build(&["--prefix", "other"]).success();
+            compiled(fixture.build(&["--prefix", "p"]));
+        }
+        let arguments = fixture.arguments(&["--prefix", "p", "--pip", "latest"]);
+        let run = |point: Option<&str>| {
+            let mut command = fixture.context.command(&arguments);
+            command.envs(point.map(|point| ("PYBUILD_CRASH_AT", point)));
+            fixture.context.outcome(&mut command)
+        };
+        let outcome = run(Some(point));
+        assert_eq!(outcome.code, None, "{point} was not passed: {outcome}");
+        let entries = fs_err::read_dir(fixture.context.path("cache/compiles-1"));
+        let entries = entries.map_or(0, Iterator::count);
+        assert_eq!(entries, kept + usize::from(kept_before), "{point}");
+        let outcome = run(None).success();
+        let takes_kept = outcome.stderr.contains(TAKES_KEPT);
+        assert_eq!(takes_kept, kept == 1, "{outcome}");
+        fixture.assert_nothing_is_left_behind();
+    }
+}
