@@ -168,7 +168,7 @@ fn is_usual(question: &Question) -> bool {
     ];
     flags.warnings.starts_with(',')
         && words.into_iter().all(plain)
-        && !(question.kind == Kind::Declaration && !question.more.trim().is_empty())
+        && (question.kind != Kind::Declaration || question.more.trim().is_empty())
 }
 
 struct Batch<'a> {
@@ -257,8 +257,10 @@ impl Batch<'_> {
         let numbers = (0..questions.len()).filter(|number| verdicts[*number] == Some(true));
         let (mut declarations, mut calls, mut files) = (String::new(), String::new(), Vec::new());
         for number in numbers {
-            declarations += &format!("long int pybuild_value_{number} (void);\n");
-            calls += &format!("  printf (\"{number} %ld\\n\", pybuild_value_{number} ());\n");
+            declarations.extend([format!("long int pybuild_value_{number} (void);\n")]);
+            calls.extend([format!(
+                "  printf (\"{number} %ld\\n\", pybuild_value_{number} ());\n"
+            )]);
             files.push(self.folder.join(compiled(number)));
         }
         let main = format!(

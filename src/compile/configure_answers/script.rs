@@ -93,8 +93,10 @@ pub(super) fn wrappers(script: &str) -> String {
         let Some((body, _)) = body else { continue };
         if body.contains(function.marker) {
             let wrapper = function.wrapper;
-            text += &format!("pybuild_{name} ()\n{body}\n}}\n");
-            text += &format!("{name} () {{ {wrapper} pybuild_{name} \"$@\"; }}\n");
+            text.extend([
+                format!("pybuild_{name} ()\n{body}\n}}\n"),
+                format!("{name} () {{ {wrapper} pybuild_{name} \"$@\"; }}\n"),
+            ]);
         }
     }
     text
