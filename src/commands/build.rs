@@ -61,14 +61,14 @@ pub(super) enum Outcome {
 
 /// The error of a build, and the log of its commands if there is one.
 pub(super) struct Failure {
-    pub(super) error: Error,
+    pub(super) error: Box<Error>,
     pub(super) log: Option<PathBuf>,
 }
 
 impl<E: Into<Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         Self {
-            error: error.into(),
+            error: Box::new(error.into()),
             log: None,
         }
     }
@@ -201,7 +201,10 @@ impl<'a> Target<'a> {
                 };
                 let result = build.run(download.as_ref(), choose_pins, draft);
                 let log = folder.finish(&result, reporter);
-                let record = result.map_err(|error| Failure { error, log })?;
+                let record = result.map_err(|error| Failure {
+                    error: Box::new(error),
+                    log,
+                })?;
                 let folder = &record.folder();
                 reporter.report(&Event::Recorded { folder });
                 Ok(Outcome::Built(record.python()))

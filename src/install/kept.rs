@@ -75,7 +75,7 @@ impl fmt::Display for KeptEvent<'_> {
         match self {
             Self::Damaged(error) => write!(
                 f,
-                "a kept compile is damaged and is built again: {}",
+                "a kept build is damaged and is built again: {}",
                 crate::error::chain(error)
             ),
             Self::NotKept { because } => write!(f, "this compile is not kept: {because}"),
