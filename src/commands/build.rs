@@ -301,10 +301,8 @@ impl Build<'_> {
             Found::Nothing(_lock) => {
                 let started = Instant::now();
                 let (installed, candidate) = compile(plan, source.transpose()?, &kept)?;
-                timed(timeline, "keep", || {
-                    kept.keep(&installed, candidate, started.elapsed())
-                })?;
-                (install::seed(installed, build)?, VenvCheck::Run)
+                let seeded = kept.keep_and_seed(installed, candidate, started.elapsed())?;
+                (seeded, VenvCheck::Run)
             }
         };
         let staged = install::stage(seeded, build)?;
