@@ -47,7 +47,7 @@ fn files(fixture: &Fixture) -> Vec<PathBuf> {
 fn the_first_build_asks_for_many_answers_at_once_and_the_next_one_asks_for_almost_none() {
     let fixture = fixture("3.99.1");
     let (plain, plain_calls) = configure(&fixture, &["--no-configure-cache"]);
-    assert_eq!(plain_calls, 12);
+    assert_eq!(plain_calls, 15);
     assert!(files(&fixture).is_empty());
     for wrong in [
         "ac_cv_header_no_such_h yes",
@@ -58,8 +58,8 @@ fn the_first_build_asks_for_many_answers_at_once_and_the_next_one_asks_for_almos
     }
     let (first, calls) = configure(&fixture, &[]);
     assert_eq!(first, plain);
-    // The first check of each kind, and the two that are not standard checks.
-    assert_eq!(calls, 4);
+    // The first three checks of headers, the first one of a function, and the two that are not standard.
+    assert_eq!(calls, 6);
     // One check needs the object file.
     for more in [&[][..], &["--configure-arg", "--with-other"]] {
         assert_eq!(configure(&fixture, more), (plain.clone(), 1));
@@ -120,7 +120,7 @@ fn damaged_answers_and_those_of_another_format_are_made_again() {
             fs_err::remove_file(file).unwrap();
             fs_err::write(file, damage(content)).unwrap();
         }
-        assert_eq!(configure(&fixture, &[]), (plain.clone(), 4));
+        assert_eq!(configure(&fixture, &[]), (plain.clone(), 6));
         assert_eq!(configure(&fixture, &[]), (plain.clone(), 1));
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Compiler<'a> {
 
 pub(super) struct Bulk<'a> {
     compiler: Compiler<'a>,
-    /// Programs and object files are made in folders in it.
+    /// Programs and assembler files are made in folders in it.
     folder: PathBuf,
     expected: Vec<Expected>,
     default_includes: Option<String>,
@@ -56,11 +56,11 @@ impl<'a> Bulk<'a> {
         context: Sha256,
         confdefs: &str,
     ) -> Vec<(Question, String)> {
-        self.see(question);
         let count = self.asked.entry(context).or_default();
         *count += 1;
-        // The first checks of a script change what the next ones include.
-        if *count != 2 || !is_usual(question) {
+        // The first checks of a script change what the next ones include, those of headers most of all.
+        let enough = if question.kind == Kind::Header { 4 } else { 2 };
+        if *count != enough || !is_usual(question) {
             return Vec::new();
         }
         let questions = self.like(question);
@@ -91,7 +91,7 @@ impl<'a> Bulk<'a> {
     }
 
     /// Learns the expansion of the default includes, and that this check needs no prediction any more.
-    fn see(&mut self, question: &Question) {
+    pub(super) fn see(&mut self, question: &Question) {
         let default_includes = &mut self.default_includes;
         self.expected.retain(|expected| {
             let same = expected.kind == question.kind
@@ -259,7 +259,7 @@ impl Batch<'_> {
         for number in numbers {
             declarations += &format!("long int pybuild_value_{number} (void);\n");
             calls += &format!("  printf (\"{number} %ld\\n\", pybuild_value_{number} ());\n");
-            files.push(self.folder.join(object(number)));
+            files.push(self.folder.join(compiled(number)));
         }
         let main = format!(
             "#include <stdio.h>\n{declarations}int main (void)\n{{\n{calls}  return 0;\n}}\n"
@@ -278,8 +278,8 @@ impl Batch<'_> {
         Some(values)
     }
 
-    /// Compiles each program into its own object file. `None` for a program that has neither an object
-    /// file nor an error.
+    /// Compiles each program into an assembler file of its own: the assembler's part decides nothing, and
+    /// takes time. `None` for a program that has neither such a file nor an error.
     fn compile(&self, programs: &[String]) -> Option<Vec<Option<bool>>> {
         let mut files = Vec::new();
         for (number, program) in programs.iter().enumerate() {
@@ -289,7 +289,7 @@ impl Batch<'_> {
         let parts = files.chunks(files.len().div_ceil(jobs).max(1));
         let outputs: Option<String> = std::thread::scope(|scope| {
             let threads: Vec<_> = parts
-                .map(|part| scope.spawn(move || self.call(&["-c"], part, &[])))
+                .map(|part| scope.spawn(move || self.call(&["-S"], part, &[])))
                 .collect();
             let answers = threads.into_iter().map(|thread| thread.join().ok()?);
             answers.map(|answer| Some(answer?.stderr)).collect()
@@ -305,7 +305,7 @@ impl Batch<'_> {
             }
         }
         let verdict = |number: usize| {
-            let made = self.folder.join(object(number)).metadata();
+            let made = self.folder.join(compiled(number)).metadata();
             match (
                 made.is_ok_and(|file| file.len() > 0),
                 rejected.contains(&number),
@@ -359,8 +359,8 @@ impl Batch<'_> {
     }
 }
 
-fn object(number: usize) -> String {
-    format!("check{number}.o")
+fn compiled(number: usize) -> String {
+    format!("check{number}.s")
 }
 
 /// The programs of Autoconf's check. It compiles the second one of a member only if the first one fails.

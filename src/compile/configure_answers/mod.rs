@@ -36,9 +36,6 @@ use crate::store::Store;
 /// The folder in the tree with the site script and the pipes.
 const FOLDER: &str = ".configure-answers";
 
-/// The end of the macros in a test program.
-const END_OF_MACROS: &str = "/* end confdefs.h.  */\n";
-
 pub(super) struct ConfigureAnswers<'a> {
     store: &'a Store,
     folder: AnswersFolder,
@@ -198,7 +195,7 @@ impl Adviser<'_> {
     /// The program in `conftest.c`, if its check only asks whether it is accepted.
     fn program(&self) -> Option<String> {
         let text = fs_err::read_to_string(self.root.join("conftest.c")).ok()?;
-        let (_, program) = text.split_once(END_OF_MACROS)?;
+        let (_, program) = text.split_once(script::END_OF_MACROS)?;
         let local = program.contains("#include \"") || program.contains("conftest");
         let plain = self.plain_programs.contains(program) && !local;
         plain.then(|| program.to_owned())
@@ -218,6 +215,9 @@ impl Adviser<'_> {
             _ => program,
         };
         let key = question.key(&macros, &program);
+        if let Some(bulk) = &mut self.bulk {
+            bulk.see(&question);
+        }
         if self.answers.get(key).is_none()
             && let Some(bulk) = &mut self.bulk
             && !question.kind.is_program()

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::question::Kind;
 
+/// The end of the macros in a test program.
+pub(super) const END_OF_MACROS: &str = "/* end confdefs.h.  */\n";
+
 /// A standard check, as Autoconf 2.69 to 2.72 write it.
 struct Function {
     name: &'static str,
@@ -199,10 +202,14 @@ pub(super) fn plain_programs(script: &str) -> BTreeSet<String> {
             break;
         };
         at += length + 2;
-        if let Some(text) = literal(&body[..length]) {
+        let text = literal(&body[..length]);
+        if let Some(program) = text
+            .as_deref()
+            .and_then(|text| text.strip_prefix(END_OF_MACROS))
+        {
             let plain = asks_only(&lines[at..]);
             programs
-                .entry(text)
+                .entry(program.to_owned())
                 .and_modify(|all| *all &= plain)
                 .or_insert(plain);
         }
@@ -259,11 +266,13 @@ fn asks_only(lines: &[&str]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{expected, plain_programs};
+    use super::{END_OF_MACROS, expected, plain_programs};
     use crate::compile::configure_answers::question::Kind;
 
     fn check(program: &str, after: &str) -> String {
-        format!("cat confdefs.h - <<_ACEOF >conftest.$ac_ext\n{program}\n_ACEOF\n{after}\n")
+        format!(
+            "cat confdefs.h - <<_ACEOF >conftest.$ac_ext\n{END_OF_MACROS}{program}\n_ACEOF\n{after}\n"
+        )
     }
 
     const ASKS: &str = "if ac_fn_c_try_link \"$LINENO\"; then :\n  x=yes\nelse\n  x=no\nfi\n\

@@ -65,7 +65,7 @@ if test -n "$CONFIG_SITE"; then . "$CONFIG_SITE"; fi
 cat >>confdefs.h <<_ACEOF
 #define _GNU_SOURCE 1
 _ACEOF
-for ac_header in stdlib.h miniature.h string.h no/such.h unistd.h
+for ac_header in stdlib.h limits.h errno.h miniature.h string.h no/such.h unistd.h stddef.h
 do
 ac_cv=ac_cv_header_`echo "$ac_header" | sed 's/[^a-z]/_/g'`
 ac_fn_c_check_header_compile "$LINENO" "$ac_header" "$ac_cv" "$ac_includes_default"
