@@ -89,7 +89,8 @@ impl Store {
             return Ok(Err(sha256));
         }
         crash_point("store.copied");
-        let path = scratch.into_temp_path();
+        // The file stays locked until it is renamed: otherwise another build would sweep it.
+        let (_lock, path) = scratch.into_parts();
         let stored = self.adopt(&path, sha256)?;
         // The scratch name is gone already.
         let _ = path.keep();

@@ -42,7 +42,7 @@ fn add_compile(fixture: &Fixture, name: &str, age: Duration) -> PathBuf {
     let folder = format!("cache/compiles-1/{key}");
     fixture
         .context
-        .write(&format!("{folder}/payload"), [7; 100_000]);
+        .write(&format!("{folder}/payload"), vec![7; 100_000]);
     let path = fixture.context.write(&format!("{folder}/entry.json"), "{}");
     let file = fs_err::File::open(path).unwrap();
     file.file().set_modified(SystemTime::now() - age).unwrap();
@@ -207,11 +207,12 @@ fn content_that_a_running_build_uses_stays() {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let child = command.spawn().unwrap();
-    let held = hold.join("log.created");
-    while !held.exists() {
+    let reached = hold.join("log.created");
+    while !reached.exists() {
         std::thread::sleep(Duration::from_millis(5));
     }
-    for command in [&["clean"][..], &["prune", "--keep-size", "0"]] {
+    let commands: [&[&str]; 2] = [&["clean"], &["prune", "--keep-size", "0"]];
+    for command in commands {
         let outcome = cache(&fixture, command).success();
         outcome.says([
             "left archives and wheels: 2",
@@ -220,7 +221,7 @@ fn content_that_a_running_build_uses_stays() {
         ]);
     }
     assert_eq!(fixture.context.snapshot("cache/sha256"), input);
-    fs_err::remove_file(held).unwrap();
+    fs_err::remove_file(reached).unwrap();
     let output = child.wait_with_output().unwrap();
     Outcome::new(&output, &fixture.context.path("")).success();
     cache(&fixture, &["clean"]).success().never_says("in use");
