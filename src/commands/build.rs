@@ -298,15 +298,13 @@ impl Build<'_> {
             Found::Nothing(_lock) => {
                 let started = Instant::now();
                 let (installed, candidate) = compile(plan, source.transpose()?, &kept)?;
-                timed(timeline, "keep", || {
-                    kept.keep(&installed, candidate, started.elapsed())
-                })?;
+                kept.keep(&installed, candidate, started.elapsed())?;
                 (install::seed(installed, build)?, VenvCheck::Run)
             }
         };
         let staged = install::stage(seeded, build)?;
         let checked = install::check(staged, venv, &home, build).map_err(check_error)?;
-        timed(timeline, "keep", || kept.keep_install(&checked));
+        kept.keep_install(&checked);
         let recorded = install::record(checked, build)?;
 
         let plan = &recorded.record().plan;

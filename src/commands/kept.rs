@@ -16,6 +16,7 @@ use crate::install::{
 use crate::plan::Plan;
 use crate::settings::{BuildSettings, KeptCompiles};
 use crate::store::{Kind, Size};
+use crate::timeline::timed;
 
 /// A build that uses the kept compiles.
 pub(crate) struct Kept<'a> {
@@ -113,7 +114,9 @@ impl Kept<'_> {
         if self.settings.kept_compiles != KeptCompiles::Ignore {
             let scratch = self.folder.made("relocate")?;
             let store = &self.context.store;
-            install::keep(tree, candidate, cost, &scratch, store, self.build);
+            timed(self.build.timeline, "keep compile", || {
+                install::keep(tree, candidate, cost, &scratch, store, self.build);
+            });
         }
         Ok(())
     }
@@ -123,7 +126,9 @@ impl Kept<'_> {
         if self.settings.kept_compiles != KeptCompiles::Ignore {
             let (store, reporter) = (&self.context.store, self.context.reporter);
             let plan = self.build.compile;
-            let install = install::keep_install(checked, plan, store, reporter);
+            let install = timed(self.build.timeline, "keep install", || {
+                install::keep_install(checked, plan, store, reporter)
+            });
             let compiles = [plan.key(), plan.key_for_any_prefix()]
                 .into_iter()
                 .flatten();
