@@ -61,14 +61,14 @@ pub(super) enum Outcome {
 
 /// The error of a build, and the log of its commands if there is one.
 pub(super) struct Failure {
-    pub(super) error: Error,
+    pub(super) error: Box<Error>,
     pub(super) log: Option<PathBuf>,
 }
 
 impl<E: Into<Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         Self {
-            error: error.into(),
+            error: Box::new(error.into()),
             log: None,
         }
     }
@@ -201,7 +201,10 @@ impl<'a> Target<'a> {
                 };
                 let result = build.run(download.as_ref(), choose_pins, draft);
                 let log = folder.finish(&result, reporter);
-                let record = result.map_err(|error| Failure { error, log })?;
+                let record = result.map_err(|error| Failure {
+                    error: Box::new(error),
+                    log,
+                })?;
                 let folder = &record.folder();
                 reporter.report(&Event::Recorded { folder });
                 Ok(Outcome::Built(record.python()))
@@ -298,8 +301,8 @@ impl Build<'_> {
             Found::Nothing(_lock) => {
                 let started = Instant::now();
                 let (installed, candidate) = compile(plan, source.transpose()?, &kept)?;
-                kept.keep(&installed, candidate, started.elapsed())?;
-                (install::seed(installed, build)?, VenvCheck::Run)
+                let seeded = kept.keep_and_seed(installed, candidate, started.elapsed())?;
+                (seeded, VenvCheck::Run)
             }
         };
         let staged = install::stage(seeded, build)?;

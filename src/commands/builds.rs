@@ -36,7 +36,7 @@ fn run_one(settings: &BuildSettings, invocation: &Invocation<'_>) -> Result<(), 
         .map(|recorder| recorder.reporter(reporter));
     let reporter = recording.as_ref().map_or(reporter, |recording| recording);
     let target = Target::resolve(settings, environment, reporter, recorder.as_ref())?;
-    match target.reach(None).map_err(|failure| failure.error)? {
+    match target.reach(None).map_err(|failure| *failure.error)? {
         Outcome::Planned(plan) => print_toml(&plan, invocation),
         Outcome::Built(python) | Outcome::Present(python) => {
             invocation.output.result(&python.display().to_string());

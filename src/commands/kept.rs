@@ -10,8 +10,8 @@ use crate::compile::{BuildContext, BuiltTree};
 use crate::fetch::InputRecord;
 use crate::fs::lock::LockFile;
 use crate::install::{
-    self, Candidate, CheckedInstall, InstalledTree, KeptCompile, KeptInstall, UnpackedCompile,
-    UserOwnedInstall, VenvCheck,
+    self, Candidate, CheckedInstall, CompileToKeep, InstalledTree, KeptCompile, KeptInstall,
+    UnpackedCompile, UserOwnedInstall, VenvCheck,
 };
 use crate::plan::Plan;
 use crate::settings::{BuildSettings, KeptCompiles};
@@ -104,21 +104,35 @@ impl Kept<'_> {
         Ok(install::candidate(tree, &scratch, self.build))
     }
 
-    /// Keeps the tree of a compile that took `cost`.
-    pub(crate) fn keep(
+    /// Keeps the tree of a compile that took `cost`, and runs `ensurepip` in it. Both at the same time, but
+    /// with a build user: that user must not change a file before it is kept.
+    pub(crate) fn keep_and_seed(
         &self,
-        tree: &InstalledTree,
+        tree: InstalledTree,
         candidate: Option<Candidate>,
         cost: Duration,
-    ) -> Result<(), Error> {
-        if self.settings.kept_compiles != KeptCompiles::Ignore {
-            let scratch = self.folder.made("relocate")?;
-            let store = &self.context.store;
-            timed(self.build.timeline, "keep compile", || {
-                install::keep(tree, candidate, cost, &scratch, store, self.build);
-            });
+    ) -> Result<UserOwnedInstall, Error> {
+        let build = self.build;
+        if self.settings.kept_compiles == KeptCompiles::Ignore {
+            return Ok(install::seed(tree, build)?);
         }
-        Ok(())
+        let scratch = self.folder.made("relocate")?;
+        let compile = CompileToKeep::new(&tree, candidate, cost, build);
+        let keep = || {
+            if let Some(compile) = compile {
+                timed(build.timeline, "keep compile", || {
+                    compile.keep(&scratch, &self.context.store, build);
+                });
+            }
+        };
+        std::thread::scope(|scope| {
+            if build.confinement.user.is_some() {
+                keep();
+            } else {
+                scope.spawn(keep);
+            }
+            Ok(install::seed(tree, build)?)
+        })
     }
 
     /// Keeps what this run added to the compile, and removes what exceeds the limit of the store.

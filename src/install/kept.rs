@@ -75,7 +75,7 @@ impl fmt::Display for KeptEvent<'_> {
         match self {
             Self::Damaged(error) => write!(
                 f,
-                "a kept compile is damaged and is built again: {}",
+                "a kept build is damaged and is built again: {}",
                 crate::error::chain(error)
             ),
             Self::NotKept { because } => write!(f, "this compile is not kept: {because}"),
@@ -260,70 +260,98 @@ pub(crate) fn candidate(
     candidate.inspect_err(not_movable).ok()
 }
 
-/// Writes the file with which the tree is moved to another prefix. `None` if it cannot be moved.
-fn write_kit(
-    candidate: Candidate,
-    tree: &InstalledTree,
-    scratch: &Path,
-    context: &BuildContext<'_>,
-) -> Option<PathBuf> {
-    let path = scratch.join(KIT);
-    let kit = candidate
-        .kit(tree.root(), scratch, context)
-        .and_then(|kit| {
+/// A compile that is about to be kept. It owns what it needs, so that `ensurepip` can run meanwhile: that
+/// changes none of these files.
+pub(crate) struct CompileToKeep {
+    key: Sha256,
+    /// The staged prefix.
+    root: PathBuf,
+    /// The paths below the prefix, and the files with their content.
+    content: BTreeMap<PathBuf, PathBuf>,
+    candidate: Option<Candidate>,
+    about: About,
+    cost: Duration,
+}
+
+impl CompileToKeep {
+    /// The tree of a compile that took `cost`; `None` if it cannot be kept, which is reported.
+    pub(crate) fn new(
+        tree: &InstalledTree,
+        candidate: Option<Candidate>,
+        cost: Duration,
+        context: &BuildContext<'_>,
+    ) -> Option<Self> {
+        let (plan, reporter) = (context.compile, context.reporter);
+        let Some(key) = plan.key() else {
+            let because = "the digest of its source is not known";
+            reporter.report(&KeptEvent::NotKept { because });
+            return None;
+        };
+        let Some(original) = tree.provenance().original() else {
+            let because = "a patch changes its ensurepip";
+            reporter.report(&KeptEvent::NotKept { because });
+            return None;
+        };
+        let list = || {
+            let library = library_in(tree.root(), plan.python())?;
+            let library = library.ok_or_else(|| io::Error::other("it has no ensurepip"))?;
+            let inside = library.strip_prefix(tree.root()).unwrap_or(&library);
+            let mut content = content_but_pinned(tree.root(), inside)?;
+            let files = original.files();
+            content.extend(files.map(|(path, from)| (inside.join(path), from)));
+            Ok(content)
+        };
+        let cannot = |error: &io::Error| reporter.report(&KeptEvent::CannotKeep(error));
+        Some(Self {
+            key,
+            root: tree.root().to_owned(),
+            content: list().inspect_err(cannot).ok()?,
+            candidate,
+            about: About {
+                plan: plan.clone(),
+                source: tree.provenance().source().clone(),
+                unbuilt: tree.unbuilt().clone(),
+            },
+            cost,
+        })
+    }
+
+    /// Keeps it: for every prefix, if it can be moved and no other is kept for every prefix. A failure is
+    /// a warning: the build itself succeeds. `scratch` is an empty folder.
+    pub(crate) fn keep(mut self, scratch: &Path, store: &Store, context: &BuildContext<'_>) {
+        let reporter = context.reporter;
+        let any = self.about.plan.key_for_any_prefix();
+        if let Some(any) = any.filter(|any| !KeptCompile::is_there(*any, store))
+            && let Some(kit) = self.write_kit(scratch, context)
+        {
+            self.content.insert(KIT.into(), kit);
+            self.key = any;
+        }
+        let Self { key, content, .. } = self;
+        let write = |to: &mut dyn io::Write| {
+            tree::pack(&content, to)?;
+            Ok(self.about)
+        };
+        match store.keep_built(Kind::Compile, key, self.cost, write) {
+            Ok(Keeping::Kept | Keeping::Present) => {}
+            Ok(Keeping::ReadOnly) => {
+                let because = "the cache folder cannot be written";
+                reporter.report(&KeptEvent::NotKept { because });
+            }
+            Err(error) => reporter.report(&KeptEvent::CannotKeep(&error)),
+        }
+    }
+
+    /// Writes the file with which the tree is moved to another prefix. `None` if it cannot be moved.
+    fn write_kit(&mut self, scratch: &Path, context: &BuildContext<'_>) -> Option<PathBuf> {
+        let path = scratch.join(KIT);
+        let kit = self.candidate.take()?.kit(&self.root, scratch, context);
+        let kit = kit.and_then(|kit| {
             let text = serde_json::to_vec(&kit).map_err(io::Error::from)?;
             Ok(fs_err::write(&path, text)?)
         });
-    let not_movable = |error: &NotMovable| context.reporter.report(&KeptEvent::NotMovable(error));
-    kit.inspect_err(not_movable).ok().map(|()| path)
-}
-
-/// Keeps the tree of a compile that took `cost`: for every prefix, if `candidate` can be moved and no
-/// other is kept for every prefix. A failure is a warning: the build itself succeeds. `scratch` is an
-/// empty folder.
-pub(crate) fn keep(
-    tree: &InstalledTree,
-    candidate: Option<Candidate>,
-    cost: Duration,
-    scratch: &Path,
-    store: &Store,
-    context: &BuildContext<'_>,
-) {
-    let (plan, reporter) = (context.compile, context.reporter);
-    let not_kept = |because| reporter.report(&KeptEvent::NotKept { because });
-    let Some(key) = plan.key() else {
-        return not_kept("the digest of its source is not known");
-    };
-    let Some(original) = tree.provenance().original() else {
-        return not_kept("a patch changes its ensurepip");
-    };
-    let any = plan.key_for_any_prefix();
-    let any = any.filter(|any| !KeptCompile::is_there(*any, store));
-    let kit = candidate.filter(|_| any.is_some());
-    let kit = kit.and_then(|candidate| write_kit(candidate, tree, scratch, context));
-    let key = any.filter(|_| kit.is_some()).unwrap_or(key);
-    let write = |to: &mut dyn io::Write| {
-        let library = library_in(tree.root(), plan.python())?;
-        let library = library.ok_or_else(|| io::Error::other("it has no ensurepip"))?;
-        let inside = library.strip_prefix(tree.root()).unwrap_or(&library);
-        let mut files = content_but_pinned(tree.root(), inside)?;
-        files.extend(
-            original
-                .files()
-                .map(|(path, from)| (inside.join(path), from)),
-        );
-        files.extend(kit.clone().map(|kit| (KIT.into(), kit)));
-        tree::pack(&files, to)?;
-        Ok(About {
-            plan: plan.clone(),
-            source: tree.provenance().source().clone(),
-            unbuilt: tree.unbuilt().clone(),
-        })
-    };
-    match store.keep_built(Kind::Compile, key, cost, write) {
-        Ok(Keeping::Kept | Keeping::Present) => {}
-        Ok(Keeping::ReadOnly) => not_kept("the cache folder cannot be written"),
-        Err(error) => reporter.report(&KeptEvent::CannotKeep(&error)),
+        let report = |error: &NotMovable| context.reporter.report(&KeptEvent::NotMovable(error));
+        kit.inspect_err(report).ok().map(|()| path)
     }
 }
 

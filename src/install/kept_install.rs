@@ -9,14 +9,17 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{CheckedInstall, VenvCheck};
 use super::error::Error;
+use super::installed::InstalledTree;
 use super::kept::{KeptEvent, UnpackedCompile, is_pinned, library_in};
 use super::seed::UserOwnedInstall;
 use crate::archive::tree;
 use crate::compile::CompilePlan;
 use crate::digest::Sha256;
 use crate::fetch::{InputRecord, VerifiedChanges};
+use crate::fs::list::files_below;
 use crate::plan::{Pin, Plan, ProgramNames};
 use crate::progress::Reporter;
+use crate::source::PINNED_PARTS;
 use crate::store::{BuiltEntry, Kind, Store};
 
 /// What decides the added files.
@@ -100,7 +103,8 @@ impl KeptInstall {
         let Self { entry, about } = self;
         let tree = compile.into_tree(plan, changes, source, about.pin);
         let payload = entry.payload().map_err(io::Error::other);
-        payload
+        remove_pinned(&tree)
+            .and(payload)
             .and_then(|payload| tree::unpack(payload, tree.root()))
             .map_err(Error::Staging)?;
         entry.record_use(entry.cost());
@@ -133,6 +137,20 @@ pub(crate) fn keep_install(
         reporter.report(&KeptEvent::CannotKeep(&error));
     }
     Some(key)
+}
+
+/// Removes the release's own files that the kept ones replace.
+fn remove_pinned(tree: &InstalledTree) -> io::Result<()> {
+    let root = tree.root();
+    let Some(library) = library_in(root, tree.plan().python())? else {
+        return Ok(());
+    };
+    for part in PINNED_PARTS {
+        for file in files_below(&library.join(part)) {
+            fs_err::remove_file(file)?;
+        }
+    }
+    Ok(())
 }
 
 /// The paths below `root` that are not of the compile, and those that a pin changes.

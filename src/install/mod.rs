@@ -32,7 +32,7 @@ pub(crate) use commit::commit;
 pub(crate) use error::Error;
 pub(crate) use foreign::{FilesInTheWay, ensure_none as ensure_no_foreign_files};
 pub(crate) use installed::{InstalledTree, make_install};
-pub(crate) use kept::{KeptCompile, UnpackedCompile, candidate, keep};
+pub(crate) use kept::{CompileToKeep, KeptCompile, UnpackedCompile, candidate};
 pub(crate) use kept_install::{KeptInstall, keep_install};
 pub use manifest::{Item, Manifest};
 pub(crate) use recorded::record;

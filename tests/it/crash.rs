@@ -339,6 +339,7 @@ fn every_failpoint_in_the_sources_has_a_kill() {
         .copied()
         .chain(elsewhere)
         .chain(crate::kills::POINTS)
+        .chain(crate::kept::POINTS)
         .map(|point| point.split(':').next().unwrap_or_default().to_owned())
         .collect();
     assert_eq!(points_in_the_sources(), killed);

@@ -90,10 +90,13 @@ impl CrashFixture {
     pub fn arguments(&self, pip: &str) -> Vec<OsString> {
         let digest = self.fixture.release.sha256().to_string();
         let prefix = self.prefix().display().to_string();
-        let arguments = [
-            VERSION, "--sha256", &digest, "--prefix", &prefix, "--pip", pip,
-        ];
-        arguments.map(OsString::from).to_vec()
+        let release = [VERSION, "--sha256", &digest, "--no-cache"];
+        let options = ["--prefix", &prefix, "--pip", pip];
+        [&release[..], &options]
+            .concat()
+            .into_iter()
+            .map(OsString::from)
+            .collect()
     }
 
     pub fn command(&self, arguments: &[OsString], point: Option<&str>) -> std::process::Command {

@@ -115,7 +115,7 @@ fn build(fixture: &Fixture, prefix: &str, more: &[&str]) -> Vec<OsString> {
     let prefix = fixture.context.path(prefix).display().to_string();
     let build = fixture.context.path("build").display().to_string();
     let mut arguments: Vec<&str> = vec![VERSION, "--sha256", &digest, "--prefix", &prefix];
-    arguments.extend(["--build-dir", &build, "--pip"]);
+    arguments.extend(["--no-cache", "--build-dir", &build, "--pip"]);
     arguments.extend(more);
     arguments.into_iter().map(OsString::from).collect()
 }

@@ -225,16 +225,16 @@ fn when_all_fail_every_answer_is_shown() {
 fn the_second_build_uses_the_store_unless_its_file_is_corrupt() {
     let origins = Origins::with_python_org();
     origins.server.put_release_files(&origins.release);
-    origins.build(&[]).success();
+    origins.build(&["--no-cache"]).success();
     let requests = || origins.server.requests_for(&origins.path()).len();
     assert_eq!(requests(), 1);
-    origins.build(&["--force"]).success();
+    origins.build(&["--force", "--no-cache"]).success();
     assert_eq!(requests(), 1);
     let stored = format!("cache/sha256/{}", origins.release.sha256());
     let stored = origins.context.path(&stored);
     fs_err::remove_file(&stored).unwrap();
     fs_err::write(&stored, "tampered").unwrap();
-    origins.build(&["--force"]).success();
+    origins.build(&["--force", "--no-cache"]).success();
     assert_eq!(requests(), 2);
     origins.assert_built();
 }

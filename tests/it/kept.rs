@@ -17,7 +17,12 @@ const TAKES_KEPT: &str = "unpack    kept compile";
 /// The folder of the only kept compile.
 #[track_caller]
 fn entry(fixture: &Fixture) -> PathBuf {
-    let folder = fixture.context.path("cache/compiles-1");
+    only_entry(fixture, "compiles-1")
+}
+
+#[track_caller]
+fn only_entry(fixture: &Fixture, kind: &str) -> PathBuf {
+    let folder = fixture.context.path("cache").join(kind);
     let mut names = fs_err::read_dir(folder).unwrap();
     let entry = names.next().unwrap().unwrap().path();
     assert!(names.next().is_none());
@@ -101,11 +106,12 @@ fn a_damaged_entry_is_reported_and_built_again() {
     };
     let truncate = |content: &mut Vec<u8>| content.truncate(content.len() / 2);
     let empty = |content: &mut Vec<u8>| content.clear();
-    let damages: [(&str, &dyn Fn(&mut Vec<u8>)); 4] = [
-        ("payload", &flip),
-        ("payload", &truncate),
-        ("entry.json", &truncate),
-        ("entry.json", &empty),
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage); 4] = [
+        ("payload", flip),
+        ("payload", truncate),
+        ("entry.json", truncate),
+        ("entry.json", empty),
     ];
     for (name, damage) in damages {
         let path = entry(&fixture).join(name);
@@ -113,10 +119,33 @@ fn a_damaged_entry_is_reported_and_built_again() {
         damage(&mut content);
         fs_err::write(&path, content).unwrap();
         let outcome = compiled(fixture.build(&["--pip", "latest", "--force"]));
-        outcome.says(["warning: a kept compile is damaged and is built again: "]);
+        outcome.says(["warning: a kept build is damaged and is built again: "]);
         took_kept(fixture.build(&["--pip", "23.3.2", "--force"]));
     }
     fixture.assert_nothing_is_left_behind();
+}
+
+#[test]
+fn the_same_request_again_takes_the_kept_installation() {
+    let fixture = Fixture::new();
+    let pinned = ["--pip", "23.3.2", "--force"];
+    compiled(fixture.build(&pinned)).says(["ensurepip"]);
+    let full = files(&fixture);
+    let again = took_kept(fixture.build(&pinned));
+    again.never_says("ensurepip");
+    assert_eq!(files(&fixture), full);
+    assert_eq!(fixture.record()["checks"]["venv_pip"], "23.3.2");
+    assert_eq!(fixture.venv_pip(&fixture.prefix()), "23.3.2");
+
+    let payload = only_entry(&fixture, "installs-1").join("payload");
+    let mut content = fs_err::read(&payload).unwrap();
+    let middle = content.len() / 2;
+    content[middle] ^= 1;
+    fs_err::write(&payload, content).unwrap();
+    let outcome = took_kept(fixture.build(&pinned));
+    outcome.says(["is damaged and is built again", "ensurepip"]);
+    assert_eq!(files(&fixture), full);
+    took_kept(fixture.build(&pinned)).never_says("ensurepip");
 }
 
 #[test]
@@ -196,4 +225,37 @@ fn builds_at_the_same_time_compile_once() {
         .count();
     assert_eq!(compiles, 1);
     entry(&fixture);
+}
+
+/// The failpoints of kept compiles.
+pub const POINTS: [&str; 3] = ["built.synced", "built.renamed", "kept.unpacked"];
+
+#[test]
+fn a_kill_while_a_compile_is_kept_or_taken_leaves_it_whole_or_absent() {
+    for (point, kept_before, kept) in [
+        ("built.synced", false, 0),
+        ("built.renamed", false, 1),
+        ("kept.unpacked", true, 1),
+    ] {
+        let fixture = Fixture::new();
+        if kept_before {
+            fixture.build(&["--prefix", "other"]).success();
+            compiled(fixture.build(&["--prefix", "p"]));
+        }
+        let arguments = fixture.arguments(&["--prefix", "p", "--pip", "latest"]);
+        let run = |point: Option<&str>| {
+            let mut command = fixture.context.command(&arguments);
+            command.envs(point.map(|point| ("PYBUILD_CRASH_AT", point)));
+            fixture.context.outcome(&mut command)
+        };
+        let outcome = run(Some(point));
+        assert_eq!(outcome.code, None, "{point} was not passed: {outcome}");
+        let entries = fs_err::read_dir(fixture.context.path("cache/compiles-1"));
+        let entries = entries.map_or(0, Iterator::count);
+        assert_eq!(entries, kept + usize::from(kept_before), "{point}");
+        let outcome = run(None).success();
+        let takes_kept = outcome.stderr.contains(TAKES_KEPT);
+        assert_eq!(takes_kept, kept == 1, "{outcome}");
+        fixture.assert_nothing_is_left_behind();
+    }
 }

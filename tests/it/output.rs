@@ -103,8 +103,9 @@ fn the_output_of_a_build() {
     configure --prefix=[TEMP]/home/.local/share/pybuild/versions/3.99.1 --with-ensurepip=upgrade ([TIME])
     make      6 files compiled, -j2 ([TIME])
     install   into a scratch DESTDIR ([TIME])
+    ensurepip bundled wheels installed ([TIME])
     check     Python 3.99.1, pip 24.0, in a new venv too, 13 modules ([TIME])
-    commit    23 files in [TEMP]/home/.local/share/pybuild/versions/3.99.1 ([TIME])
+    commit    35 files in [TEMP]/home/.local/share/pybuild/versions/3.99.1 ([TIME])
     record and log: [TEMP]/home/.local/share/pybuild/versions/3.99.1/share/pybuild/3.99.1
     "###);
     insta::assert_snapshot!(outcome.filtered_stdout(), @"[TEMP]/home/.local/share/pybuild/versions/3.99.1/bin/python3.99");
@@ -197,7 +198,20 @@ fn the_output_of_a_failed_build() {
 fn the_output_of_a_dry_run() {
     let fixture = Fixture::new();
     let outcome = fixture.build(&["--pip", "<24", "--dry-run"]).success();
-    insta::assert_snapshot!(outcome.filtered_stdout(), @r###"
+    let plans = outcome.filtered_stdout();
+    let (plan, compile) = plans.split_once("\n[compile]\n").unwrap();
+    for line in [
+        "key = \"[SHA256]\"",
+        "kept = false",
+        "python = \"3.99.1\"",
+        "CC = \"gcc\"",
+    ] {
+        assert!(
+            compile.lines().any(|found| found == line),
+            "{line}: {compile}"
+        );
+    }
+    insta::assert_snapshot!(plan, @r###"
     format = 1
     python = "3.99.1"
     prefix = "[TEMP]/home/.local/share/pybuild/versions/3.99.1"
@@ -215,6 +229,7 @@ fn the_output_of_a_dry_run() {
     [request.build]
     optimization = "plain"
     library = "static"
+    debug_info = "none"
 
     [request.modules]
 

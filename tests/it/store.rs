@@ -23,7 +23,14 @@ fn arguments(fixture: &Fixture, more: &[&str]) -> Vec<OsString> {
     let prefix = fixture.context.path("prefix").display().to_string();
     let build = fixture.context.path("build").display().to_string();
     let mut arguments = vec![VERSION, "--sha256", &digest, "--prefix", &prefix];
-    arguments.extend(["--build-dir", &build, "--pip", "latest", "--force"]);
+    arguments.extend([
+        "--build-dir",
+        &build,
+        "--pip",
+        "latest",
+        "--force",
+        "--no-cache",
+    ]);
     arguments.extend(more);
     arguments.into_iter().map(OsString::from).collect()
 }

@@ -66,7 +66,10 @@ impl<'a> Results<'a> {
             }
             failed.push(name.clone());
             let hint = error.hint();
-            let error = Named { name, error };
+            let error = Named {
+                name,
+                error: *error,
+            };
             self.output.error(&error, hint.as_deref(), log.as_deref());
         }
         if failed.is_empty() {
