@@ -307,7 +307,7 @@ impl Build<'_> {
         };
         let staged = install::stage(seeded, build)?;
         let checked = install::check(staged, venv, &home, build).map_err(check_error)?;
-        timed(timeline, "keep", || kept.keep_install(&checked));
+        kept.keep_install(&checked);
         let recorded = install::record(checked, build)?;
 
         let plan = &recorded.record().plan;

@@ -120,7 +120,7 @@ impl Kept<'_> {
         let compile = CompileToKeep::new(&tree, candidate, cost, build);
         let keep = || {
             if let Some(compile) = compile {
-                timed(build.timeline, "keep", || {
+                timed(build.timeline, "keep compile", || {
                     compile.keep(&scratch, &self.context.store, build);
                 });
             }
@@ -140,7 +140,9 @@ impl Kept<'_> {
         if self.settings.kept_compiles != KeptCompiles::Ignore {
             let (store, reporter) = (&self.context.store, self.context.reporter);
             let plan = self.build.compile;
-            let install = install::keep_install(checked, plan, store, reporter);
+            let install = timed(self.build.timeline, "keep install", || {
+                install::keep_install(checked, plan, store, reporter)
+            });
             let compiles = [plan.key(), plan.key_for_any_prefix()]
                 .into_iter()
                 .flatten();

@@ -54,7 +54,8 @@ pub(super) fn describe(arguments: &[OsString], folder: &Path) -> (String, Kind) 
     } else {
         let option = arguments.iter().position(|argument| argument == "-o");
         let output = option.and_then(|at| arguments.get(at + 1));
-        (output, Kind::Link)
+        // `gcc --print-multiarch` has no output.
+        (output.or(arguments.last()), Kind::Link)
     };
     let path = Path::new(file.map_or(OsStr::new("?"), OsString::as_os_str));
     let path = path.strip_prefix(folder).unwrap_or(path);
@@ -113,7 +114,7 @@ mod tests {
             compile("Modules/a.c")
         );
         assert_eq!(name("gcc -shared a.o -o build/a.so"), link("build/a.so"));
-        assert_eq!(name("gcc --version"), link("?"));
+        assert_eq!(name("gcc --version"), link("--version"));
     }
 
     #[test]

@@ -104,11 +104,12 @@ impl Recorder {
 
     fn command(&self, timing: &Timing) -> Option<CommandRun> {
         let start = timing.started?.saturating_duration_since(self.started);
+        let duration = Duration::try_from_secs_f64(timing.seconds).unwrap_or_default();
         Some(CommandRun {
             step: timing.step.clone(),
             command: timing.command.clone(),
             start: clock::seconds(start),
-            end: clock::seconds(start) + timing.seconds,
+            end: clock::seconds(start + duration),
         })
     }
 }

@@ -82,6 +82,22 @@ fn timings_has_every_step_and_every_compiler_run_and_is_uninstalled() {
 }
 
 #[test]
+fn work_that_a_build_leaves_out_is_no_step() {
+    let fixture = Fixture::new();
+    let kept_steps = |arguments: &[&str]| {
+        fixture.build(arguments).success();
+        let (json, _) = written(&fixture);
+        let steps = json["steps"].as_array().unwrap().iter();
+        let names = steps.map(|step| step["name"].as_str().unwrap().to_owned());
+        names.filter(|name| name.starts_with("keep")).collect()
+    };
+    let none: Vec<String> = kept_steps(&["--timings", "--no-cache"]);
+    assert_eq!(none, [""; 0]);
+    let all: Vec<String> = kept_steps(&["--timings", "--force"]);
+    assert_eq!(all, ["keep compile", "keep install"]);
+}
+
+#[test]
 fn a_build_from_a_kept_compile_has_timings_without_compiler_runs() {
     let fixture = Fixture::new();
     fixture.build(&[]).success();
