@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use std::fs::{FileTimes, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt as _;
+use std::panic::resume_unwind;
 use std::path::{Component, Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tar::EntryType;
 
@@ -26,9 +29,66 @@ pub(crate) fn pack<W: Write>(tree: &BTreeMap<PathBuf, PathBuf>, to: W) -> io::Re
     archive.into_inner()?.finish()
 }
 
+/// A larger file is written while it is read, so that memory does not depend on it.
+const SMALL: u64 = 256 << 10;
+
+/// The most small files that wait for a writer: 16 MiB.
+const WAITING: usize = 64;
+
 /// Unpacks a tree into a folder. Fails if an entry would be outside of it. After an error, an incomplete
-/// tree is left.
+/// tree is left. Other threads write the small files, which takes longer than reading them.
 pub(crate) fn unpack(from: impl Read, into: &Path) -> io::Result<()> {
+    let (sender, receiver) = mpsc::sync_channel::<(Target, Vec<u8>)>(WAITING);
+    let receiver = Mutex::new(receiver);
+    let write = || {
+        let next = || {
+            receiver
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .recv()
+        };
+        while let Ok((target, content)) = next() {
+            if let Err(error) = target.write(&mut content.as_slice()) {
+                // Nobody writes what still comes.
+                while next().is_ok() {}
+                return Err(error);
+            }
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let writers = [scope.spawn(write), scope.spawn(write)];
+        let read = read_entries(from, into, &sender);
+        drop(sender);
+        let written =
+            writers.map(|writer| writer.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        written.into_iter().collect::<io::Result<()>>().and(read)
+    })
+}
+
+/// A regular file to be written.
+struct Target {
+    path: PathBuf,
+    mode: Permissions,
+    modified: SystemTime,
+}
+
+impl Target {
+    fn write(&self, content: &mut impl Read) -> io::Result<()> {
+        let mut file = fs_err::File::create_new(&self.path)?;
+        io::copy(content, &mut file)?;
+        file.set_permissions(self.mode.clone())?;
+        let times = FileTimes::new().set_modified(self.modified);
+        file.file().set_times(times)
+    }
+}
+
+/// Makes the folders, links and large files, and sends the small ones.
+fn read_entries(
+    from: impl Read,
+    into: &Path,
+    small: &SyncSender<(Target, Vec<u8>)>,
+) -> io::Result<()> {
     let mut archive = tar::Archive::new(zstd::Decoder::new(from)?);
     for entry in archive.entries()? {
         let mut entry = entry?;
@@ -52,11 +112,19 @@ pub(crate) fn unpack(from: impl Read, into: &Path) -> io::Result<()> {
             }
             EntryType::Regular => {
                 let modified = UNIX_EPOCH + Duration::from_secs(entry.header().mtime()?);
-                let mut file = fs_err::File::create_new(&path)?;
-                io::copy(&mut entry, &mut file)?;
-                file.set_permissions(mode)?;
-                file.file()
-                    .set_times(FileTimes::new().set_modified(modified))?;
+                let target = Target {
+                    path,
+                    mode,
+                    modified,
+                };
+                if entry.size() > SMALL {
+                    target.write(&mut entry)?;
+                    continue;
+                }
+                let mut content = Vec::new();
+                entry.read_to_end(&mut content)?;
+                // Without a writer, its error is returned.
+                let _ = small.send((target, content));
             }
             other => {
                 let what = format!("an entry of the type {other:?} is not expected");
@@ -65,4 +133,82 @@ pub(crate) fn unpack(from: impl Read, into: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::{Path, PathBuf};
+
+    use super::{SMALL, pack, unpack};
+
+    fn packed(folder: &Path) -> Vec<u8> {
+        let mut tree = BTreeMap::new();
+        for entry in walkdir::WalkDir::new(folder)
+            .min_depth(1)
+            .sort_by_file_name()
+        {
+            let path = entry.unwrap().into_path();
+            tree.insert(path.strip_prefix(folder).unwrap().to_owned(), path);
+        }
+        pack(&tree, Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn a_tree_is_unpacked_as_it_was_packed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join("a").join(name);
+        fs_err::create_dir_all(path("folder/empty")).unwrap();
+        for number in 0..200 {
+            fs_err::write(path(&format!("folder/{number}")), number.to_string()).unwrap();
+        }
+        let large = vec![7; usize::try_from(SMALL).unwrap() + 1];
+        fs_err::write(path("large"), &large).unwrap();
+        fs_err::set_permissions(path("large"), std::fs::Permissions::from_mode(0o750)).unwrap();
+        symlink("nowhere", path("link")).unwrap();
+        let content = packed(&dir.path().join("a"));
+        let into = dir.path().join("b");
+        fs_err::create_dir(&into).unwrap();
+        unpack(content.as_slice(), &into).unwrap();
+        let list = |folder: &Path| -> Vec<(PathBuf, u32, i64, Vec<u8>)> {
+            use std::os::unix::fs::MetadataExt as _;
+            let walk = walkdir::WalkDir::new(folder)
+                .min_depth(1)
+                .sort_by_file_name();
+            walk.into_iter()
+                .map(|entry| {
+                    let entry = entry.unwrap();
+                    let found = entry.metadata().unwrap();
+                    let time = if found.is_file() { found.mtime() } else { 0 };
+                    let content = fs_err::read(entry.path()).unwrap_or_default();
+                    let name = entry.path().strip_prefix(folder).unwrap().to_owned();
+                    (name, found.mode(), time, content)
+                })
+                .collect()
+        };
+        assert_eq!(list(&dir.path().join("a")), list(&into));
+        // Nothing is replaced, whichever thread would write it.
+        assert!(unpack(content.as_slice(), &into).is_err());
+        assert!(unpack(&content[..content.len() / 2], &dir.path().join("c")).is_err());
+    }
+
+    #[test]
+    fn a_path_outside_of_the_tree_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs_err::write(&file, "content").unwrap();
+        let mut header = tar::Header::new_gnu();
+        header.as_gnu_mut().unwrap().name[..7].copy_from_slice(b"../file");
+        header.set_size(0);
+        header.set_mode(0o644);
+        header.set_cksum();
+        let mut archive = tar::Builder::new(zstd::Encoder::new(Vec::new(), 1).unwrap());
+        archive.append(&header, std::io::empty()).unwrap();
+        let content = archive.into_inner().unwrap().finish().unwrap();
+        let into = dir.path().join("into");
+        fs_err::create_dir(&into).unwrap();
+        let error = unpack(content.as_slice(), &into).unwrap_err();
+        assert!(error.to_string().contains("outside"), "{error}");
+    }
 }

@@ -296,10 +296,10 @@ impl CompileToKeep {
             let library = library_in(tree.root(), plan.python())?;
             let library = library.ok_or_else(|| io::Error::other("it has no ensurepip"))?;
             let inside = library.strip_prefix(tree.root()).unwrap_or(&library);
-            let mut content = content_but_pinned(tree.root(), inside)?;
+            let mut paths = content_but_pinned(tree.root(), inside)?;
             let files = original.files();
-            content.extend(files.map(|(path, from)| (inside.join(path), from)));
-            Ok(content)
+            paths.extend(files.map(|(path, from)| (inside.join(path), from)));
+            Ok(paths)
         };
         let cannot = |error: &io::Error| reporter.report(&KeptEvent::CannotKeep(error));
         Some(Self {

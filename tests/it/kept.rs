@@ -106,8 +106,7 @@ fn a_damaged_entry_is_reported_and_built_again() {
     };
     let truncate = |content: &mut Vec<u8>| content.truncate(content.len() / 2);
     let empty = |content: &mut Vec<u8>| content.clear();
-    type Damage = fn(&mut Vec<u8>);
-    let damages: [(&str, Damage); 4] = [
+    let damages: [(&str, fn(&mut Vec<u8>)); 4] = [
         ("payload", flip),
         ("payload", truncate),
         ("entry.json", truncate),
