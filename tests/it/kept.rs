@@ -29,6 +29,9 @@ fn only_entry(fixture: &Fixture, kind: &str) -> PathBuf {
     entry
 }
 
+/// A change of a file's content.
+type Damage = fn(&mut Vec<u8>);
+
 fn compiled(outcome: Outcome) -> Outcome {
     outcome.success().says([COMPILES]).never_says(TAKES_KEPT)
 }
@@ -106,7 +109,7 @@ fn a_damaged_entry_is_reported_and_built_again() {
     };
     let truncate = |content: &mut Vec<u8>| content.truncate(content.len() / 2);
     let empty = |content: &mut Vec<u8>| content.clear();
-    let damages: [(&str, fn(&mut Vec<u8>)); 4] = [
+    let damages: [(&str, Damage); 4] = [
         ("payload", flip),
         ("payload", truncate),
         ("entry.json", truncate),
