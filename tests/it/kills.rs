@@ -294,7 +294,7 @@ const HOTPATCH: [&str; 5] = ["hotpatch", "PREFIX", "--pip", NEW_PIP, "--no-check
 fn with_compiled_files() -> CrashFixture {
     let crash = CrashFixture::new(Kind::Shared);
     let ensurepip = stdlib(&crash.prefix()).join("ensurepip/__pycache__");
-    fs_err::create_dir(&ensurepip).unwrap();
+    fs_err::create_dir_all(&ensurepip).unwrap();
     fs_err::write(ensurepip.join("__init__.mini.pyc"), "compiled").unwrap();
     fs_err::remove_dir_all(crash.fixture.context.path("before")).unwrap();
     crash.copy("prefix", "before");
