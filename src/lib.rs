@@ -27,6 +27,7 @@ mod hotpatch;
 pub mod install;
 mod net;
 pub mod output;
+mod parallel;
 pub mod plan;
 mod process;
 pub mod progress;

@@ -7,6 +7,7 @@ use crate::commands::error::Error;
 use crate::commands::event::Event;
 use crate::commands::work_folder::BuildFolder;
 use crate::compile::{BuildContext, BuiltTree};
+use crate::digest::Sha256;
 use crate::fetch::InputRecord;
 use crate::fs::lock::LockFile;
 use crate::install::{
@@ -44,26 +45,31 @@ impl Kept<'_> {
             return Ok(Found::Nothing(None));
         }
         let (store, reporter) = (&self.context.store, self.context.reporter);
-        let unpack = || -> Result<Option<UnpackedCompile>, Error> {
-            for key in [key, any] {
-                if let Some(kept) = KeptCompile::find(key, store, reporter) {
+        let unpack = |keys: &[Sha256]| -> Result<Option<Box<UnpackedCompile>>, Error> {
+            for key in keys {
+                if let Some(kept) = KeptCompile::find(*key, store, reporter) {
                     let destdir = self.folder.made("destdir")?;
                     let scratch = self.folder.made("relocate")?;
-                    return Ok(kept.unpack(&destdir, &scratch, store, self.build)?);
+                    let tree = kept.unpack(&destdir, &scratch, store, self.build)?;
+                    return Ok(tree.map(Box::new));
                 }
             }
             Ok(None)
         };
-        if let Some(tree) = unpack()? {
-            return Ok(Found::Unpacked(Box::new(tree)));
+        let was_there = KeptCompile::is_there(any, store);
+        if let Some(tree) = unpack(&[key, any])? {
+            return Ok(Found::Unpacked(tree));
         }
+        // One that is still there cannot be moved to this prefix; a damaged one was discarded.
+        let is_for_others = was_there && KeptCompile::is_there(any, store);
         // A store that cannot be written has no locks: then this build compiles for itself.
         let lock = store.folder("locks").and_then(|folder| {
             let path = folder.join(format!("compile-{any}"));
             LockFile::take(path, "compiles the same plan", reporter)
         });
-        match unpack()? {
-            Some(tree) => Ok(Found::Unpacked(Box::new(tree))),
+        let keys: &[Sha256] = if is_for_others { &[key] } else { &[key, any] };
+        match unpack(keys)? {
+            Some(tree) => Ok(Found::Unpacked(tree)),
             None => Ok(Found::Nothing(lock.ok())),
         }
     }

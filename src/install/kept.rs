@@ -104,7 +104,8 @@ impl KeptCompile {
         matches!(store.built(Kind::Compile, key), Ok(Some(_)))
     }
 
-    /// The kept compile with this key, which may be [`CompilePlan::key_for_any_prefix`]. A damaged one is reported and discarded.
+    /// The kept compile with this key, which may be [`CompilePlan::key_for_any_prefix`]. A damaged one is
+    /// reported and discarded.
     pub(crate) fn find(key: Sha256, store: &Store, reporter: &dyn Reporter) -> Option<Self> {
         let report = |error: &Corrupt| reporter.report(&KeptEvent::Damaged(error));
         // Keeping the new compile replaces a damaged entry.

@@ -1,9 +1,8 @@
 //! The search for libraries: a small program for each is compiled, linked and run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::iter::once_with;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 use super::found::{HostModules, MissingModule, PresentModule};
 use super::requirements::Requirements;
@@ -11,6 +10,7 @@ use crate::host::build_environment::BuildEnvironment;
 use crate::host::compile_probe::{Cause, CompileProbe, Complaint, Flags, ProbeError};
 use crate::host::module_probes::{Probe, RUNTIME_MARK, VERSION_END, VERSION_MARK};
 use crate::host::toolchain::{Toolchain, ToolchainError};
+use crate::parallel::in_parallel;
 use crate::process::Command;
 
 /// Searches every library in parallel; `scratch` is the folder for the programs. An absent library is
@@ -195,26 +195,4 @@ fn embedded_version(program: &[u8]) -> Option<String> {
     let (_, rest) = text.split_once(VERSION_MARK)?;
     let (version, _) = rest.split_once(VERSION_END)?;
     Some(version.trim().to_owned()).filter(|version| !version.is_empty())
-}
-
-/// Applies `work` to all items, in as many threads as there are processors; keeps their order.
-pub(super) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let queue = Mutex::new(items.iter().enumerate());
-    let results = Mutex::new(BTreeMap::new());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    std::thread::scope(|scope| {
-        for _ in 0..threads.min(items.len()) {
-            scope.spawn(|| {
-                while let Some((index, item)) = next() {
-                    let result = work(item);
-                    let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
-                    results.insert(index, result);
-                }
-            });
-        }
-    });
-    let results = results.into_inner();
-    let results = results.unwrap_or_else(PoisonError::into_inner);
-    results.into_values().collect()
 }

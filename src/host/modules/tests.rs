@@ -5,7 +5,7 @@ mod run_time;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::finding::{Finder, in_parallel};
+use super::finding::Finder;
 use super::flags::hex;
 use super::found::{HostModules, Need};
 use super::{Requirements, canonical_name, find};
@@ -292,9 +292,6 @@ fn modules_are_known_by_all_their_names() {
 }
 
 #[test]
-fn work_in_parallel_keeps_its_order() {
-    let items: Vec<u32> = (0..100).collect();
-    assert_eq!(in_parallel(&items, |item| item * 2)[99], 198);
-    assert!(in_parallel(&[], |item: &u32| *item).is_empty());
+fn a_version_has_the_form_of_sys_hexversion() {
     assert_eq!(hex("3.11.2".parse().unwrap()), "0x030B02");
 }

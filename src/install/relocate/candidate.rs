@@ -10,9 +10,10 @@ use super::commands::Commands;
 use super::error::NotMovable;
 use super::inventory::contains;
 use super::kit::{Kit, PLACEHOLDER};
+use super::prefixes;
 use super::recipe::Recipe;
-use super::{parallel, prefixes};
 use crate::compile::{BuildContext, BuiltTree};
+use crate::parallel::in_parallel;
 use crate::plan::{DebugInfo, InstallPrefix, Library, Optimization, Plan};
 
 /// Text files in which a build writes its prefix, and folders of such files. If another file has the
@@ -159,7 +160,7 @@ fn ensure_not_in_release(
         }
     }
     let finder = Finder::new(text);
-    parallel::map(&files, |file| {
+    in_parallel(&files, |file| {
         if !contains(file, &finder)? {
             return Ok(());
         }
@@ -179,6 +180,7 @@ fn ensure_not_in_release(
                 .to_string(),
             prefix: prefix.clone(),
         })
-    })?;
-    Ok(())
+    })
+    .into_iter()
+    .collect()
 }

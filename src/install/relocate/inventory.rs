@@ -9,7 +9,7 @@ use walkdir::WalkDir;
 
 use super::byte_code;
 use super::error::NotMovable;
-use super::parallel;
+use crate::parallel::in_parallel;
 
 /// The files that contain the prefix, relative to it, sorted. All byte-code files contain it, too.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,8 @@ impl Inventory {
     pub(super) fn of(root: &Path, prefix: &str) -> Result<Self, NotMovable> {
         let files = files(root)?;
         let finder = Finder::new(prefix);
-        let kinds = parallel::map(&files, |file| kind(root, file, &finder))?;
+        let kinds = in_parallel(&files, |file| kind(root, file, &finder));
+        let kinds: Vec<Kind> = kinds.into_iter().collect::<Result<_, _>>()?;
         let of_kind = |kind| {
             let pairs = files
                 .iter()
@@ -49,7 +50,7 @@ impl Inventory {
             binaries: of_kind(Kind::Binary),
         };
         // Moves each to its own place, to see that it can be moved.
-        parallel::map(&inventory.byte_code(root)?, |(file, source)| {
+        in_parallel(&inventory.byte_code(root)?, |(file, source)| {
             let content = fs_err::read(root.join(file))?;
             let name = Path::new(prefix).join(source);
             let name = name.to_str().unwrap_or_default();
@@ -57,7 +58,9 @@ impl Inventory {
                 Ok(_) => Ok(()),
                 Err(byte_code::OtherText) => Err(NotMovable::UnknownFile(file.clone())),
             }
-        })?;
+        })
+        .into_iter()
+        .collect::<Result<(), _>>()?;
         Ok(inventory)
     }
 

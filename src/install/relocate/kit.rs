@@ -12,9 +12,10 @@ use super::error::NotMovable;
 use super::inventory::Inventory;
 use super::recipe::Recipe;
 use super::sources::{self, Move, set_modified};
-use super::{byte_code, parallel, prefixes};
+use super::{byte_code, prefixes};
 use crate::compile::BuildContext;
 use crate::digest::Sha256;
+use crate::parallel::in_parallel;
 use crate::plan::InstallPrefix;
 
 /// Stands for the prefix in the kept source.
@@ -144,7 +145,7 @@ impl Kit {
             let text = fs_err::read_to_string(root.join(file))?;
             fs_err::write(root.join(file), text.replace(from, to))?;
         }
-        parallel::map(&self.inventory.byte_code(root)?, |(file, source)| {
+        in_parallel(&self.inventory.byte_code(root)?, |(file, source)| {
             let name = |prefix: &str| format!("{prefix}/{}", source.display());
             let content = fs_err::read(root.join(file))?;
             match byte_code::renamed(&content, from, &name(from), &name(to)) {
@@ -152,8 +153,9 @@ impl Kit {
                 Ok(None) => Ok(()),
                 Err(byte_code::OtherText) => Err(NotMovable::UnknownFile(file.clone())),
             }
-        })?;
-        Ok(())
+        })
+        .into_iter()
+        .collect()
     }
 
     /// Links the interpreter for `prefix`; returns the folder in which it is.

@@ -13,7 +13,6 @@ mod commands;
 mod error;
 mod inventory;
 mod kit;
-mod parallel;
 mod prefixes;
 mod recipe;
 mod sources;

@@ -37,9 +37,8 @@ impl Commands for Unconfined {
     }
 }
 
-/// The mode and the content of every file. Two installations do not have in common, and it is left out: the
-/// time in byte code, which is that of the source file, and the time in the interpreter
-/// (`Modules/getbuildinfo.c`).
+/// The mode and the content of every file, without the times that differ from build to build: the time of
+/// the source file in byte code, and the time of the compile in the interpreter (`Modules/getbuildinfo.c`).
 fn content(root: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
     let entries = WalkDir::new(root).into_iter().map(Result::unwrap);
     let read = |path: &Path| {
