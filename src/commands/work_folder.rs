@@ -32,9 +32,15 @@ impl BuildFolder {
         python: PythonVersion,
     ) -> Result<Self, Error> {
         let base = build_folder(settings, store);
-        let folder = fs_err::create_dir_all(&base)
-            .and_then(|()| ScratchFolder::new(&base, &format!("{python}-")))
-            .map_err(unusable(&base))?;
+        let new_folder = || {
+            fs_err::create_dir_all(&base)?;
+            // The flags of a folder of the user stay.
+            if settings.build_dir.is_none() {
+                scratch::place_folders_apart(&base);
+            }
+            ScratchFolder::new(&base, &format!("{python}-"))
+        };
+        let folder = new_folder().map_err(unusable(&base))?;
         // Several builds of one process may begin in one second.
         let unique = folder.path().file_name().unwrap_or_default();
         let name = format!(

@@ -54,6 +54,23 @@ impl ScratchFolder {
     }
 }
 
+/// Lets ext4 place each new folder in `base` in another part of the disk: see `T` in chattr(1). The folders
+/// need names that differ each time. Other file systems refuse the flag.
+///
+/// Otherwise they come beside folders that were removed shortly before. For some minutes an ext4 without a
+/// journal, as in small virtual machines, tests each inode of those for each new file (`recently_deleted` in
+/// Linux' `fs/ext4/ialloc.c`). Unpacking the 9,200 files of an interpreter took 3.2 s there, and takes 0.3 s.
+pub fn place_folders_apart(base: &Path) {
+    #[cfg(target_os = "linux")]
+    if let Ok(base) = File::open(base)
+        && let Ok(flags) = rustix::fs::ioctl_getflags(&base)
+    {
+        let _ = rustix::fs::ioctl_setflags(&base, flags | rustix::fs::IFlags::TOPDIR);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = base;
+}
+
 /// Removes the scratch folders in `base` whose process has ended, after `end` has ended its leftover
 /// processes. Kept folders stay.
 pub fn sweep_folders(base: &Path, prefix: &str, end: impl Fn(&Path)) {
