@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256;
+use crate::parallel::in_parallel;
 
 /// Every file and link of an installation, by its path below the prefix.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,15 +63,15 @@ impl Manifest {
     /// # Errors
     /// When something there cannot be read; the error names it.
     pub fn of_tree(root: &Path) -> io::Result<Self> {
-        let mut items = BTreeMap::new();
-        for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
-            let entry = entry?;
-            let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
-            if let Some(item) = Item::at(entry.path())? {
-                items.insert(path.to_owned(), item);
-            }
-        }
-        Ok(Self(items))
+        let entries = walkdir::WalkDir::new(root).into_iter();
+        let paths: Vec<PathBuf> = entries
+            .map(|entry| Ok(entry?.into_path()))
+            .collect::<io::Result<_>>()?;
+        let items = paths.iter().zip(in_parallel(&paths, |path| Item::at(path)));
+        let below = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_owned();
+        let items =
+            items.filter_map(|(path, item)| Some(item.transpose()?.map(|it| (below(path), it))));
+        Ok(Self(items.collect::<io::Result<_>>()?))
     }
 
     /// Sets or removes the item at `path` below the prefix.

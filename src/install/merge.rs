@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::dist_info::DistInfo;
 use super::error::Error;
 use super::foreign::FilesInTheWay;
 use super::leftovers::{Recorded, other_bundled_wheels, stale_libraries};
-use super::manifest::Manifest;
+use super::manifest::{Item, Manifest};
 use super::record::{self, Record};
 use crate::fs::list::files_below;
+use crate::parallel::in_parallel;
 use crate::plan::version::PythonVersion;
 use crate::progress::{self, Level, Reporter};
 use crate::transaction::{self, Transaction, counted, shown};
@@ -95,7 +97,7 @@ impl Merge<'_> {
         stale.retain(|path| !outdated.contains(path));
 
         // Folders of two installations are listed by both, so that the last one removes them.
-        let mut made = self.folders;
+        let mut made = self.folders.clone();
         made.retain(|folder| !prefix.join(folder).is_dir());
         let shared = made_before.iter();
         made.extend(
@@ -105,7 +107,11 @@ impl Merge<'_> {
         );
         record::write_json(folder_list, &made).map_err(Error::Staging)?;
 
-        let mut files = staged_files(root)?;
+        let staged = staged_files(root)?;
+        let is_there = in_parallel(&staged, |path| self.is_there(path));
+        let changed = staged.into_iter().zip(is_there);
+        let changed = changed.filter_map(|(path, is_there)| (!is_there).then_some(path));
+        let mut files: Vec<PathBuf> = changed.collect();
         let record_folder = record::folder(record.plan.python());
         // Wheels come before the texts that name them, and the record last: without a record, nothing is
         // installed.
@@ -146,6 +152,21 @@ impl Merge<'_> {
             });
         }
         Ok(())
+    }
+
+    /// Whether the prefix has the file or link as it is in the staged tree, so that nothing has to change:
+    /// most files of the same compile with another pin. The second of its time counts, as a compiled module
+    /// names that of its source.
+    fn is_there(&self, path: &Path) -> bool {
+        let state = |root: &Path| {
+            let found = root.join(path).symlink_metadata().ok()?;
+            let time = (!found.is_symlink()).then(|| found.mtime());
+            Some((found.uid(), found.gid(), time))
+        };
+        let prefix = self.record.plan.prefix().path();
+        let item = self.manifest.get(path);
+        state(self.root) == state(prefix)
+            && matches!(Item::at(&prefix.join(path)), Ok(Some(found)) if Some(&found) == item)
     }
 }
 

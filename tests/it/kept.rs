@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::context::snapshot;
 use crate::fixture::{Fixture, LATEST_PIP};
-use crate::mini_cpython::{MiniCpython, VERSION};
+use crate::mini_cpython::{Fault, MiniCpython, VERSION};
 use crate::outcome::Outcome;
 use crate::small_disk::{self, Trouble};
 
@@ -66,6 +66,46 @@ fn another_pin_takes_the_kept_compile_and_gives_the_files_of_a_full_build() {
     }
     took_kept(fixture.build(&["--force"]));
     fixture.assert_nothing_is_left_behind();
+}
+
+#[test]
+fn files_that_another_pin_does_not_change_stay_and_changed_ones_are_repaired() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let fixture = Fixture::new();
+    compiled(fixture.build(&["--pip", "23.3.2"]));
+    let [python, header, pinned] = [
+        "bin/python3.99",
+        "include/python3.99/patchlevel.h",
+        "lib/python3.99/ensurepip/__init__.py",
+    ]
+    .map(|name| fixture.prefix().join(name));
+    let number = |path: &PathBuf| fs_err::metadata(path).unwrap().ino();
+    let before = [&python, &header, &pinned].map(number);
+    took_kept(fixture.build(&["--force"]));
+    assert_eq!([&python, &header].map(number), before[..2]);
+    assert_ne!(number(&pinned), before[2]);
+
+    let sound = files(&fixture);
+    let state = fs_err::metadata(&header).unwrap();
+    let mut content = fs_err::read(&header).unwrap();
+    content[0] ^= 1;
+    fs_err::write(&header, content).unwrap();
+    let times = std::fs::FileTimes::new().set_modified(state.modified().unwrap());
+    let file = fs_err::OpenOptions::new().write(true).open(&header);
+    file.unwrap().file().set_times(times).unwrap();
+    let mode = std::fs::Permissions::from_mode(0o700);
+    fs_err::set_permissions(&python, mode).unwrap();
+    assert_ne!(files(&fixture), sound);
+    took_kept(fixture.build(&["--force"]));
+    assert_eq!(files(&fixture), sound);
+    let found = fs_err::metadata(&python).unwrap();
+    assert_eq!(found.permissions().mode() & 0o777, 0o755);
+
+    let past = std::fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH);
+    let file = fs_err::OpenOptions::new().write(true).open(&header);
+    file.unwrap().file().set_times(past).unwrap();
+    took_kept(fixture.build(&["--pip", "23.3.2", "--force"]));
+    assert_eq!(fs_err::metadata(&header).unwrap().mtime(), state.mtime());
 }
 
 #[test]
@@ -148,6 +188,28 @@ fn the_same_request_again_takes_the_kept_installation() {
     outcome.says(["is damaged and is built again", "ensurepip"]);
     assert_eq!(files(&fixture), full);
     took_kept(fixture.build(&pinned)).never_says("ensurepip");
+}
+
+#[test]
+fn a_kept_compile_whose_library_is_gone_fails_its_check() {
+    let mut fixture = Fixture::new();
+    let library = fixture.context.write("libmini.so.1", "");
+    let fault = Fault::NeedsLibrary("ssl", library.clone());
+    fixture.release = MiniCpython::new(VERSION).with_fault(fault);
+    fixture.release.write_tgz(&fixture.context.path("releases"));
+    compiled(fixture.build(&[]));
+    let before = files(&fixture);
+    fs_err::remove_file(library).unwrap();
+    for pip in ["latest", "bundled"] {
+        let outcome = fixture.build(&["--pip", pip, "--force"]).exits(6);
+        outcome
+            .says(["libmini.so.1: cannot open shared object file", "--no-cache"])
+            .has_one_error_with_a_hint();
+        assert_eq!(files(&fixture), before);
+    }
+    let outcome = fixture.build(&["--no-cache", "--force"]).exits(6);
+    outcome.says(["libmini.so.1"]).never_says("--no-cache");
+    fixture.assert_nothing_is_left_behind();
 }
 
 #[test]

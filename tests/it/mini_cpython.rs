@@ -41,6 +41,8 @@ pub enum Fault {
     NotBuilt(&'static str),
     /// The interpreter cannot import this module.
     Missing(&'static str),
+    /// The interpreter cannot import this module without the library in this file.
+    NeedsLibrary(&'static str, PathBuf),
     /// A venv gets this pip, whatever `ensurepip` bundles.
     VenvPip(&'static str),
     /// Making a venv never ends and ignores signals. Its id is written to this file.
@@ -347,6 +349,14 @@ impl MiniCpython {
                     missing.push(*module);
                     continue;
                 }
+                Fault::NeedsLibrary(module, library) => (
+                    "@LIBRARY_FAULT@",
+                    format!(
+                        "[ \"$1\" != {module} ] || [ -f {path} ] || echo 'ImportError: {name}: cannot open shared object file'",
+                        path = library.display(),
+                        name = library.file_name().unwrap().display(),
+                    ),
+                ),
                 Fault::VenvPip(version) => (
                     "@VENV_FAULT@",
                     format!(
@@ -373,6 +383,7 @@ impl MiniCpython {
             "@INSTALL_FAULT@",
             "@UNBUILT@",
             "@SCRIPT_FAULT@",
+            "@LIBRARY_FAULT@",
             "@VENV_FAULT@",
             "@VERSION_FAULT@",
         ] {

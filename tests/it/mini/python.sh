@@ -143,6 +143,7 @@ why_not() {
     case $missing in
     *" $1 "*) echo "No module named '_$1'" ;;
     esac
+    @LIBRARY_FAULT@
 }
 
 while [ $# -gt 0 ]; do
