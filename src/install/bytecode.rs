@@ -20,11 +20,11 @@ const SCRIPT: &str = "pybuild-python-for-build";
 /// `None` if the Makefile has another form; then `compileall` does the work.
 pub(super) fn make_argument(
     tree: &BuiltTree,
+    makefile: &str,
     bytecode: Bytecode,
     processes: usize,
 ) -> io::Result<Option<String>> {
-    let makefile = fs_err::read_to_string(tree.root().join("Makefile"))?;
-    let command = value_in(&makefile, INTERPRETER).filter(|command| command.starts_with("./"));
+    let command = value_in(makefile, INTERPRETER).filter(|command| command.starts_with("./"));
     let Some(command) = command else {
         return Ok(None);
     };

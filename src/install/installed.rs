@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::bytecode;
+use super::copies;
 use super::debug_files;
 use super::error::Error;
 use crate::compile::{BuildContext, BuiltTree, Unbuilt, count_files};
@@ -91,14 +92,17 @@ pub(crate) fn make_install(
     let total = lines_per_module * count_files(&tree.root().join("Lib"), "py", |_| true);
     let mut phase = context.reporter.begin("install", Unit::Steps, Some(total));
     let processes = context.processes();
+    let makefile = fs_err::read_to_string(tree.root().join("Makefile")).map_err(Error::Staging)?;
     let install = context
         .make(tree.root())
         .with_argument("install")
         .with_arguments(tree.make_arguments())
         .with_argument("ENSUREPIP=no")
         .with_argument(format!("DESTDIR={}", tree.destdir().display()))
+        .with_arguments(copies::make_arguments(&tree, &makefile).map_err(Error::Staging)?)
         .with_arguments(
-            bytecode::make_argument(&tree, bytecode, processes.count).map_err(Error::Staging)?,
+            bytecode::make_argument(&tree, &makefile, bytecode, processes.count)
+                .map_err(Error::Staging)?,
         );
     context
         .runner

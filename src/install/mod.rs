@@ -4,6 +4,7 @@ mod bytecode;
 mod check;
 mod check_report;
 mod commit;
+mod copies;
 mod debug_files;
 pub(crate) mod dist_info;
 mod error;
