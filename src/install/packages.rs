@@ -55,6 +55,8 @@ pub(super) fn compile(
                 .clone()
                 .with_variable("PYTHONHASHSEED", "0")
                 .with_argument("-B")
+                // Some bytes depend on what the process has loaded, such as the `.pth` files of packages.
+                .with_argument("-S")
                 .with_arguments(flags.iter())
                 .with_program(Program::ByteCompile)
                 .with_argument(processes.count.to_string())

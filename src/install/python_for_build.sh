@@ -3,7 +3,8 @@ compiles=
 for argument; do
     shift
     case $argument in
-    */compileall.py) compiles=yes && set -- "$@" -c "$program" "$processes" "$levels" ;;
+    # -S: some bytes depend on what the process has loaded, such as the .pth files of packages.
+    */compileall.py) compiles=yes && set -- "$@" -S -c "$program" "$processes" "$levels" ;;
     esac
     set -- "$@" "$argument"
 done
