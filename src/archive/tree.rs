@@ -30,10 +30,11 @@ pub(crate) fn pack<W: Write>(tree: &BTreeMap<PathBuf, PathBuf>, to: W) -> io::Re
 }
 
 /// A larger file is written while it is read, so that memory does not depend on it.
-const SMALL: u64 = 256 << 10;
+const SMALL: u64 = 64 << 10;
 
-/// The most small files that wait for a writer: 16 MiB.
-const WAITING: usize = 64;
+/// The most small files that wait for a writer: 2 MiB. What a thread has freed can stay with it, so several
+/// builds in one run have this several times.
+const WAITING: usize = 32;
 
 /// Unpacks a tree into a folder. Fails if an entry would be outside of it. After an error, an incomplete
 /// tree is left. Other threads write the small files, which takes longer than reading them.

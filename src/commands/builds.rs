@@ -2,6 +2,8 @@
 
 mod results;
 
+use std::sync::{Mutex, PoisonError};
+
 use serde::Serialize;
 
 use crate::cli::BuildArguments;
@@ -196,9 +198,17 @@ fn build_group(group: Vec<(usize, Target<'_>)>, pool: &JobPool, results: &Result
             break;
         }
     }
+    // No more threads than jobs: what a thread has freed stays with the process.
+    let threads = pool.jobs().min(group.len());
+    let rest = Mutex::new(group);
+    let next = || rest.lock().unwrap_or_else(PoisonError::into_inner).next();
     std::thread::scope(|scope| {
-        for (index, target) in group {
-            scope.spawn(move || results.add(index, build(target, pool)));
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some((index, target)) = next() {
+                    results.add(index, build(target, pool));
+                }
+            });
         }
     });
 }

@@ -28,6 +28,7 @@ const OPEN_AND_START: &str = "pipe=$1; shift; exec \"$@\" 8<>\"$pipe\" 9<>\"$pip
 #[derive(Debug)]
 pub struct JobPool {
     path: PathBuf,
+    jobs: usize,
     /// Its reads wait for a byte. The open pipe keeps the bytes while no other process has it open.
     pipe: File,
     /// Its reads never wait. Each `make` sets that for its own descriptors.
@@ -42,9 +43,20 @@ impl JobPool {
         let mut options = OpenOptions::new();
         options.read(true).write(true);
         let mut pipe = options.open(&path)?;
-        pipe.write_all(&vec![b'+'; jobs.min(MOST)])?;
+        let jobs = jobs.min(MOST);
+        pipe.write_all(&vec![b'+'; jobs])?;
         let trying = options.custom_flags(OFlag::O_NONBLOCK.bits()).open(&path)?;
-        Ok(Self { path, pipe, trying })
+        Ok(Self {
+            path,
+            jobs,
+            pipe,
+            trying,
+        })
+    }
+
+    /// The number of jobs, free or not.
+    pub fn jobs(&self) -> usize {
+        self.jobs
     }
 
     /// Waits for a free job.
