@@ -23,7 +23,7 @@ use crate::host::loader::Shadowed;
 use crate::host::prerequisites::Remedy;
 use crate::hotpatch;
 use crate::install::record::Record;
-use crate::install::{self, Candidate, CheckError, InstalledTree, VenvCheck, prefix, record};
+use crate::install::{self, Candidate, CheckError, InstalledTree, prefix, record};
 use crate::plan::version::PythonVersion;
 use crate::plan::{Draft, InstallPrefix, Pins, Plan, ProgramNames, Source, are_recorded_alike};
 use crate::process::JobPool;
@@ -301,12 +301,11 @@ impl Build<'_> {
             Found::Nothing(_lock) => {
                 let started = Instant::now();
                 let (installed, candidate) = compile(plan, source.transpose()?, &kept)?;
-                let seeded = kept.keep_and_seed(installed, candidate, started.elapsed())?;
-                (seeded, VenvCheck::Run)
+                kept.keep_and_seed(installed, candidate, started.elapsed())?
             }
         };
         let staged = install::stage(seeded, build)?;
-        let checked = install::check(staged, venv, &home, build).map_err(check_error)?;
+        let checked = install::check(staged, venv, build).map_err(check_error)?;
         kept.keep_install(&checked);
         let recorded = install::record(checked, build)?;
 

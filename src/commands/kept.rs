@@ -12,7 +12,7 @@ use crate::fetch::InputRecord;
 use crate::fs::lock::LockFile;
 use crate::install::{
     self, Candidate, CheckedInstall, CompileToKeep, InstalledTree, KeptCompile, KeptInstall,
-    UnpackedCompile, UserOwnedInstall, VenvCheck,
+    NewVenv, UnpackedCompile, UserOwnedInstall,
 };
 use crate::plan::Plan;
 use crate::settings::{BuildSettings, KeptCompiles};
@@ -79,7 +79,7 @@ impl Kept<'_> {
         &self,
         tree: UnpackedCompile,
         plan: Plan,
-    ) -> Result<(UserOwnedInstall, VenvCheck), Error> {
+    ) -> Result<(UserOwnedInstall, NewVenv), Error> {
         let runner = self.folder.runner();
         let changes = self.context.fetch_changes(&plan, runner)?;
         // A source or a proof that the user asks for is verified in this run, although it is not compiled.
@@ -98,7 +98,7 @@ impl Kept<'_> {
         }
         let view = self.folder.path().join("kept");
         let pinned = tree.pin(plan, &changes, source, &view)?;
-        Ok((install::seed(pinned, self.build)?, VenvCheck::Run))
+        Ok(install::seed(pinned, &self.folder.home()?, self.build)?)
     }
 
     /// Examines a built tree before it is installed: whether its compile can be kept for every prefix.
@@ -117,10 +117,10 @@ impl Kept<'_> {
         tree: InstalledTree,
         candidate: Option<Candidate>,
         cost: Duration,
-    ) -> Result<UserOwnedInstall, Error> {
-        let build = self.build;
+    ) -> Result<(UserOwnedInstall, NewVenv), Error> {
+        let (build, home) = (self.build, &self.folder.home()?);
         if self.settings.kept_compiles == KeptCompiles::Ignore {
-            return Ok(install::seed(tree, build)?);
+            return Ok(install::seed(tree, home, build)?);
         }
         let scratch = self.folder.made("relocate")?;
         let compile = CompileToKeep::new(&tree, candidate, cost, build);
@@ -137,7 +137,7 @@ impl Kept<'_> {
             } else {
                 scope.spawn(keep);
             }
-            Ok(install::seed(tree, build)?)
+            Ok(install::seed(tree, home, build)?)
         })
     }
 

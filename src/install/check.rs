@@ -1,21 +1,19 @@
 //! Step 8: checks the staged interpreter before the prefix is touched.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::fmt;
-use std::panic::resume_unwind;
 use std::path::Path;
 
 use super::check_report::{CheckError, CheckReport, list};
+use super::checks::{Checks, NewVenv, ensure_same};
 use super::scripts::dead_script;
 use super::stage::StagedInstall;
 use crate::compile::BuildContext;
-use crate::fs::disk;
+use crate::plan::Pin;
 use crate::plan::version::PythonVersion;
-use crate::plan::{Pin, Plan};
-use crate::process::{Answer, Command, Excerpt};
+use crate::process::Command;
 use crate::progress::{Event, Level, Unit};
-use crate::python::{Program, Questions, version_in};
+use crate::python::{Program, Questions};
 
 /// A staged installation that has passed its checks.
 #[derive(Debug)]
@@ -53,40 +51,15 @@ impl Event for BrokenModules<'_> {
     }
 }
 
-/// The check of a new venv.
-#[derive(Debug)]
-pub(crate) enum VenvCheck {
-    Run,
-    /// It passed for the same files: this was its pip, if this CPython has `venv`.
-    Passed(Option<String>),
-}
-
-/// Runs all checks. The folder `scratch` is for a venv.
+/// Runs the checks that need no venv, and compares the pip of the new venv with the interpreter's.
 pub(crate) fn check(
     staged: StagedInstall,
-    venv: VenvCheck,
-    scratch: &Path,
+    venv: NewVenv,
     context: &BuildContext<'_>,
 ) -> Result<CheckedInstall, CheckError> {
     let phase = context.reporter.begin("check", Unit::Steps, None);
-    let plan = staged.plan();
-    let checks = Checks {
-        variables: variables(&staged, context),
-        staged: &staged,
-        plan,
-        context,
-    };
-    let folder = scratch.join("venv");
-    // The venv takes longer than all other checks together, so it has a thread of its own.
-    let (answers, venv_pip) = std::thread::scope(|scope| {
-        let venv = scope.spawn(|| match venv {
-            VenvCheck::Run => checks.new_venv(&folder),
-            VenvCheck::Passed(pip) => Ok(pip),
-        });
-        let answers = checks.interpreter();
-        let venv_pip = venv.join().unwrap_or_else(|panic| resume_unwind(panic));
-        answers.and_then(|answers| Ok((answers, venv_pip?)))
-    })?;
+    let answers = Checks::new(staged.tree(), context).interpreter()?;
+    let venv_pip = venv.pip()?;
     if let Some(venv_pip) = &venv_pip {
         ensure_same("the pip of a new venv", venv_pip, &answers.pip)?;
     }
@@ -115,74 +88,6 @@ pub(crate) fn check(
     })
 }
 
-/// The build's environment, with settings that load the staged library and keep the tree unchanged.
-fn variables(staged: &StagedInstall, context: &BuildContext<'_>) -> BTreeMap<OsString, OsString> {
-    let environment = context.environment.variables();
-    let mut variables: BTreeMap<OsString, OsString> = environment
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    variables.extend(context.library_path(&staged.root().join("lib")));
-    for (name, value) in [
-        ("PYTHONDONTWRITEBYTECODE", "1"),
-        ("PYTHONNOUSERSITE", "1"),
-        // `ensurepip` must work without an index.
-        ("PIP_NO_INDEX", "1"),
-    ] {
-        variables.insert(name.into(), value.into());
-    }
-    variables
-}
-
-struct Checks<'a> {
-    staged: &'a StagedInstall,
-    plan: &'a Plan,
-    variables: BTreeMap<OsString, OsString>,
-    context: &'a BuildContext<'a>,
-}
-
-impl Questions for Checks<'_> {
-    type Error = CheckError;
-
-    fn command(&self, program: &Path) -> Command {
-        let command = Command::new(program, self.staged.destdir());
-        let command = command.with_variables(self.variables.iter());
-        self.context.confinement.confine(command)
-    }
-
-    /// The trimmed output.
-    fn output(&self, what: &'static str, command: &Command) -> Result<String, CheckError> {
-        let not_run = |source| CheckError::NotRun { what, source };
-        let answer = command.read().map_err(not_run)?;
-        let Answer {
-            status,
-            stdout,
-            stderr,
-        } = answer;
-        self.context
-            .runner
-            .write(&format!(
-                "\ncheck: {command}\n{stdout}{stderr}check: {status}\n"
-            ))
-            .map_err(not_run)?;
-        let (out, err) = (stdout.trim(), stderr.trim());
-        if !status.success() {
-            let printed = Excerpt::of(&format!("{stdout}\n{stderr}"));
-            return Err(CheckError::Failed {
-                what,
-                status,
-                source: disk::cause(printed.refusal(), self.staged.destdir()),
-                lines: if out.is_empty() && err.is_empty() {
-                    vec!["it printed nothing".to_owned()]
-                } else {
-                    printed.lines()
-                },
-            });
-        }
-        // Python 2.7 prints its version on standard error.
-        Ok(if out.is_empty() { err } else { out }.to_owned())
-    }
-}
-
 /// The answers of the interpreter itself.
 struct Answers {
     python: String,
@@ -195,16 +100,16 @@ struct Answers {
 
 impl Checks<'_> {
     fn python(&self) -> Command {
-        self.command(&self.staged.python())
+        self.command(&self.tree.python())
     }
 
     /// The checks that need no venv.
     fn interpreter(&self) -> Result<Answers, CheckError> {
-        let interpreter = &self.staged.python();
-        let pins = self.plan.pins();
+        let interpreter = &self.tree.python();
+        let pins = self.tree.plan().pins();
         let python = self.python().with_argument("--version");
         let python = self.output("python --version", &python)?;
-        let wanted = format!("Python {}", self.plan.python());
+        let wanted = format!("Python {}", self.tree.plan().python());
         ensure_same("`python --version`", python.trim_end_matches('+'), &wanted)?;
 
         let (modules, missing_modules) = self.required_modules()?;
@@ -235,43 +140,21 @@ impl Checks<'_> {
         })
     }
 
-    /// Makes a venv in `folder`, and removes it again; the version of the pip in it. `None` if this
-    /// CPython has no `venv`.
-    fn new_venv(&self, folder: &Path) -> Result<Option<String>, CheckError> {
-        if self.plan.python().series().0 < 3 {
-            return Ok(None);
-        }
-        let (pip, script) = std::thread::scope(|scope| {
-            self.make_venv(&self.staged.python(), folder)?;
-            let script = scope.spawn(|| {
-                let script = self.command(&folder.join("bin/pip"));
-                self.output(
-                    "pip --version in a venv",
-                    &script.with_argument("--version"),
-                )
-            });
-            let pip = self.pip_version(&folder.join("bin/python"))?;
-            let script = script.join().unwrap_or_else(|panic| resume_unwind(panic))?;
-            Ok::<_, CheckError>((pip, script))
-        })?;
-        let script = version_in("pip", &script);
-        ensure_same("the script `pip` of a new venv", &script, &pip)?;
-        fs_err::remove_dir_all(folder).map_err(CheckError::Scratch)?;
-        Ok(Some(pip))
-    }
-
     /// The modules that work, and the others with the reasons. Fails if a required one does not work.
     fn required_modules(&self) -> Result<(BTreeSet<String>, BTreeMap<String, String>), CheckError> {
         let (modules, mut missing) = self.import_modules()?;
-        let unbuilt: BTreeMap<&str, &str> =
-            self.staged.unbuilt().modules(self.plan.python()).collect();
+        let unbuilt: BTreeMap<&str, &str> = self
+            .tree
+            .unbuilt()
+            .modules(self.tree.plan().python())
+            .collect();
         for (module, error) in &mut missing {
             if let Some(why) = unbuilt.get(module.as_str()) {
                 *error = format!("{error}: {why}");
             }
         }
         let mut broken = missing.clone();
-        broken.retain(|module, _| self.plan.request().modules.requires(module));
+        broken.retain(|module, _| self.tree.plan().request().modules.requires(module));
         if !broken.is_empty() {
             return Err(CheckError::Modules { modules: broken });
         }
@@ -290,10 +173,10 @@ impl Checks<'_> {
     /// Imports the modules whose libraries were found before compiling, and the required ones.
     fn import_modules(&self) -> Result<(BTreeSet<String>, BTreeMap<String, String>), CheckError> {
         let mut all = self.context.host.modules.names();
-        all.extend(self.plan.request().modules.all_required());
+        all.extend(self.tree.plan().request().modules.all_required());
         let imports: Vec<&str> = all
             .iter()
-            .map(|module| import_name(module, self.plan.python()))
+            .map(|module| import_name(module, self.tree.plan().python()))
             .collect();
         let command = self
             .python()
@@ -320,14 +203,14 @@ impl Checks<'_> {
 
     /// Checks that every script in `bin` will run from the prefix.
     fn scripts(&self) -> Result<(), CheckError> {
-        let prefix = self.plan.prefix().path();
-        let scratch = self.staged.destdir().parent();
+        let prefix = self.tree.plan().prefix().path();
+        let scratch = self.tree.destdir().parent();
         let now = |path: &Path| match path.strip_prefix(prefix) {
-            Ok(below) => Some(self.staged.root().join(below)),
+            Ok(below) => Some(self.tree.root().join(below)),
             Err(_) if scratch.is_some_and(|scratch| path.starts_with(scratch)) => None,
             Err(_) => Some(path.to_owned()),
         };
-        let bin = self.staged.root().join("bin");
+        let bin = self.tree.root().join("bin");
         for entry in fs_err::read_dir(bin).map_err(CheckError::Scratch)? {
             let name = entry.map_err(CheckError::Scratch)?.file_name();
             let script = prefix.join("bin").join(name);
@@ -350,16 +233,4 @@ fn import_name(module: &str, python: PythonVersion) -> &str {
         (2, "dbm.ndbm") => "dbm",
         _ => module,
     }
-}
-
-fn ensure_same(what: &'static str, found: &str, wanted: &str) -> Result<(), CheckError> {
-    if found == wanted {
-        return Ok(());
-    }
-    let named = |text: &str| if text.is_empty() { "none" } else { text }.to_owned();
-    Err(CheckError::Differs {
-        what,
-        found: named(found),
-        wanted: named(wanted),
-    })
 }

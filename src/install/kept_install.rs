@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::check::{CheckedInstall, VenvCheck};
+use super::check::CheckedInstall;
+use super::checks::NewVenv;
 use super::error::Error;
 use super::installed::InstalledTree;
 use super::kept::{KeptEvent, UnpackedCompile, is_pinned, library_in};
 use super::seed::UserOwnedInstall;
-use crate::archive::tree;
+use crate::archive;
 use crate::compile::CompilePlan;
 use crate::digest::Sha256;
 use crate::fetch::{InputRecord, VerifiedChanges};
@@ -99,16 +100,16 @@ impl KeptInstall {
         plan: Plan,
         changes: &VerifiedChanges,
         source: Option<InputRecord>,
-    ) -> Result<(UserOwnedInstall, VenvCheck), Error> {
+    ) -> Result<(UserOwnedInstall, NewVenv), Error> {
         let Self { entry, about } = self;
         let tree = compile.into_tree(plan, changes, source, about.pin);
         let payload = entry.payload().map_err(io::Error::other);
         remove_pinned(&tree)
             .and(payload)
-            .and_then(|payload| tree::unpack(payload, tree.root()))
+            .and_then(|payload| archive::tree::unpack(payload, tree.root()))
             .map_err(Error::Staging)?;
         entry.record_use(entry.cost());
-        let venv = VenvCheck::Passed(about.venv_pip);
+        let venv = NewVenv::passed(about.venv_pip);
         Ok((UserOwnedInstall::unchanged(tree), venv))
     }
 }
@@ -121,15 +122,16 @@ pub(crate) fn keep_install(
     reporter: &dyn Reporter,
 ) -> Option<Sha256> {
     let (staged, report) = checked.parts();
-    let key = key(compile, staged.plan())?;
+    let tree = staged.tree();
+    let key = key(compile, tree.plan())?;
     let Some((before, cost)) = staged.compiled() else {
         return Some(key);
     };
     let write = |to: &mut dyn io::Write| {
-        let library = library_in(staged.root(), compile.python())?;
-        tree::pack(&added(staged.root(), library.as_deref(), before)?, to)?;
+        let library = library_in(tree.root(), compile.python())?;
+        archive::tree::pack(&added(tree.root(), library.as_deref(), before)?, to)?;
         Ok(About {
-            pin: staged.pin_diff(),
+            pin: tree.provenance().pin_diff(),
             venv_pip: report.venv_pip.clone(),
         })
     };

@@ -3,6 +3,7 @@
 mod bytecode;
 mod check;
 mod check_report;
+mod checks;
 mod commit;
 mod copies;
 mod debug_files;
@@ -27,8 +28,9 @@ mod seed;
 mod stage;
 mod uninstall;
 
-pub(crate) use check::{CheckedInstall, VenvCheck, check};
+pub(crate) use check::{CheckedInstall, check};
 pub(crate) use check_report::CheckError;
+pub(crate) use checks::NewVenv;
 pub(crate) use commit::commit;
 pub(crate) use error::Error;
 pub(crate) use foreign::{FilesInTheWay, ensure_none as ensure_no_foreign_files};

@@ -1,9 +1,12 @@
 //! Step 7, second half: `ensurepip` installs the bundled wheels into the interpreter.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Instant;
 
+use super::checks::{Checks, NewVenv};
 use super::error::Error;
 use super::installed::{InstalledTree, paths_below};
 use super::packages;
@@ -28,18 +31,34 @@ impl UserOwnedInstall {
     }
 }
 
-/// Runs `ensurepip` in the installed interpreter, as the build user. A tree of this build and a kept one
-/// take the same way.
+/// Runs `ensurepip` in the installed interpreter, as the build user, and makes a new venv in the folder
+/// `scratch` meanwhile: that needs nothing of what `ensurepip` installs, and takes nearly as long. A tree of
+/// this build and a kept one take the same way.
 pub(crate) fn seed(
     tree: InstalledTree,
+    scratch: &Path,
     context: &BuildContext<'_>,
-) -> Result<UserOwnedInstall, Error> {
+) -> Result<(UserOwnedInstall, NewVenv), Error> {
     let started = Instant::now();
     let compiled = paths_below(tree.root()).map_err(Error::Staging)?;
     let phase = context.reporter.begin("ensurepip", Unit::Steps, None);
     context
         .confinement
         .give(tree.destdir(), context.environment)?;
+    let folder = scratch.join("venv");
+    let venv = thread::scope(|scope| {
+        let venv = scope.spawn(|| Checks::new(&tree, context).new_venv(&folder));
+        let seeded = run_ensurepip(&tree, context);
+        let venv = venv.join().unwrap_or_else(|panic| resume_unwind(panic));
+        seeded.map(|()| venv)
+    })?;
+    crash_point("stage.seeded");
+    phase.finish("bundled wheels installed");
+    let compiled = Some((compiled, started));
+    Ok((UserOwnedInstall { tree, compiled }, venv))
+}
+
+fn run_ensurepip(tree: &InstalledTree, context: &BuildContext<'_>) -> Result<(), Error> {
     let python = context
         .command(tree.python(), tree.destdir())
         .with_variables(context.library_path(&tree.root().join("lib")).iter());
@@ -55,9 +74,5 @@ pub(crate) fn seed(
         .runner
         .run("ensurepip", &ensurepip, |_| {})
         .map_err(Error::Command)?;
-    packages::compile(&tree, &python, context)?;
-    crash_point("stage.seeded");
-    phase.finish("bundled wheels installed");
-    let compiled = Some((compiled, started));
-    Ok(UserOwnedInstall { tree, compiled })
+    packages::compile(tree, &python, context)
 }

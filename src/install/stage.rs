@@ -9,8 +9,8 @@ use super::installed::InstalledTree;
 use super::packages::record_compiled;
 use super::scripts::shorten_first_lines;
 use super::seed::UserOwnedInstall;
-use crate::compile::{BuildContext, Unbuilt};
-use crate::plan::{Plan, ProgramNames};
+use crate::compile::BuildContext;
+use crate::plan::ProgramNames;
 use crate::source::Provenance;
 
 /// A complete installation below a scratch DESTDIR, owned by the user who started pybuild. The prefix
@@ -22,25 +22,8 @@ pub(crate) struct StagedInstall {
 }
 
 impl StagedInstall {
-    pub(super) fn destdir(&self) -> &Path {
-        self.tree.destdir()
-    }
-
-    pub(super) fn root(&self) -> &Path {
-        self.tree.root()
-    }
-
-    pub(super) fn plan(&self) -> &Plan {
-        self.tree.plan()
-    }
-
-    pub(super) fn unbuilt(&self) -> &Unbuilt {
-        self.tree.unbuilt()
-    }
-
-    /// The interpreter, which runs from the DESTDIR.
-    pub(super) fn python(&self) -> PathBuf {
-        self.tree.python()
+    pub(super) fn tree(&self) -> &InstalledTree {
+        &self.tree
     }
 
     /// The paths of the compile, and the time since `ensurepip` began; `None` if this run added nothing
@@ -48,11 +31,6 @@ impl StagedInstall {
     pub(super) fn compiled(&self) -> Option<(&BTreeSet<PathBuf>, Duration)> {
         let (paths, started) = self.compiled.as_ref()?;
         Some((paths, started.elapsed()))
-    }
-
-    /// The diff of the pin.
-    pub(super) fn pin_diff(&self) -> Option<String> {
-        self.tree.provenance().pin_diff()
     }
 
     pub(super) fn into_parts(self) -> (PathBuf, Provenance) {
