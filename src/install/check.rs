@@ -5,9 +5,9 @@ use std::fmt;
 use std::path::Path;
 
 use super::check_report::{CheckError, CheckReport, list};
-use super::checks::{Checks, NewVenv, ensure_same};
 use super::scripts::dead_script;
 use super::stage::StagedInstall;
+use super::staged_interpreter::{NewVenv, StagedInterpreter, ensure_same};
 use crate::compile::BuildContext;
 use crate::plan::Pin;
 use crate::plan::version::PythonVersion;
@@ -58,7 +58,7 @@ pub(crate) fn check(
     context: &BuildContext<'_>,
 ) -> Result<CheckedInstall, CheckError> {
     let phase = context.reporter.begin("check", Unit::Steps, None);
-    let answers = Checks::new(staged.tree(), context).interpreter()?;
+    let answers = StagedInterpreter::new(staged.tree(), context).interpreter()?;
     let venv_pip = venv.pip()?;
     if let Some(venv_pip) = &venv_pip {
         ensure_same("the pip of a new venv", venv_pip, &answers.pip)?;
@@ -98,7 +98,7 @@ struct Answers {
     missing_modules: BTreeMap<String, String>,
 }
 
-impl Checks<'_> {
+impl StagedInterpreter<'_> {
     fn python(&self) -> Command {
         self.command(&self.tree.python())
     }

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::check::CheckedInstall;
-use super::checks::NewVenv;
 use super::error::Error;
 use super::installed::InstalledTree;
 use super::kept::{KeptEvent, UnpackedCompile, is_pinned, library_in};
 use super::seed::UserOwnedInstall;
+use super::staged_interpreter::NewVenv;
 use crate::archive;
 use crate::compile::CompilePlan;
 use crate::digest::Sha256;

@@ -3,7 +3,6 @@
 mod bytecode;
 mod check;
 mod check_report;
-mod checks;
 mod commit;
 mod copies;
 mod debug_files;
@@ -26,11 +25,11 @@ mod replaced;
 mod scripts;
 mod seed;
 mod stage;
+mod staged_interpreter;
 mod uninstall;
 
 pub(crate) use check::{CheckedInstall, check};
 pub(crate) use check_report::CheckError;
-pub(crate) use checks::NewVenv;
 pub(crate) use commit::commit;
 pub(crate) use error::Error;
 pub(crate) use foreign::{FilesInTheWay, ensure_none as ensure_no_foreign_files};
@@ -44,4 +43,5 @@ pub(crate) use replaced::describe as describe_replaced;
 pub(crate) use scripts::{DeadScript, dead_script};
 pub(crate) use seed::{UserOwnedInstall, seed};
 pub(crate) use stage::stage;
+pub(crate) use staged_interpreter::NewVenv;
 pub(crate) use uninstall::{Uninstallation, uninstall};

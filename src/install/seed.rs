@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
-use super::checks::{Checks, NewVenv};
 use super::error::Error;
 use super::installed::{InstalledTree, paths_below};
 use super::packages;
+use super::staged_interpreter::{NewVenv, StagedInterpreter};
 use crate::compile::BuildContext;
 use crate::failpoint::crash_point;
 use crate::progress::Unit;
@@ -47,7 +47,7 @@ pub(crate) fn seed(
         .give(tree.destdir(), context.environment)?;
     let folder = scratch.join("venv");
     let venv = thread::scope(|scope| {
-        let venv = scope.spawn(|| Checks::new(&tree, context).new_venv(&folder));
+        let venv = scope.spawn(|| StagedInterpreter::new(&tree, context).new_venv(&folder));
         let seeded = run_ensurepip(&tree, context);
         let venv = venv.join().unwrap_or_else(|panic| resume_unwind(panic));
         seeded.map(|()| venv)

@@ -28,14 +28,14 @@ impl NewVenv {
     }
 }
 
-/// Questions to the interpreter of a tree below its DESTDIR.
-pub(super) struct Checks<'a> {
+/// The interpreter of a tree below its DESTDIR, and the environment in which it is asked.
+pub(super) struct StagedInterpreter<'a> {
     pub(super) tree: &'a InstalledTree,
     pub(super) context: &'a BuildContext<'a>,
     variables: BTreeMap<OsString, OsString>,
 }
 
-impl<'a> Checks<'a> {
+impl<'a> StagedInterpreter<'a> {
     pub(super) fn new(tree: &'a InstalledTree, context: &'a BuildContext<'a>) -> Self {
         Self {
             variables: variables(tree, context),
@@ -74,7 +74,7 @@ impl<'a> Checks<'a> {
     }
 }
 
-impl Questions for Checks<'_> {
+impl Questions for StagedInterpreter<'_> {
     type Error = CheckError;
 
     fn command(&self, program: &Path) -> Command {
