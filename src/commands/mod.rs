@@ -8,6 +8,7 @@ pub(crate) mod error;
 mod event;
 mod gather;
 pub(crate) mod hotpatch;
+mod installation;
 pub(crate) mod invocation;
 mod kept;
 pub(crate) mod patch;

@@ -7,6 +7,7 @@ pub mod error;
 pub mod folder_name;
 pub mod hotpatch;
 mod inputs;
+pub mod installation;
 mod launcher;
 pub mod patch;
 pub mod path;
