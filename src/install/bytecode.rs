@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::make_script;
 use crate::compile::{BuiltTree, value_in};
@@ -66,9 +66,32 @@ pub(super) fn remove_unwanted(root: &Path, bytecode: Bytecode) -> io::Result<()>
     Ok(())
 }
 
+/// The source of a byte-code file (PEP 3147; `x.pyc` and `x.pyo` beside `x.py` up to Python 3.1); `None`
+/// for other files.
+pub(super) fn source_of(file: &Path) -> Option<PathBuf> {
+    let name = file.file_name()?.to_str()?;
+    let stem = name
+        .strip_suffix(".pyc")
+        .or_else(|| name.strip_suffix(".pyo"))?;
+    let folder = file.parent()?;
+    if folder.file_name() != Some(OsStr::new("__pycache__")) {
+        return Some(folder.join(format!("{stem}.py")));
+    }
+    // `NAME.cpython-311` or `NAME.cpython-311.opt-1`.
+    let (before, last) = stem.rsplit_once('.')?;
+    let (module, _) = if last.starts_with("opt-") {
+        before.rsplit_once('.')?
+    } else {
+        (before, last)
+    };
+    Some(folder.parent()?.join(format!("{module}.py")))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::remove_unwanted;
+    use std::path::Path;
+
+    use super::{remove_unwanted, source_of};
     use crate::plan::Bytecode;
 
     #[test]
@@ -89,6 +112,21 @@ mod tests {
             let left = fs_err::read_dir(&cache).map_or(0, Iterator::count);
             assert_eq!(left, stay);
             assert!(dir.path().join("a/m.py").exists() && cache.exists() == (stay > 0));
+        }
+    }
+
+    #[test]
+    fn byte_code_has_a_source() {
+        for (file, source) in [
+            ("lib/__pycache__/os.cpython-311.pyc", Some("lib/os.py")),
+            (
+                "lib/__pycache__/a.b.cpython-311.opt-2.pyc",
+                Some("lib/a.b.py"),
+            ),
+            ("lib/python2.7/os.pyo", Some("lib/python2.7/os.py")),
+            ("lib/os.py", None),
+        ] {
+            assert_eq!(source_of(Path::new(file)).as_deref(), source.map(Path::new));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::bytecode::source_of;
 use super::dist_info::record_in;
 use super::error::Error;
 use super::manifest::{Item, Manifest};
@@ -359,22 +360,6 @@ fn twin_of(path: &Path, installation: &Manifest, prefix: &Path) -> io::Result<Op
         }
     }
     Ok(None)
-}
-
-/// The source of a compiled file: `a.py` of `__pycache__/a.cpython-311.opt-1.pyc`, or of `a.pyc`; `None`
-/// for any other file.
-fn source_of(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?.to_str()?;
-    let stem = name
-        .strip_suffix(".pyc")
-        .or_else(|| name.strip_suffix(".pyo"))?;
-    let folder = path.parent()?;
-    if folder.ends_with("__pycache__") {
-        let module = stem.split('.').next()?;
-        Some(folder.parent()?.join(format!("{module}.py")))
-    } else {
-        Some(folder.join(format!("{stem}.py")))
-    }
 }
 
 /// `lib/python3.11/site-packages` of a path below it.

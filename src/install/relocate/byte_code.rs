@@ -4,9 +4,6 @@
 //! A file name is a string item of the marshal format (`Python/marshal.c`): a type, a length, the text.
 //! Items have no offsets of other items in them, so one can be replaced by a longer one.
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
-
 use memchr::memmem;
 
 /// Set in the type of an item that later items refer to.
@@ -15,27 +12,6 @@ const FLAG_REF: u8 = 0x80;
 /// The old prefix is in a place that is not a file name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct OtherText;
-
-/// The source of a byte-code file (PEP 3147; `x.pyc` and `x.pyo` beside `x.py` up to Python 3.1); `None`
-/// for other files.
-pub(super) fn source_of(file: &Path) -> Option<PathBuf> {
-    let name = file.file_name()?.to_str()?;
-    let stem = name
-        .strip_suffix(".pyc")
-        .or_else(|| name.strip_suffix(".pyo"))?;
-    let folder = file.parent()?;
-    if folder.file_name() != Some(OsStr::new("__pycache__")) {
-        return Some(folder.join(format!("{stem}.py")));
-    }
-    // `NAME.cpython-311` or `NAME.cpython-311.opt-1`.
-    let (before, last) = stem.rsplit_once('.')?;
-    let (module, _) = if last.starts_with("opt-") {
-        before.rsplit_once('.')?
-    } else {
-        (before, last)
-    };
-    Some(folder.parent()?.join(format!("{module}.py")))
-}
 
 /// The byte code with `to` for the source file's name `from`; `None` if it does not contain `prefix`. Each
 /// occurrence of `prefix`, with which `from` begins, must be part of a whole item `from`.
@@ -108,9 +84,7 @@ fn push_item(new: &mut Vec<u8>, item_type: u8, text: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use super::{OtherText, renamed, source_of};
+    use super::{OtherText, renamed};
 
     const FROM: &str = "/a/lib/os.py";
 
@@ -169,21 +143,6 @@ mod tests {
         ] {
             let file = [file(b'z', FROM), other].concat();
             assert_eq!(moved(&file), Err(OtherText));
-        }
-    }
-
-    #[test]
-    fn byte_code_has_a_source() {
-        for (file, source) in [
-            ("lib/__pycache__/os.cpython-311.pyc", Some("lib/os.py")),
-            (
-                "lib/__pycache__/a.b.cpython-311.opt-2.pyc",
-                Some("lib/a.b.py"),
-            ),
-            ("lib/python2.7/os.pyo", Some("lib/python2.7/os.py")),
-            ("lib/os.py", None),
-        ] {
-            assert_eq!(source_of(Path::new(file)).as_deref(), source.map(Path::new));
         }
     }
 }

@@ -9,6 +9,7 @@ use walkdir::WalkDir;
 
 use super::byte_code;
 use super::error::NotMovable;
+use crate::install::bytecode::source_of;
 use crate::parallel::in_parallel;
 
 /// The files that contain the prefix, relative to it, sorted. All byte-code files contain it, too.
@@ -68,7 +69,7 @@ impl Inventory {
     pub(super) fn byte_code(&self, root: &Path) -> io::Result<Vec<(PathBuf, PathBuf)>> {
         let mut pairs = Vec::new();
         for file in files(root)? {
-            if let Some(source) = byte_code::source_of(&file)
+            if let Some(source) = source_of(&file)
                 && !self.sources.contains(&source)
             {
                 pairs.push((file, source));
@@ -99,7 +100,7 @@ fn kind(root: &Path, file: &Path, finder: &Finder<'_>) -> Result<Kind, NotMovabl
             None => Ok(Kind::Other),
         };
     }
-    if byte_code::source_of(file).is_some() || !contains(&path, finder)? {
+    if source_of(file).is_some() || !contains(&path, finder)? {
         return Ok(Kind::Other);
     }
     let mut head = Vec::new();

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use super::commands::Commands;
 use super::error::NotMovable;
+use crate::install::bytecode::source_of;
 use crate::python::Program;
 
 pub(super) struct Move<'a> {
@@ -70,7 +71,7 @@ fn with_byte_code(root: &Path, source: &Path) -> Result<Vec<PathBuf>, NotMovable
         };
         for entry in entries {
             let file = folder.join(entry?.file_name());
-            if super::byte_code::source_of(&file).as_deref() == Some(source) {
+            if source_of(&file).as_deref() == Some(source) {
                 files.push(file);
             }
         }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use super::byte_code::source_of;
 use super::candidate::Candidate;
 use super::commands::Commands;
 use super::error::NotMovable;
+use crate::install::bytecode::source_of;
 use crate::plan::InstallPrefix;
 use crate::process::Command;
 
