@@ -5,7 +5,8 @@
     reason = "the comments are the text of --help, where backticks would show"
 )]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -16,7 +17,7 @@ use crate::export::PatchProgram;
 use crate::output::Verbosity;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::verification::Verify;
-use crate::plan::version::VersionRequest;
+use crate::plan::version::{InvalidVersion, VersionRequest};
 use crate::plan::{Bytecode, DebugInfo};
 
 const STYLES: Styles = Styles::styled()
@@ -35,6 +36,8 @@ Examples:
       Build without network, from release archives in a folder and cached wheels
   pybuild 3.11.2 --pip ./pip-24.0-py3-none-any.whl --dry-run
       Print the build plan as TOML
+  pybuild recipes/base.toml
+      Build what a recipe describes
   pybuild 3.11.2 3.13.5 --pip 23.3.2 --pip latest --prefix '/opt/python/{version}-pip{pip}'
       Build each version with each pip, at the same time
 
@@ -69,6 +72,34 @@ Examples:
       Uninstall one version from a shared prefix; all other files stay
   pybuild uninstall /opt/python --dry-run
       Print the files to remove";
+
+const REPRODUCE_EXAMPLES: &str = "\
+Examples:
+  pybuild reproduce /usr/local
+      Build the interpreter in /usr/local again, and compare; nothing there is changed
+  pybuild reproduce record.json --mirror /srv/python
+      The same on another host, with record.json and files.json of the first build";
+
+const BUNDLE_EXAMPLES: &str = "\
+Examples:
+  pybuild lock recipes/base.toml && pybuild bundle recipes/base.toml -o base.bundle
+      Collect all inputs of a recipe
+  pybuild recipes/base.toml --bundle base.bundle --offline
+      Build from the bundle on a host without network";
+
+const LOCK_EXAMPLES: &str = "\
+Examples:
+  pybuild lock recipes/base.toml
+      Write recipes/base.toml.lock; what it has already stays
+  pybuild lock recipes/base.toml --upgrade pip
+      Choose pip again, and nothing else";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  pybuild verify /usr/local
+      Print the digest of the installed files, or those that were changed since
+  pybuild verify 3.11.2
+      Verify the installation in the default prefix";
 
 const CACHE_EXAMPLES: &str = "\
 Examples:
@@ -107,16 +138,45 @@ pub enum Command {
     Hotpatch(HotpatchArguments),
     /// Remove a CPython that pybuild installed
     Uninstall(UninstallArguments),
+    /// Write the lock of a recipe: every input with its digest
+    Lock(LockArguments),
+    /// Write a recipe, its lock and every file that the lock names into one archive
+    Bundle(BundleArguments),
+    /// Build again what a record describes, and compare every file
+    Reproduce(ReproduceArguments),
+    /// Print the JSON Schema of recipes
+    Schema,
+    /// Compare every file of an installed CPython with its record
+    Verify(VerifyArguments),
     /// Show and clean the cache folder: downloads, kept compiles, logs
     Cache(CacheArguments),
 }
 
-#[derive(Debug, Args)]
+/// The positional argument of a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuildTarget {
+    Version(VersionRequest),
+    Recipe(PathBuf),
+}
+
+impl FromStr for BuildTarget {
+    type Err = InvalidVersion;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let path = Path::new(text);
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            return Ok(Self::Recipe(path.to_owned()));
+        }
+        text.parse().map(Self::Version)
+    }
+}
+
+#[derive(Debug, Clone, Args)]
 pub struct BuildArguments {
-    /// CPython version: a release such as 3.11.2, or 3.11, 3 or latest for the newest final release
-    /// (repeatable)
-    #[arg(value_name = "VERSION", required = true)]
-    pub python: Vec<VersionRequest>,
+    /// CPython version: a release such as 3.11.2, or 3.11, 3 or latest for the newest final release;
+    /// or a recipe, which is a .toml file (repeatable)
+    #[arg(value_name = "VERSION|RECIPE", required = true)]
+    pub targets: Vec<BuildTarget>,
 
     #[command(flatten)]
     pub pins: PinArguments,
@@ -133,12 +193,20 @@ pub struct BuildArguments {
     #[command(flatten)]
     pub prerequisites: PrerequisiteArguments,
 
+    /// Take the recipe, its lock and all inputs from this bundle
+    #[arg(long, value_name = "FILE", help_heading = "Inputs")]
+    pub bundle: Option<PathBuf>,
+
+    /// Refuse to resolve: the recipe must have a lock
+    #[arg(long, help_heading = "Inputs")]
+    pub locked: bool,
+
     /// Check the request and the host, print the plan as TOML, and build nothing
     #[arg(long, help_heading = "Output")]
     pub dry_run: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Installation")]
 pub struct InstallationArguments {
     /// Installation prefix; {version}, {pip} and {setuptools} in it become the versions [default:
@@ -152,6 +220,11 @@ pub struct InstallationArguments {
     #[arg(long)]
     pub unversioned_links: bool,
 
+    /// Wheel to install with the built pip, without its dependencies (repeatable): a file, or an address
+    /// with #sha256=HEX
+    #[arg(long, value_name = "FILE|URL")]
+    pub wheel: Vec<PathBuf>,
+
     /// Build again even if the prefix already has the requested installation
     #[arg(long)]
     pub force: bool,
@@ -161,7 +234,7 @@ pub struct InstallationArguments {
     pub overwrite: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Build")]
 #[expect(
     clippy::struct_excessive_bools,
@@ -210,9 +283,9 @@ pub struct CompileArguments {
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     pub configure_arg: Vec<String>,
 
-    /// Patch for CPython's source, applied after pybuild's own patches (repeatable); a header in the
-    /// file can limit it to certain releases and hosts
-    #[arg(long, value_name = "FILE")]
+    /// Patch for CPython's source, applied after pybuild's own patches (repeatable): a file, or an
+    /// address with #sha256=HEX; a header in the file can limit it to certain releases and hosts
+    #[arg(long, value_name = "FILE|URL")]
     pub patch: Vec<PathBuf>,
 
     /// Skip one of pybuild's compatibility patches (repeatable); --dry-run lists those that apply
@@ -249,7 +322,7 @@ pub struct CompileArguments {
     pub keep_build: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Modules and prerequisites")]
 pub struct PrerequisiteArguments {
     /// Stop if this module of the standard library does not work (repeatable)
@@ -259,6 +332,10 @@ pub struct PrerequisiteArguments {
     /// Continue without this module (repeatable); zlib, ssl and ctypes are required by default
     #[arg(long, value_name = "MODULE")]
     pub allow_missing: Vec<String>,
+
+    /// Do not compile this extension module, although its library is there (repeatable)
+    #[arg(long, value_name = "MODULE")]
+    pub without_module: Vec<String>,
 
     /// Install a missing compiler and missing libraries with the host's package manager
     #[arg(long)]
@@ -372,6 +449,128 @@ pub struct UninstallArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = LOCK_EXAMPLES)]
+pub struct LockArguments {
+    /// Recipe; its lock is RECIPE.lock
+    #[arg(value_name = "RECIPE")]
+    pub recipe: PathBuf,
+
+    /// Resolve again what the lock has: one project, or everything
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "all")]
+    pub upgrade: Option<Upgrade>,
+
+    /// Package index for pip and setuptools [default: the index in pip's configuration, else PyPI]
+    #[arg(long, value_name = "URL")]
+    pub index_url: Option<String>,
+
+    /// Folder or base URL of release archives, searched before python.org (repeatable) [also:
+    /// PYBUILD_MIRROR, separated by spaces]
+    #[arg(long, value_name = "DIR|URL")]
+    pub mirror: Vec<String>,
+
+    /// Use no network: only local files, the cache and cached pages of the package index
+    #[arg(long)]
+    pub offline: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = BUNDLE_EXAMPLES)]
+pub struct BundleArguments {
+    /// Recipe with a lock
+    #[arg(value_name = "RECIPE")]
+    pub recipe: PathBuf,
+
+    /// The archive to write
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: PathBuf,
+
+    /// Package index for pip and setuptools [default: the index in pip's configuration, else PyPI]
+    #[arg(long, value_name = "URL")]
+    pub index_url: Option<String>,
+
+    /// Folder or base URL of release archives, searched before python.org (repeatable) [also:
+    /// PYBUILD_MIRROR, separated by spaces]
+    #[arg(long, value_name = "DIR|URL")]
+    pub mirror: Vec<String>,
+
+    /// Use no network: only local files, the cache and cached pages of the package index
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// `pybuild lock --upgrade`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Upgrade {
+    /// Everything
+    All,
+    /// The CPython release, and with it the pins
+    Cpython,
+    /// pip
+    Pip,
+    /// setuptools
+    Setuptools,
+}
+
+impl BuildArguments {
+    /// The arguments of `pybuild TARGET`, with the defaults of the command line.
+    pub fn of_target(target: BuildTarget) -> Self {
+        let mut build = Cli::parse_from(["pybuild", "latest"]).build;
+        build.targets = vec![target];
+        build
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = REPRODUCE_EXAMPLES)]
+pub struct ReproduceArguments {
+    /// Installed version, the prefix that contains it, or a record.json with the files.json beside it
+    #[arg(value_name = "PREFIX|VERSION|RECORD")]
+    pub what: PathBuf,
+
+    /// Prefix that contains the version [default: pybuild/versions/VERSION in the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub prefix: Option<PathBuf>,
+
+    /// Number of parallel jobs [default: the number of CPUs that pybuild may use]
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<Jobs>,
+
+    /// Build folder [default: in the cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub build_dir: Option<PathBuf>,
+
+    /// As root, run configure, make and the programs that they build as this user
+    #[arg(long, value_name = "USER")]
+    pub build_user: Option<String>,
+
+    /// Package index for pip and setuptools [default: the index in pip's configuration, else PyPI]
+    #[arg(long, value_name = "URL")]
+    pub index_url: Option<String>,
+
+    /// Folder or base URL of release archives, searched before python.org (repeatable) [also:
+    /// PYBUILD_MIRROR, separated by spaces]
+    #[arg(long, value_name = "DIR|URL")]
+    pub mirror: Vec<String>,
+
+    /// Use no network: only local files, the cache and cached pages of the package index
+    #[arg(long)]
+    pub offline: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = VERIFY_EXAMPLES)]
+pub struct VerifyArguments {
+    /// Installed version (3.11.2, or 3.11 if only one 3.11 is installed), or the prefix that contains
+    /// it
+    #[arg(value_name = "PREFIX|VERSION")]
+    pub what: PathBuf,
+
+    /// Prefix that contains the version [default: pybuild/versions/VERSION in the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub prefix: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 #[command(after_help = CACHE_EXAMPLES)]
 pub struct CacheArguments {
     #[command(subcommand)]
@@ -435,7 +634,7 @@ pub struct PinArguments {
     pub offline: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Inputs")]
 pub struct SourceArguments {
     /// CPython source: a release archive, its URL, or an unpacked source tree [default: search the

@@ -42,6 +42,15 @@ impl Environment {
         }
     }
 
+    /// The same environment with another value of a variable, or without it.
+    pub fn with_variable(mut self, name: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => drop(self.variables.insert(name.into(), value.into())),
+            None => drop(self.variables.remove(OsStr::new(name))),
+        }
+        self
+    }
+
     /// The variable's value; `None` if it is unset, empty or not UTF-8.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.variable_os(name)?.to_str()

@@ -41,8 +41,13 @@ mod testing;
 mod timeline;
 mod transaction;
 
+// For fuzzing.
 #[doc(hidden)]
 pub use fetch::signature::is_signed;
+#[doc(hidden)]
+pub use plan::lock::is_lock;
+#[doc(hidden)]
+pub use plan::recipe::is_recipe;
 
 use std::ffi::OsString;
 
@@ -108,6 +113,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
                 Some(Command::Uninstall(arguments)) => {
                     commands::uninstall::run(&arguments, &invocation)
                 }
+                Some(Command::Bundle(arguments)) => commands::bundle::run(arguments, &invocation),
+                Some(Command::Lock(arguments)) => commands::lock::run(arguments, &invocation),
+                Some(Command::Schema) => commands::schema::run(&invocation),
+                Some(Command::Reproduce(arguments)) => {
+                    commands::reproduce::run(arguments, &invocation)
+                }
+                Some(Command::Verify(arguments)) => commands::verify::run(&arguments, &invocation),
                 Some(Command::Cache(arguments)) => commands::cache::run(&arguments, &invocation),
                 None => commands::builds::run(cli.build, &invocation),
             }

@@ -11,29 +11,9 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use outside::Place;
+use outside::{Place, with_checksums};
 use pybuild::archive::compression::Compression;
 use pybuild::archive::tar::unpack_bytes;
-
-fn with_checksums(data: &[u8]) -> Vec<u8> {
-    let mut tar = data.to_vec();
-    let mut at = 0;
-    while let Some(header) = tar.get_mut(at..at + 512) {
-        if header.iter().all(|byte| *byte == 0) {
-            break;
-        }
-        header[148..156].fill(b' ');
-        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-        let size = String::from_utf8_lossy(&header[124..136]).into_owned();
-        let size = size.trim_matches(['\0', ' ']);
-        let size = usize::from_str_radix(size, 8).unwrap_or(0);
-        at = at
-            .saturating_add(512)
-            .saturating_add(size.div_ceil(512).saturating_mul(512));
-    }
-    tar
-}
 
 fn assert_is_clean(folder: &Path) {
     for entry in walkdir::WalkDir::new(folder) {

@@ -2,6 +2,7 @@
 
 pub mod compression;
 pub(crate) mod entries;
+pub mod files;
 pub mod tar;
 pub(crate) mod tree;
 pub(crate) mod zip;

@@ -20,8 +20,21 @@ const LEVEL: i32 = 3;
 /// Writes a tree: its paths, and the files, links and folders that have the content. Modes and times are
 /// kept, owners are not.
 pub(crate) fn pack<W: Write>(tree: &BTreeMap<PathBuf, PathBuf>, to: W) -> io::Result<W> {
+    pack_with(tar::HeaderMode::Complete, tree, to)
+}
+
+/// As [`pack`], without times and rights: equal content gives equal bytes.
+pub(crate) fn pack_content<W: Write>(tree: &BTreeMap<PathBuf, PathBuf>, to: W) -> io::Result<W> {
+    pack_with(tar::HeaderMode::Deterministic, tree, to)
+}
+
+fn pack_with<W: Write>(
+    mode: tar::HeaderMode,
+    tree: &BTreeMap<PathBuf, PathBuf>,
+    to: W,
+) -> io::Result<W> {
     let mut archive = tar::Builder::new(zstd::Encoder::new(to, LEVEL)?);
-    archive.mode(tar::HeaderMode::Complete);
+    archive.mode(mode);
     archive.follow_symlinks(false);
     for (name, path) in tree {
         archive.append_path_with_name(path, name)?;
@@ -112,6 +125,9 @@ fn read_entries(
                 std::os::unix::fs::symlink(target, &path)?;
             }
             EntryType::Regular => {
+                if let Some(folder) = path.parent() {
+                    fs_err::create_dir_all(folder)?;
+                }
                 let modified = UNIX_EPOCH + Duration::from_secs(entry.header().mtime()?);
                 let target = Target {
                     path,

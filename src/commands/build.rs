@@ -8,12 +8,14 @@ use crate::commands::error::Error;
 use crate::commands::event::Event;
 use crate::commands::gather::{Gather, Gathered, prerequisite_check};
 use crate::commands::kept::{Found, Kept};
+use crate::commands::locked::{choose_pins, ensure_locked};
 use crate::commands::preflight::Preflight;
 use crate::commands::printed::{PrintedPlans, plan_only};
-use crate::commands::work_folder::{BuildFolder, unusable};
+use crate::commands::work_folder::{BuildFolder, SideFolder, unusable};
 use crate::compile::confinement::Confinement;
 use crate::compile::isolation::Isolation;
 use crate::compile::{self, BuildContext, CompilePlan, CompilerStart};
+use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::fetch::VerifiedSource;
 use crate::host::build_environment::{BuildEnvironment, taken_over};
@@ -23,9 +25,16 @@ use crate::host::loader::Shadowed;
 use crate::host::prerequisites::Remedy;
 use crate::hotpatch;
 use crate::install::record::Record;
-use crate::install::{self, Candidate, CheckError, InstalledTree, prefix, record};
-use crate::plan::version::PythonVersion;
-use crate::plan::{Draft, InstallPrefix, Pins, Plan, ProgramNames, Source, are_recorded_alike};
+use crate::install::{
+    self, Candidate, Cause, CheckError, Difference, Evidence, InstalledTree, Manifest,
+    RecordedInstall, ToolsNow, prefix, record,
+};
+use crate::plan::lock::{LockedBuild, LockedFile};
+use crate::plan::version::{PythonVersion, VersionRequest};
+use crate::plan::{
+    Draft, FileLocation, InstallPrefix, Pins, Plan, ProgramNames, Source, WheelInput,
+    are_recorded_alike,
+};
 use crate::process::JobPool;
 use crate::progress::Reporter;
 use crate::resolve::planning;
@@ -83,6 +92,26 @@ impl<'a> Target<'a> {
         reporter: &'a dyn Reporter,
         timeline: Option<&'a Recorder>,
     ) -> Result<Self, Error> {
+        let target = Self::of(settings, environment, reporter, timeline)?;
+        target.preflight().ensure_usable()?;
+        Ok(target)
+    }
+
+    /// As [`Self::resolve`], for a build that does not change its prefix.
+    pub(super) fn resolve_for_repetition(
+        settings: &'a BuildSettings,
+        environment: &'a Environment,
+        reporter: &'a dyn Reporter,
+    ) -> Result<Self, Error> {
+        Self::of(settings, environment, reporter, None)
+    }
+
+    fn of(
+        settings: &'a BuildSettings,
+        environment: &'a Environment,
+        reporter: &'a dyn Reporter,
+        timeline: Option<&'a Recorder>,
+    ) -> Result<Self, Error> {
         let context = context_for(settings, environment, reporter)?;
         let request = &settings.request;
         let wanted = SourceRequest {
@@ -91,16 +120,18 @@ impl<'a> Target<'a> {
             mirrors: &settings.mirrors,
             proofs: &request.proofs,
         };
-        let release = context.release(request.python, wanted)?;
+        let locked = settings.locked.as_ref();
+        let version = locked.map(|locked| VersionRequest::Exact(locked.build.python));
+        let release = context.release(version.unwrap_or(request.python), wanted)?;
         let python = release.version;
         let pins = if settings.prefix.names_pins() {
-            Some(context.pins(python, &request.pip, &request.setuptools)?)
+            Some(choose_pins(settings, &context, python)?)
         } else {
             None
         };
         let prefix = settings.prefix.fill(python, pins.as_ref(), environment)?;
         let source = context.source(release, wanted);
-        let target = Self {
+        Ok(Self {
             settings,
             context,
             python,
@@ -108,9 +139,136 @@ impl<'a> Target<'a> {
             source,
             pins,
             timeline,
+        })
+    }
+
+    /// Chooses and fetches every input, and builds nothing.
+    pub(super) fn lock(self) -> Result<LockedBuild, Error> {
+        let (settings, context, python) = (self.settings, &self.context, self.python);
+        let request = settings.request.clone();
+        let pins = match self.pins {
+            Some(pins) => pins,
+            None => choose_pins(settings, context, python)?,
         };
-        target.preflight().ensure_usable()?;
-        Ok(target)
+        let variables = taken_over(context.environment);
+        let names = request.names;
+        let draft = Draft::new(
+            request,
+            python,
+            self.source,
+            pins,
+            self.prefix,
+            names,
+            variables,
+        );
+        let plan = plan_only(draft, settings, context)?.into_plan();
+        let folder = SideFolder::new(&context.store, "lock")?;
+        let changes = context.fetch_changes(&plan, folder.runner())?;
+        let source = context.fetch_source(python, plan.source(), folder.runner())?;
+        let size = |path: &Path| path.metadata().map_or(0, |metadata| metadata.len());
+        let source = match &source {
+            VerifiedSource::Tree(_) => None,
+            VerifiedSource::Archive(archive) => Some(LockedFile {
+                file: archive.name().to_owned(),
+                sha256: archive.sha256(),
+                size: size(archive.path()),
+                address: context.release_address(python, archive.name()),
+                because: format!("`{}` is CPython {python}", settings.request.python),
+            }),
+        };
+        let wheels = changes.wheels();
+        let size_of = |input: &WheelInput| {
+            let wheel = wheels.iter().find(|wheel| wheel.input() == input);
+            wheel.map_or(0, |wheel| size(wheel.path()))
+        };
+        let packages = changes.packages().iter().zip(&settings.request.wheels);
+        let packages = packages.map(|(package, named)| LockedFile {
+            file: package.name().to_owned(),
+            sha256: package.sha256(),
+            size: size(package.path()),
+            address: match &named.location {
+                FileLocation::Path(_) => None,
+                FileLocation::Url(address) => address.for_publication(),
+            },
+            because: "named by the recipe".to_owned(),
+        });
+        let packages = packages.collect();
+        let recipe = settings.recipe.clone().unwrap_or_default();
+        Ok(LockedBuild::new(&plan, recipe, source, packages, size_of))
+    }
+
+    /// Builds what `record` describes, for its prefix but not into it, and compares the result with `wanted`,
+    /// the files of that build. `prefix` has those files, if they are there.
+    pub(super) fn reproduce(
+        self,
+        record: &Record,
+        wanted: &Manifest,
+        prefix: Option<&Path>,
+    ) -> Result<Reproduction, Failure> {
+        let (settings, context, python) = (self.settings, &self.context, self.python);
+        self.preflight().ensure_buildable()?;
+        context.store.sweep();
+        BuildFolder::sweep(settings, &context.store);
+        let folder = BuildFolder::new(settings, &context.store, python)?;
+        let build = Build {
+            settings,
+            context,
+            python,
+            folder: &folder,
+            pool: None,
+            timeline: None,
+            reproduced: Some(record),
+        };
+        let request = settings.request.clone();
+        let pins = || {
+            let pins = context.pins(python, &request.pip, &request.setuptools)?;
+            same_wheels(record.plan.pins(), &pins)?;
+            Ok(pins)
+        };
+        let names = record.plan.names();
+        let variables = taken_over(context.environment);
+        let (source, prefix_of_plan) = (self.source.clone(), self.prefix.clone());
+        let draft = |pins| {
+            let request = settings.request.clone();
+            Draft::new(
+                request,
+                python,
+                source,
+                pins,
+                prefix_of_plan,
+                names,
+                variables,
+            )
+        };
+        let download = (!self.preflight().has_source_here()).then(|| self.source.clone());
+        let compare = |recorded: RecordedInstall| {
+            let changed_tools = ToolsNow::new(
+                record,
+                &recorded.record().tools,
+                &recorded.record().libraries,
+            );
+            let evidence = Evidence {
+                before: prefix,
+                now: recorded.root(),
+                build_folder: folder.path(),
+                other_tools: changed_tools.is_some(),
+            };
+            let differences = install::differences(wanted, recorded.manifest());
+            let causes = differences.iter().map(|found| evidence.cause(found));
+            let causes = causes.collect();
+            Reproduction {
+                tree: recorded.manifest().digest(),
+                files: recorded.manifest().len(),
+                causes,
+                differences,
+            }
+        };
+        let result = build.make(download.as_ref(), pins, draft).map(compare);
+        let log = folder.finish(&result, context.reporter);
+        result.map_err(|error| Failure {
+            error: Box::new(error),
+            log,
+        })
     }
 
     pub(super) fn python(&self) -> PythonVersion {
@@ -170,9 +328,9 @@ impl<'a> Target<'a> {
         // A file on this machine costs no time that other steps could use.
         let download = (!self.preflight().has_source_here()).then(|| self.source.clone());
         let chosen = self.pins;
-        let choose_pins = || match chosen {
+        let pins = || match chosen {
             Some(pins) => Ok(pins),
-            None => context.pins(python, &request.pip, &request.setuptools),
+            None => choose_pins(settings, context, python),
         };
         let (source, prefix, request) = (self.source, self.prefix, request.clone());
         let draft = |pins| {
@@ -186,7 +344,7 @@ impl<'a> Target<'a> {
         };
         match settings.mode {
             Mode::DryRun => {
-                let plan = plan_only(draft(choose_pins()?), settings, context)?;
+                let plan = plan_only(draft(pins()?), settings, context)?;
                 Ok(Outcome::Planned(Box::new(plan)))
             }
             Mode::Change => {
@@ -198,19 +356,44 @@ impl<'a> Target<'a> {
                     folder: &folder,
                     pool,
                     timeline: self.timeline,
+                    reproduced: None,
                 };
-                let result = build.run(download.as_ref(), choose_pins, draft);
+                let result = build.run(download.as_ref(), pins, draft);
                 let log = folder.finish(&result, reporter);
                 let record = result.map_err(|error| Failure {
                     error: Box::new(error),
                     log,
                 })?;
                 let folder = &record.folder();
-                reporter.report(&Event::Recorded { folder });
+                let tree = record.tree.as_ref();
+                reporter.report(&Event::Recorded { folder, tree });
                 Ok(Outcome::Built(record.python()))
             }
         }
     }
+}
+
+/// A repeated build, compared with the first.
+pub(super) struct Reproduction {
+    pub(super) tree: Sha256,
+    pub(super) files: usize,
+    pub(super) differences: Vec<Difference>,
+    /// The likely cause of each difference.
+    pub(super) causes: Vec<Cause>,
+}
+
+/// Fails if a wheel is not the one of the record.
+fn same_wheels(recorded: &Pins, now: &Pins) -> Result<(), Error> {
+    for (before, now) in recorded.wheels().zip(now.wheels()) {
+        if before.sha256 != now.sha256 {
+            return Err(Error::OtherInput {
+                name: now.file_name.clone(),
+                before: before.sha256,
+                now: now.sha256,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// A build in its folder.
@@ -221,17 +404,29 @@ struct Build<'a> {
     folder: &'a BuildFolder,
     pool: Option<&'a JobPool>,
     timeline: Option<&'a Recorder>,
+    /// The record of the build that is repeated.
+    reproduced: Option<&'a Record>,
 }
 
 impl Build<'_> {
-    /// All steps from the pins to the interpreter in its prefix. `download` is the source if it is not on
-    /// this machine.
+    /// All steps from the pins to the interpreter in its prefix.
     fn run(
         &self,
         download: Option<&Source>,
         choose_pins: impl FnOnce() -> Result<Pins, Error>,
         draft: impl FnOnce(Pins) -> Draft,
     ) -> Result<Record, Error> {
+        let recorded = self.make(download, choose_pins, draft)?;
+        self.commit(recorded)
+    }
+
+    /// The steps that do not touch the prefix. `download` is the source if it is not on this machine.
+    fn make(
+        &self,
+        download: Option<&Source>,
+        choose_pins: impl FnOnce() -> Result<Pins, Error>,
+        draft: impl FnOnce(Pins) -> Draft,
+    ) -> Result<RecordedInstall, Error> {
         let Self {
             settings,
             context,
@@ -239,6 +434,7 @@ impl Build<'_> {
             folder,
             pool,
             timeline,
+            reproduced: _,
         } = *self;
         let (reporter, runner) = (context.reporter, folder.runner());
         let home = folder.home()?;
@@ -266,7 +462,16 @@ impl Build<'_> {
         };
         let gathered = timed(timeline, "prerequisites", || gather.run(choose_pins))?;
         let Gathered { pins, host, source } = gathered;
-        let plan = planning::plan(draft(pins), &host.facts(), reporter)?;
+        if let Some(record) = self.reproduced {
+            let found = ToolsNow::new(record, &host.toolchain, &host.library_versions());
+            if let Some(found) = found {
+                reporter.report(&found);
+            }
+        }
+        let draft = draft(pins);
+        let path_of = context.fetch_patches(draft.request())?;
+        let plan = planning::plan(draft, &host.facts(), path_of, reporter)?;
+        ensure_locked(settings, &plan)?;
         let compile_plan = CompilePlan::gather(&plan, &host, &mut environment);
 
         let confinement = &confine(settings, context, &environment, &probe);
@@ -307,8 +512,12 @@ impl Build<'_> {
         let staged = install::stage(seeded, build)?;
         let checked = install::check(staged, venv, build).map_err(check_error)?;
         kept.keep_install(&checked);
-        let recorded = install::record(checked, build)?;
+        Ok(install::record(checked, build)?)
+    }
 
+    fn commit(&self, recorded: RecordedInstall) -> Result<Record, Error> {
+        let (settings, context) = (self.settings, self.context);
+        let reporter = context.reporter;
         let plan = &recorded.record().plan;
         let (prefix, python) = (plan.prefix().path().to_owned(), plan.python());
         let pending = PendingChanges::of(&context.store).enter(&prefix, reporter);
@@ -400,7 +609,9 @@ fn find_installed(
         return None;
     }
     let record = record::find(prefix, python)?;
-    if !are_recorded_alike(&settings.request, record.plan.request()) {
+    if !are_recorded_alike(&settings.request, record.plan.request())
+        || ensure_locked(settings, &record.plan).is_err()
+    {
         return None;
     }
     if hotpatch::is_hotpatched(prefix.path(), python) {

@@ -2,16 +2,18 @@
 
 mod results;
 
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::cli::BuildArguments;
+use crate::cli::{BuildArguments, BuildTarget};
 use crate::commands::build::{Failure, Outcome, Target};
 use crate::commands::error::Error;
 use crate::commands::invocation::Invocation;
 use crate::commands::printed::PrintedPlans;
 use crate::commands::work_folder::{SideFolder, unusable};
+use crate::export::bundle;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::version::PythonVersion;
 use crate::process::JobPool;
@@ -22,12 +24,39 @@ use crate::timeline::Recorder;
 use results::Results;
 
 /// Prints the interpreters' paths in the order of the builds, or the plans with `--dry-run`.
-pub(crate) fn run(arguments: BuildArguments, invocation: &Invocation<'_>) -> Result<(), Error> {
+pub(crate) fn run(mut arguments: BuildArguments, invocation: &Invocation<'_>) -> Result<(), Error> {
+    let _unpacked = match arguments.bundle.take() {
+        Some(bundle) => Some(open_bundle(&bundle, &mut arguments, invocation)?),
+        None => None,
+    };
     let all = BuildSettings::all(arguments, invocation.environment)?;
     match &all[..] {
         [settings] => run_one(settings, invocation),
         several => run_several(several, invocation),
     }
+}
+
+/// Unpacks a bundle, and builds its recipe. The folder must outlive the builds.
+fn open_bundle(
+    bundle: &Path,
+    arguments: &mut BuildArguments,
+    invocation: &Invocation<'_>,
+) -> Result<SideFolder, Error> {
+    let environment = invocation.environment;
+    let [BuildTarget::Recipe(recipe)] = &arguments.targets[..] else {
+        return Err(settings::Error::usage(
+            "--bundle needs the name of one recipe",
+            "name the recipe from which the bundle was made",
+        )
+        .into());
+    };
+    let (bundle, recipe) = (environment.absolute(bundle), environment.absolute(recipe));
+    let store = Store::of(environment);
+    let folder = SideFolder::new(&store, "bundle")?;
+    let recipe = bundle::open(&bundle, &recipe, &folder.made("content")?, &store)?;
+    arguments.targets = vec![BuildTarget::Recipe(recipe)];
+    arguments.locked = true;
+    Ok(folder)
 }
 
 fn run_one(settings: &BuildSettings, invocation: &Invocation<'_>) -> Result<(), Error> {

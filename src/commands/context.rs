@@ -1,6 +1,7 @@
 //! The store, the HTTP client and the package index, for every command that resolves and fetches.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::commands::error::Error;
@@ -19,7 +20,7 @@ use crate::net::retry::Retries;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::verification::{ProofPolicy, Verify};
 use crate::plan::version::{PythonVersion, VersionRequest};
-use crate::plan::{DigestProof, Origin, Pins, Plan, Source, SourceLocation};
+use crate::plan::{DigestProof, NamedFile, Origin, Pins, Plan, Request, Source, SourceLocation};
 use crate::process::Runner;
 use crate::progress::Reporter;
 use crate::resolve;
@@ -208,6 +209,25 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The address of a release file at python.org.
+    pub(crate) fn release_address(&self, python: PythonVersion, name: &str) -> Option<String> {
+        let folder = python.final_release().to_string();
+        let base = self.python_org.base();
+        base.with_segment(&folder)
+            .with_segment(name)
+            .for_publication()
+    }
+
+    /// Whether the store has this file, undamaged.
+    pub(crate) fn has(&self, sha256: Sha256) -> bool {
+        matches!(self.store.get(sha256), Ok(Some(_)))
+    }
+
+    /// The address of a project in the package index.
+    pub(crate) fn page_address(&self, project: &str) -> Address {
+        self.index_settings.address.with_segment(project)
+    }
+
     /// The wheels that the requests mean for this CPython.
     pub(crate) fn pins(
         &self,
@@ -253,6 +273,29 @@ impl<'a> Context<'a> {
         runner: &Runner,
     ) -> Result<VerifiedChanges, Error> {
         Ok(fetch::fetch_changes(plan, &self.fetching(Some(runner)))?)
+    }
+
+    /// Fetches the patches that a request names by their addresses: their headers decide whether they apply.
+    /// Returns a function from a patch to its path.
+    pub(crate) fn fetch_patches(
+        &self,
+        request: &Request,
+    ) -> Result<impl Fn(&NamedFile) -> PathBuf + use<>, Error> {
+        let side_store = self.side_store.as_ref().map(|side| &side.store);
+        let into = side_store.unwrap_or(&self.store);
+        let fetching = FetchContext {
+            store: into,
+            ..self.fetching(None)
+        };
+        let mut paths = BTreeMap::new();
+        for patch in &request.patches {
+            let path = match patch.path() {
+                Some(path) => path.to_owned(),
+                None => fetch::fetch_named(patch, &fetching)?.path().to_owned(),
+            };
+            paths.insert(patch.name(), path);
+        }
+        Ok(move |patch: &NamedFile| paths.get(&patch.name()).cloned().unwrap_or_default())
     }
 
     pub(crate) fn fetch_wheels(

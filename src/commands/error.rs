@@ -3,7 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::digest::Sha256;
 use crate::error::{ExitStatus, Explain};
+use crate::export::bundle::BundleError;
 use crate::fs::disk;
 use crate::fs::free_space::NoRoom;
 use crate::fs::lock::{self, LockError};
@@ -27,6 +29,8 @@ pub(crate) enum Error {
     Install(#[from] install::Error),
     #[error(transparent)]
     Export(#[from] export::Error),
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     #[error(transparent)]
     Hotpatch(#[from] hotpatch::Error),
     #[error(transparent)]
@@ -56,6 +60,21 @@ pub(crate) enum Error {
     },
     #[error("not tried: it has the compile of `{0}`, which failed")]
     SameCompile(String),
+    /// A repeated build got another input.
+    #[error("{name} is not that of the record: its sha256 is {now} instead of {before}")]
+    OtherInput {
+        name: String,
+        before: Sha256,
+        now: Sha256,
+    },
+    #[error("{what} did not come out the same: {files} file{}", if *files == 1 { "" } else { "s" })]
+    NotReproduced { what: String, files: usize },
+    #[error("{} has no record that this pybuild understands", path.display())]
+    NoRecord { path: PathBuf },
+    #[error("the lock {} cannot be written", path.display())]
+    Lock { path: PathBuf, source: io::Error },
+    #[error("{what} differs from its record: {files} file{}", if *files == 1 { "" } else { "s" })]
+    Differs { what: String, files: usize },
     #[error("no job can be taken from the jobs of all builds")]
     Jobs(#[source] io::Error),
 }
@@ -94,6 +113,7 @@ impl Error {
             Self::Compile(error) => error,
             Self::Install(error) => error,
             Self::Export(error) => error,
+            Self::Bundle(error) => error,
             Self::Hotpatch(error) => error,
             Self::Transaction(error) => error,
             Self::InUse(error) => error,
@@ -105,6 +125,11 @@ impl Error {
             | Self::Output(_)
             | Self::Builds { .. }
             | Self::SameCompile(_)
+            | Self::Differs { .. }
+            | Self::Lock { .. }
+            | Self::OtherInput { .. }
+            | Self::NotReproduced { .. }
+            | Self::NoRecord { .. }
             | Self::Jobs(_) => return None,
         })
     }
@@ -114,6 +139,8 @@ impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Builds { status, .. } => *status,
+            Self::Differs { .. } | Self::NotReproduced { .. } => ExitStatus::Check,
+            Self::OtherInput { .. } | Self::NoRecord { .. } => ExitStatus::Input,
             _ => self
                 .of_step()
                 .map_or(ExitStatus::Failed, Explain::exit_status),
@@ -131,6 +158,21 @@ impl Explain for Error {
                 ))
             }),
             Self::SameCompile(_) => Some("see the hint of that build".to_owned()),
+            Self::Differs { .. } => Some(
+                "the files are listed on standard output; the same build with --force replaces them"
+                    .to_owned(),
+            ),
+            Self::OtherInput { .. } => {
+                Some("put the recorded file into the cache or into an index".to_owned())
+            }
+            Self::NotReproduced { .. } => Some(
+                "the files and the likely causes are on standard output; docs/reproducible.md explains them"
+                    .to_owned(),
+            ),
+            Self::NoRecord { .. } => {
+                Some("name a prefix, a version or a record.json that pybuild wrote".to_owned())
+            }
+            Self::Lock { .. } => Some("check the folder of the recipe and its permissions".to_owned()),
             Self::CurrentDirectory(_) => Some("change to a folder that exists".to_owned()),
             _ => self.of_step()?.hint(),
         }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use crate::digest::Sha256;
 use crate::error::chain;
+use crate::install::named_pip;
 use crate::install::record::Record;
 use crate::net::address::Address;
 use crate::plan::InstallPrefix;
@@ -34,6 +36,21 @@ pub(crate) enum Event<'a> {
     Shadowed(&'a dyn fmt::Display),
     Recorded {
         folder: &'a Path,
+        tree: Option<&'a Sha256>,
+    },
+    /// All files are as they were installed.
+    Verified {
+        python: PythonVersion,
+        files: usize,
+    },
+    /// A repeated build gave the same files.
+    Reproduced {
+        python: PythonVersion,
+        files: usize,
+    },
+    /// The record has another tree digest than the files.
+    OtherTree {
+        python: PythonVersion,
     },
     PackageIndex {
         address: &'a Address,
@@ -74,10 +91,10 @@ impl fmt::Display for Event<'_> {
             ),
             Self::AlreadyInstalled(record) => write!(
                 f,
-                "CPython {} with pip {} is installed in {} since {}; nothing to do (--force builds it \
+                "CPython {} with {} is installed in {} since {}; nothing to do (--force builds it \
                  again)",
                 record.plan.python(),
-                record.checks.pip,
+                named_pip(record.checks.pip.as_deref()),
                 record.plan.prefix(),
                 record.finished.strftime("%Y-%m-%d %H:%M UTC"),
             ),
@@ -90,7 +107,26 @@ impl fmt::Display for Event<'_> {
                 write!(f, "the build has access to the network: {because}")
             }
             Self::Shadowed(shadowed) => shadowed.fmt(f),
-            Self::Recorded { folder } => write!(f, "record and log: {}", folder.display()),
+            Self::Recorded { folder, tree } => {
+                if let Some(tree) = tree {
+                    writeln!(f, "tree digest: sha256:{tree}")?;
+                }
+                write!(f, "record and log: {}", folder.display())
+            }
+            Self::Verified { python, files } => {
+                write!(
+                    f,
+                    "CPython {python}: all {files} files are as they were installed"
+                )
+            }
+            Self::Reproduced { python, files } => {
+                write!(f, "CPython {python}: all {files} files came out the same")
+            }
+            Self::OtherTree { python } => write!(
+                f,
+                "CPython {python} was changed by pybuild after it was built: its record has another tree \
+                 digest"
+            ),
             Self::PackageIndex { address, named_by } => {
                 write!(f, "package index: {address} ({named_by})")
             }

@@ -38,15 +38,16 @@ impl Preflight<'_> {
         Ok(stdlib::ensure_modules_exist(&request.modules, self.python)?)
     }
 
+    /// Checks the source, the build folder and the free space, for a build that leaves its prefix alone.
+    pub(super) fn ensure_buildable(&self) -> Result<(), Error> {
+        let folder = self.checked_build_folder()?;
+        self.ensure_room(&folder)
+    }
+
     /// Checks the source, the build folder, foreign files in the prefix, and the free space.
     pub(super) fn ensure_ready(&self) -> Result<(), Error> {
         let request = &self.settings.request;
-        if let Source::Tree { path } = self.source {
-            source::ensure_clean_tree(path)?;
-        }
-        fetch::ensure_keys(&request.proofs.keyrings)?;
-        let folder = work_folder::build_folder(self.settings, self.store);
-        self.ensure_build_folder(&folder)?;
+        let folder = self.checked_build_folder()?;
         install::ensure_no_foreign_files(
             self.prefix,
             self.python,
@@ -55,6 +56,17 @@ impl Preflight<'_> {
             self.settings.in_the_way,
         )?;
         self.ensure_room(&folder)
+    }
+
+    fn checked_build_folder(&self) -> Result<PathBuf, Error> {
+        let request = &self.settings.request;
+        if let Source::Tree { path } = self.source {
+            source::ensure_clean_tree(path)?;
+        }
+        fetch::ensure_keys(&request.proofs.keyrings)?;
+        let folder = work_folder::build_folder(self.settings, self.store);
+        self.ensure_build_folder(&folder)?;
+        Ok(folder)
     }
 
     fn ensure_build_folder(&self, folder: &Path) -> Result<(), Error> {

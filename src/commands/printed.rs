@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::commands::context::Context;
 use crate::commands::error::Error;
 use crate::commands::gather::prerequisite_check;
+use crate::commands::locked::ensure_locked;
 use crate::commands::work_folder::SideFolder;
 use crate::compile::CompilePlan;
 use crate::digest::Sha256;
@@ -44,7 +45,9 @@ pub(super) fn plan_only(
         }
         WhenMissing::Install => (check.preview(reporter)?, None),
     };
-    let plan = planning::plan(draft, &facts, reporter)?;
+    let path_of = context.fetch_patches(draft.request())?;
+    let plan = planning::plan(draft, &facts, path_of, reporter)?;
+    ensure_locked(settings, &plan)?;
     let compile = ready.map(|ready| {
         let compile = CompilePlan::gather(&plan, &ready, &mut environment);
         let key = compile.key();
@@ -66,6 +69,12 @@ pub(super) struct PrintedPlans {
     /// `None` if a build would install packages first.
     #[serde(skip_serializing_if = "Option::is_none")]
     compile: Option<PrintedCompile>,
+}
+
+impl PrintedPlans {
+    pub(super) fn into_plan(self) -> Plan {
+        self.plan
+    }
 }
 
 #[derive(Serialize)]

@@ -13,17 +13,18 @@ use crate::plan::version::PythonVersion;
 use crate::plan::{Bytecode, DebugInfo, InstallPrefix, Library, Optimization, Plan, Source};
 
 /// The way in which this pybuild compiles an equal plan. It is raised when that changes the result.
-const WAY: u32 = 1;
+const WAY: u32 = 2;
 
 /// Variables of the build environment that do not decide the result: scratch folders, the search path of
 /// tools that are in the plan themselves, fixed values, and folders of compiler caches.
-const UNDECIDING: [&str; 10] = [
+const UNDECIDING: [&str; 11] = [
     "HOME",
     "TMPDIR",
     "PATH",
     "LANG",
     "LC_ALL",
     "TZ",
+    "PYTHONHASHSEED",
     "CCACHE_DIR",
     "CCACHE_CONFIGPATH",
     "CCACHE_DISABLE",
@@ -44,6 +45,9 @@ pub(crate) struct CompilePlan {
     configure: Vec<String>,
     /// The compiled modules that are installed.
     bytecode: Bytecode,
+    /// The modules that are left out.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    left_out: BTreeSet<String>,
     /// Linker flags of the standard library's extension modules.
     module_link_flags: Vec<String>,
     /// The variables that decide, with the flags of patches and of libraries.
@@ -82,12 +86,6 @@ impl CompilePlan {
             .variables()
             .map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy()))
             .filter(|(name, _)| !UNDECIDING.contains(&name.as_ref()));
-        let modules = host.modules.present.iter();
-        let libraries = modules.map(|module| {
-            let version = module.library.iter().chain(&module.sonames);
-            let words: Vec<&str> = version.map(String::as_str).collect();
-            (module.module.to_owned(), words.join(" "))
-        });
         Self {
             way: WAY,
             python: plan.python(),
@@ -96,6 +94,7 @@ impl CompilePlan {
             prefix: plan.prefix().clone(),
             configure: configure_arguments(plan),
             bytecode: plan.request().build.bytecode,
+            left_out: plan.request().modules.left_out.clone(),
             module_link_flags: host.modules.module_link_flags(),
             environment: deciding
                 .map(|(name, value)| (name.into_owned(), value.into_owned()))
@@ -107,7 +106,7 @@ impl CompilePlan {
             objcopy: host.toolchain.objcopy.clone(),
             libc: host.toolchain.libc.clone(),
             headers: host.toolchain.headers.clone(),
-            libraries: libraries.collect(),
+            libraries: host.library_versions(),
         }
     }
 
@@ -147,6 +146,11 @@ impl CompilePlan {
     /// The arguments of `configure`.
     pub(crate) fn configure(&self) -> &[String] {
         &self.configure
+    }
+
+    /// The modules whose libraries were found, with the libraries' versions and names.
+    pub(crate) fn libraries(&self) -> &BTreeMap<String, String> {
+        &self.libraries
     }
 
     /// The linker flags of the standard library's extension modules.

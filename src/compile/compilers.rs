@@ -46,15 +46,17 @@ impl CompilerStart {
         &self.variables
     }
 
-    /// The argument of `make`. `BLDSHARED`, `LINKCC` and the commands of `setup.py` contain `CC`.
-    pub(super) fn make_argument(&self, makefile: &str) -> Option<String> {
+    /// The argument of `make`, with more `flags` of the compiler. `BLDSHARED`, `LINKCC` and the commands of
+    /// `setup.py` contain `CC`.
+    pub(super) fn make_argument(&self, makefile: &str, flags: &[String]) -> Option<String> {
         let compiler = value_in(makefile, "CC")?;
         let named = Path::new(compiler.split_whitespace().next()?);
         // `CC='ccache gcc'` in the caller's environment: no launcher starts itself.
         let words = self.words.iter().map(String::as_str);
         let words = words.filter(|word| Path::new(word).file_name() != named.file_name());
-        let words: Vec<&str> = words.collect();
-        (!words.is_empty()).then(|| format!("CC={} {compiler}", words.join(" ")))
+        let flags = flags.iter().map(String::as_str);
+        let all: Vec<&str> = words.chain([compiler]).chain(flags).collect();
+        (all.len() > 1).then(|| format!("CC={}", all.join(" ")))
     }
 }
 
@@ -67,7 +69,7 @@ mod tests {
             words: vec!["/b/compiler-timer".to_owned(), "/usr/bin/ccache".to_owned()],
             ..CompilerStart::default()
         };
-        start.make_argument(makefile)
+        start.make_argument(makefile, &[])
     }
 
     #[test]
@@ -82,6 +84,9 @@ mod tests {
         );
         assert_eq!(argument("CXX=g++\n"), None);
         let plain = CompilerStart::default();
-        assert_eq!(plain.make_argument("CC=gcc\n"), None);
+        assert_eq!(plain.make_argument("CC=gcc\n", &[]), None);
+        let flags = ["-O1".to_owned()];
+        let with_flags = plain.make_argument("CC=gcc -pthread\n", &flags);
+        assert_eq!(with_flags.unwrap(), "CC=gcc -pthread -O1");
     }
 }

@@ -1,5 +1,6 @@
 //! Steps 5 and 6: from a patched tree to a built one.
 
+mod build_path;
 mod compile_plan;
 mod compilers;
 mod configure_answers;
@@ -11,10 +12,12 @@ mod event;
 pub(crate) mod isolation;
 pub(crate) mod jobs;
 pub(crate) mod launcher;
+mod left_out;
 mod link;
 mod steps;
 mod unbuilt;
 
+pub(crate) use build_path::source_folder;
 pub(crate) use compile_plan::CompilePlan;
 pub(crate) use compilers::CompilerStart;
 pub(crate) use confinement::BuildUserError;

@@ -2,18 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::compile::build_path;
 use crate::compile::configure_answers::ConfigureAnswers;
 use crate::compile::confinement::BuildUserError;
 use crate::compile::context::BuildContext;
 use crate::compile::debug_flag;
 use crate::compile::error::Error;
 use crate::compile::event::Event;
+use crate::compile::left_out;
 use crate::compile::link;
 use crate::compile::unbuilt::{Unbuilt, UnbuiltReader};
 use crate::plan::{Optimization, Plan};
 use crate::process::Command;
 use crate::progress::Unit;
-use crate::source::{PatchedTree, Provenance};
+use crate::source::{PatchedTree, Provenance, SourceDate};
 
 /// A tree that belongs to the build user until [`crate::install::stage`] takes the installed files back.
 #[derive(Debug)]
@@ -30,12 +32,16 @@ pub(crate) struct HandedOverTree(Tree);
 
 /// A tree in which `configure` has run.
 #[derive(Debug)]
-pub(crate) struct ConfiguredTree(Tree);
+pub(crate) struct ConfiguredTree {
+    tree: Tree,
+    date: SourceDate,
+}
 
 /// A tree in which everything is compiled.
 #[derive(Debug)]
 pub(crate) struct BuiltTree {
     tree: Tree,
+    date: SourceDate,
     make_arguments: Vec<String>,
     unbuilt: Unbuilt,
 }
@@ -51,6 +57,10 @@ impl BuiltTree {
 
     pub(crate) fn plan(&self) -> &Plan {
         self.tree.provenance.plan()
+    }
+
+    pub(crate) fn date(&self) -> SourceDate {
+        self.date
     }
 
     /// Arguments that every later `make` needs too, or it links again.
@@ -80,16 +90,29 @@ pub(crate) fn hand_over(
     }))
 }
 
+/// Programs that `configure` would search, and whose names would get into the Makefile and into `sysconfig`
+/// although a release's build does not need them: a Python for generated files, and version control systems.
+const NOT_SEARCHED: [(&str, &str); 5] = [
+    ("PYTHON_FOR_REGEN", "python3"),
+    ("PYTHON_FOR_GEN", "python3"),
+    ("HAS_GIT", "not-found"),
+    ("HAS_HG", "not-found"),
+    ("SVNVERSION", "not-found"),
+];
+
 /// Runs `configure`.
 pub(crate) fn configure(
     tree: HandedOverTree,
     context: &BuildContext<'_>,
 ) -> Result<ConfiguredTree, Error> {
     let HandedOverTree(tree) = tree;
+    let date = SourceDate::of(&tree.root, context.environment).map_err(Error::Tree)?;
     let arguments = context.compile.configure();
     let path = tree.root.join("configure");
     let mut script = fs_err::read_to_string(&path).map_err(Error::Tree)?;
     let options = &tree.provenance.plan().request().build;
+    let modules = &tree.provenance.plan().request().modules;
+    left_out::name_in(&tree.root, &modules.left_out).map_err(Error::Tree)?;
     let changed = debug_flag::without_it(&script, options.debug_info, &options.configure_args);
     if let Some(changed) = changed {
         fs_err::write(&path, &changed).map_err(Error::Tree)?;
@@ -100,6 +123,11 @@ pub(crate) fn configure(
     let command = context
         .command("./configure", &tree.root)
         .with_arguments(arguments);
+    let command = NOT_SEARCHED
+        .into_iter()
+        .fold(command, |command, (name, value)| {
+            command.with_variable(name, value)
+        });
     // Each check prints one line. The script has a text for each, also in branches that do not run.
     let checks = script.matches("checking ").count() as u64;
     let total = Some(checks * 3 / 4);
@@ -125,25 +153,33 @@ pub(crate) fn configure(
     for line in unknown {
         context.reporter.report(&Event::UnknownOptions(line));
     }
-    Ok(ConfiguredTree(tree))
+    Ok(ConfiguredTree { tree, date })
 }
 
 /// Compiles everything, and warns of modules that were left out.
 pub(crate) fn make(tree: ConfiguredTree, context: &BuildContext<'_>) -> Result<BuiltTree, Error> {
-    let ConfiguredTree(tree) = tree;
+    let ConfiguredTree { tree, date } = tree;
     let plan = tree.provenance.plan();
     let request = plan.request();
     let prerequisites = &context.host.modules;
-    let makefile = fs_err::read_to_string(tree.root.join("Makefile")).map_err(Error::Tree)?;
+    let path = tree.root.join("Makefile");
+    let makefile = fs_err::read_to_string(&path).map_err(Error::Tree)?;
     let module_flags = context.compile.module_link_flags();
     let mut make_arguments = link::make_arguments(&makefile, request.build.library, module_flags);
-    make_arguments.extend(context.compilers.make_argument(&makefile));
+    let public = build_path::source_folder(plan.python());
+    let toolchain = &context.host.toolchain;
+    let flags = build_path::compiler_flags(&toolchain.compiler, &tree.root, &public);
+    make_arguments.extend(context.compilers.make_argument(&makefile, &flags));
+    let (makefile, paths) = build_path::without_path(&makefile, &tree.root, &public);
+    fs_err::write(&path, makefile).map_err(Error::Tree)?;
+    make_arguments.extend(paths);
     let total = expected_steps(&tree.root, request.build.optimization, context);
     let mut phase = context.reporter.begin("make", Unit::Steps, Some(total));
     let mut compiled = 0_u64;
     let mut unbuilt = UnbuiltReader::default();
     let command = context
         .parallel_make(&tree.root)
+        .with_variable(SourceDate::VARIABLE, date.text())
         .with_arguments(&make_arguments);
     context
         .runner
@@ -172,6 +208,7 @@ pub(crate) fn make(tree: ConfiguredTree, context: &BuildContext<'_>) -> Result<B
     }
     Ok(BuiltTree {
         tree,
+        date,
         make_arguments,
         unbuilt,
     })

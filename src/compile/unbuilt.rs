@@ -56,7 +56,9 @@ impl Unbuilt {
     ) -> Vec<(String, String)> {
         let is_known = |module: &str| {
             let mut missing = found_before.missing.iter();
-            policy.may_be_missing.contains(module) || missing.any(|known| known.module == module)
+            policy.may_be_missing.contains(module)
+                || policy.left_out.contains(module)
+                || missing.any(|known| known.module == module)
         };
         // Two of upstream's modules may have one name here.
         let modules: BTreeMap<&str, &str> = self.modules(python).collect();

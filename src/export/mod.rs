@@ -1,7 +1,8 @@
-//! Writes the pin of `ensurepip` as one patch file with everything in it, or as a folder with a diff and
-//! wheels.
+//! Writes files for other programs and hosts: the pin of `ensurepip` as one patch file with everything in it, or
+//! as a folder with a diff and wheels; and bundles of a recipe.
 
 mod base85;
+pub(crate) mod bundle;
 mod changed_file;
 mod error;
 mod folder;

@@ -64,6 +64,14 @@ impl InputRecord {
         let patches = patches
             .filter(|patch| patch.origin == PatchOrigin::File)
             .map(|patch| Self::new(patch.name.clone(), Some(patch.sha256), "--patch"));
-        wheels.chain(patches)
+        let packages = changes.packages().iter();
+        let packages = packages.map(|package| {
+            Self::new(
+                package.name().to_owned(),
+                Some(package.sha256()),
+                package.from(),
+            )
+        });
+        wheels.chain(patches).chain(packages)
     }
 }

@@ -9,6 +9,7 @@ mod event;
 mod host_packages;
 mod input_record;
 mod known_digests;
+mod named;
 mod origin;
 mod partial;
 mod search;
@@ -21,19 +22,20 @@ mod wheels;
 pub(crate) use context::FetchContext;
 pub use error::Error;
 pub(crate) use input_record::InputRecord;
+pub(crate) use named::fetch_named;
 pub(crate) use signature::signature_beside;
 pub use verified::{
-    VerifiedArchive, VerifiedChanges, VerifiedInputs, VerifiedPatch, VerifiedSource, VerifiedWheel,
+    VerifiedArchive, VerifiedChanges, VerifiedInputs, VerifiedPackage, VerifiedSource,
+    VerifiedWheel,
 };
 pub(crate) use wheels::{fetch_listed, fetch_wheels};
 
 use search::ReleaseSearch;
 use signature::Keyring;
 
-use crate::digest::Sha256;
 use crate::plan::verification::KeyringFile;
 use crate::plan::version::PythonVersion;
-use crate::plan::{PatchFile, Plan, Source};
+use crate::plan::{Plan, Source};
 
 /// Fetches every input of `plan` but a `source` that is fetched, and verifies its digest. After an error,
 /// the files downloaded so far stay in the store.
@@ -57,10 +59,23 @@ pub(crate) fn fetch_changes(
     context: &FetchContext<'_>,
 ) -> Result<VerifiedChanges, Error> {
     context.store.sweep();
-    let patches = plan.request().patches.iter().map(read_patch);
+    let request = plan.request();
+    let patches = request
+        .patches
+        .iter()
+        .map(|file| named::patch(file, context));
     let patches = patches.collect::<Result<_, _>>()?;
+    let packages = request
+        .wheels
+        .iter()
+        .map(|file| named::package(file, context));
+    let packages = packages.collect::<Result<_, _>>()?;
     let wheels = fetch_wheels(plan.pins(), context)?;
-    Ok(VerifiedChanges { wheels, patches })
+    Ok(VerifiedChanges {
+        wheels,
+        patches,
+        packages,
+    })
 }
 
 /// Fetches the source of CPython `python` and verifies it.
@@ -96,21 +111,4 @@ pub(crate) fn fetch_source(
 pub(crate) fn ensure_keys(files: &[KeyringFile]) -> Result<(), Error> {
     Keyring::with(files)?;
     Ok(())
-}
-
-fn read_patch(input: &PatchFile) -> Result<VerifiedPatch, Error> {
-    let path = input.path.clone();
-    let content = match std::fs::read(&path) {
-        Ok(content) => content,
-        Err(source) => return Err(Error::Unreadable { path, source }),
-    };
-    let found = Sha256::of(&content);
-    if found != input.sha256 {
-        return Err(Error::Changed {
-            path,
-            found,
-            expected: input.sha256,
-        });
-    }
-    Ok(VerifiedPatch { path, content })
 }

@@ -15,9 +15,9 @@ use crate::plan::compat::CompatPolicy;
 use crate::plan::pin_request::PinRequest;
 use crate::plan::verification::ProofPolicy;
 use crate::plan::{
-    BuildOptions, Bytecode, DebugInfo, DigestProof, Draft, InstallPrefix, Library, ModulePolicy,
-    Optimization, Origin, PatchFile, Pin, Pins, Plan, ProgramNames, ReleaseFile, Request, Source,
-    WheelInput, WheelLocation,
+    BuildOptions, Bytecode, DebugInfo, DigestProof, Draft, FileLocation, InstallPrefix, Library,
+    ModulePolicy, NamedFile, Optimization, Origin, Pin, Pins, Plan, ProgramNames, ReleaseFile,
+    Request, Source, WheelInput, WheelLocation,
 };
 use crate::process::Runner;
 use crate::store::Store;
@@ -125,7 +125,7 @@ fn plan(origins: &[Origin]) -> Plan {
     plan_of(source, Pin::Bundled, Vec::new())
 }
 
-fn plan_of(source: Source, pip: Pin, patches: Vec<PatchFile>) -> Plan {
+fn plan_of(source: Source, pip: Pin, patches: Vec<NamedFile>) -> Plan {
     let request = Request {
         python: "3.11.2".parse().unwrap(),
         pip: PinRequest::Bundled,
@@ -141,6 +141,7 @@ fn plan_of(source: Source, pip: Pin, patches: Vec<PatchFile>) -> Plan {
             bytecode: Bytecode::All,
         },
         patches,
+        wheels: Vec::new(),
         compat: CompatPolicy::All,
         modules: ModulePolicy::default(),
         names: ProgramNames::default(),
@@ -211,8 +212,8 @@ fn a_patch_that_has_changed_is_refused() {
     let source = Source::Tree {
         path: world.dir.path().to_owned(),
     };
-    let file = PatchFile {
-        path: path.clone(),
+    let file = NamedFile {
+        location: FileLocation::Path(path.clone()),
         sha256: Sha256::of(b"--- a\n+++ b\n"),
     };
     let plan = plan_of(source, Pin::Bundled, vec![file]);

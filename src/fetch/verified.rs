@@ -20,6 +20,7 @@ pub struct VerifiedInputs {
 pub struct VerifiedChanges {
     pub(super) wheels: Vec<VerifiedWheel>,
     pub(super) patches: Vec<VerifiedPatch>,
+    pub(super) packages: Vec<VerifiedPackage>,
 }
 
 impl VerifiedInputs {
@@ -41,6 +42,11 @@ impl VerifiedChanges {
     /// The user's patches, in the order in which they were given.
     pub(crate) fn patches(&self) -> &[VerifiedPatch] {
         &self.patches
+    }
+
+    /// The wheels to install into the interpreter, in the order in which they were given.
+    pub(crate) fn packages(&self) -> &[VerifiedPackage] {
+        &self.packages
     }
 }
 
@@ -112,17 +118,47 @@ impl VerifiedWheel {
 /// A patch of the user's, as it was when the request was read.
 #[derive(Debug, Clone)]
 pub struct VerifiedPatch {
-    pub(super) path: PathBuf,
+    pub(super) name: String,
     pub(super) content: Vec<u8>,
 }
 
 impl VerifiedPatch {
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// The path or the address.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Bytes, because old sources and patches for them are not always UTF-8.
     pub(crate) fn content(&self) -> &[u8] {
         &self.content
+    }
+}
+
+/// A wheel in the store that is to be installed into the interpreter.
+#[derive(Debug, Clone)]
+pub struct VerifiedPackage {
+    pub(super) file: StoredFile,
+    pub(super) name: String,
+    pub(super) from: String,
+}
+
+impl VerifiedPackage {
+    /// The path in the store, which ends in the digest and not in the wheel's name.
+    pub(crate) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    pub(crate) fn sha256(&self) -> Sha256 {
+        self.file.sha256()
+    }
+
+    /// The file name of the wheel.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its path or its address.
+    pub(crate) fn from(&self) -> &str {
+        &self.from
     }
 }

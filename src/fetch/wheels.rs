@@ -82,7 +82,7 @@ fn fetch_wheel(wheel: &WheelInput, context: &FetchContext<'_>) -> Result<Verifie
     })
 }
 
-fn copy_named_file(
+pub(super) fn copy_named_file(
     path: &Path,
     expected: Sha256,
     context: &FetchContext<'_>,
@@ -101,7 +101,7 @@ fn copy_named_file(
         })
 }
 
-fn download(
+pub(super) fn download(
     file_name: &str,
     address: &Address,
     digest: &Digest,

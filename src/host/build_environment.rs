@@ -73,6 +73,22 @@ pub fn taken_over(caller: &Environment) -> BTreeMap<String, String> {
     TAKEN_OVER.into_iter().filter_map(set).collect()
 }
 
+/// The caller's environment with the variables of a recorded build. The search path and the folders of compiler
+/// caches stay those of the caller.
+pub fn as_recorded(caller: &Environment, recorded: &BTreeMap<String, String>) -> Environment {
+    let own = [
+        "PATH",
+        "CCACHE_DIR",
+        "CCACHE_CONFIGPATH",
+        "CCACHE_DISABLE",
+        "SCCACHE_DIR",
+    ];
+    let names = TAKEN_OVER.into_iter().filter(|name| !own.contains(name));
+    names.fold(caller.clone(), |environment, name| {
+        environment.with_variable(name, recorded.get(name).map(String::as_str))
+    })
+}
+
 impl BuildEnvironment {
     /// The environment of a build in `scratch`.
     pub fn new(caller: &Environment, scratch: &Path) -> Self {
@@ -88,6 +104,8 @@ impl BuildEnvironment {
             variables.insert(name.into(), "C.UTF-8".into());
         }
         variables.insert("TZ".into(), "UTC".into());
+        // The order of a set must not get into a generated file.
+        variables.insert("PYTHONHASHSEED".into(), "0".into());
         let mut environment = Self { variables };
         environment.set_default("PATH", DEFAULT_PATH);
         environment
@@ -181,6 +199,7 @@ mod tests {
                 "LANG=C.UTF-8",
                 "LC_ALL=C.UTF-8",
                 "PATH=/usr/local/bin:/usr/bin:/bin",
+                "PYTHONHASHSEED=0",
                 "TMPDIR=/scratch",
                 "TZ=UTC",
             ]

@@ -43,14 +43,19 @@ impl Distribution {
         InstallCommand::new(self.manager?, needs, as_root)
     }
 
+    /// `debian` and `12`: the names of the system in package URLs.
+    pub fn ids_of_this_host() -> Option<(String, String)> {
+        let mut files = OS_RELEASE.iter();
+        let text = files.find_map(|path| fs_err::read_to_string(path).ok())?;
+        Some((
+            value(&text, "ID")?.to_owned(),
+            value(&text, "VERSION_ID").unwrap_or_default().to_owned(),
+        ))
+    }
+
     /// The system that an os-release file describes, by `ID`, then by each word of `ID_LIKE`.
     pub fn from_os_release(text: &str, environment: &Environment) -> Self {
-        let value = |name: &str| {
-            text.lines().find_map(|line| {
-                let (key, value) = line.trim().split_once('=')?;
-                (key == name).then(|| value.trim().trim_matches(['"', '\'']))
-            })
-        };
+        let value = |name: &str| value(text, name);
         let id = value("ID").unwrap_or("linux");
         let mut ids = std::iter::once(id).chain(value("ID_LIKE").unwrap_or_default().split(' '));
         Self {
@@ -63,6 +68,14 @@ impl Distribution {
                 .map(|manager| available(manager, environment)),
         }
     }
+}
+
+/// The value of a key of an os-release file.
+fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| {
+        let (key, value) = line.trim().split_once('=')?;
+        (key == name).then(|| value.trim().trim_matches(['"', '\'']))
+    })
 }
 
 fn manager_of(id: &str) -> Option<PackageManager> {

@@ -12,6 +12,7 @@ pub mod loader;
 mod missing;
 pub mod module_probes;
 pub mod modules;
+pub(crate) mod owners;
 mod packages;
 pub mod prerequisites;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The one check whether this host can build a request: it searches tools and libraries, installs what
 //! is missing if that is requested, and reports the rest as an error or a warning.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::event::Event;
@@ -40,6 +41,17 @@ impl ReadyHost {
     pub fn complete(&self, environment: &mut BuildEnvironment) {
         self.toolchain.complete(environment);
         self.modules.complete(environment);
+    }
+
+    /// The modules whose libraries were found, with the libraries' versions and names.
+    pub fn library_versions(&self) -> BTreeMap<String, String> {
+        let modules = self.modules.present.iter();
+        let versions = modules.map(|module| {
+            let version = module.library.iter().chain(&module.sonames);
+            let words: Vec<&str> = version.map(String::as_str).collect();
+            (module.module.to_owned(), words.join(" "))
+        });
+        versions.collect()
     }
 
     /// The facts for the conditions of compatibility patches.

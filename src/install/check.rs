@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
-use super::check_report::{CheckError, CheckReport, list};
+use super::check_report::{CheckError, CheckReport, list, named_pip};
 use super::scripts::dead_script;
 use super::stage::StagedInstall;
-use super::staged_interpreter::{NewVenv, StagedInterpreter, ensure_same};
+use super::staged_interpreter::{NewVenv, StagedInterpreter, ensure_refused, ensure_same};
 use crate::compile::BuildContext;
+use crate::host::modules::names_of;
 use crate::plan::Pin;
 use crate::plan::version::PythonVersion;
 use crate::process::Command;
@@ -60,8 +61,8 @@ pub(crate) fn check(
     let phase = context.reporter.begin("check", Unit::Steps, None);
     let answers = StagedInterpreter::new(staged.tree(), context).interpreter()?;
     let venv_pip = venv.pip()?;
-    if let Some(venv_pip) = &venv_pip {
-        ensure_same("the pip of a new venv", venv_pip, &answers.pip)?;
+    if let (Some(venv_pip), Some(pip)) = (&venv_pip, &answers.pip) {
+        ensure_same("the pip of a new venv", venv_pip, pip)?;
     }
     let Answers {
         python,
@@ -72,7 +73,8 @@ pub(crate) fn check(
     } = answers;
     let in_venv = venv_pip.as_ref().map_or("", |_| ", in a new venv too");
     phase.finish(&format!(
-        "{python}, pip {pip}{in_venv}, {} modules",
+        "{python}, {}{in_venv}, {} modules",
+        named_pip(pip.as_deref()),
         modules.len()
     ));
     Ok(CheckedInstall {
@@ -91,7 +93,7 @@ pub(crate) fn check(
 /// The answers of the interpreter itself.
 struct Answers {
     python: String,
-    pip: String,
+    pip: Option<String>,
     /// Empty if it is not installed.
     setuptools: String,
     modules: BTreeSet<String>,
@@ -113,14 +115,22 @@ impl StagedInterpreter<'_> {
         ensure_same("`python --version`", python.trim_end_matches('+'), &wanted)?;
 
         let (modules, missing_modules) = self.required_modules()?;
+        self.ensure_left_out()?;
 
-        let bundled = self.ensurepip_version(interpreter)?;
-        if let Pin::Wheel(wheel) = &pins.pip {
-            let wanted = wheel.version.to_string();
-            ensure_same("`ensurepip.version()`", &bundled, &wanted)?;
-        }
-        let pip = self.pip_version(interpreter)?;
-        ensure_same("the interpreter's pip", &pip, &bundled)?;
+        let pip = if pins.pip == Pin::Removed {
+            let ensurepip = self.python().with_arguments(["-m", "ensurepip"]);
+            ensure_refused("python -m ensurepip", &ensurepip)?;
+            None
+        } else {
+            let bundled = self.ensurepip_version(interpreter)?;
+            if let Pin::Wheel(wheel) = &pins.pip {
+                let wanted = wheel.version.to_string();
+                ensure_same("`ensurepip.version()`", &bundled, &wanted)?;
+            }
+            let pip = self.pip_version(interpreter)?;
+            ensure_same("the interpreter's pip", &pip, &bundled)?;
+            Some(pip)
+        };
         self.scripts()?;
 
         let setuptools = self.python().with_program(Program::SetuptoolsVersion);
@@ -199,6 +209,29 @@ impl StagedInterpreter<'_> {
             }
         }
         Ok((working, missing))
+    }
+
+    /// Checks that the modules of `--without-module` are not there.
+    fn ensure_left_out(&self) -> Result<(), CheckError> {
+        let left_out = &self.tree.plan().request().modules.left_out;
+        for module in left_out {
+            let names = names_of(module);
+            // A module in Python may work without its extension module, as `uuid` does.
+            let mut imports: Vec<&str> = names.clone();
+            imports.retain(|name| name.starts_with('_'));
+            let imports = if imports.is_empty() { names } else { imports };
+            let command = self.python().with_program(Program::ImportModules);
+            let printed = self.output("modules", &command.with_arguments(&imports))?;
+            let mut lines = printed.lines().filter_map(|line| line.split_once('\t'));
+            if let Some((name, _)) = lines.find(|(_, answer)| *answer == WORKS) {
+                return Err(CheckError::Differs {
+                    what: "the module of --without-module",
+                    found: format!("{name}, which can be imported"),
+                    wanted: "left out".to_owned(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Checks that every script in `bin` will run from the prefix.

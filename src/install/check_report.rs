@@ -17,8 +17,10 @@ use crate::process::{CommandError, excerpt};
 pub(crate) struct CheckReport {
     /// `python --version`.
     pub(crate) python: String,
-    /// The version of the installed pip, of the bundled one and of a new venv's: all are equal.
-    pub(crate) pip: String,
+    /// The version of the installed pip, of the bundled one and of a new venv's: all are equal. `None` for an
+    /// interpreter without pip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pip: Option<String>,
     /// The version of the installed setuptools.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) setuptools: Option<String>,
@@ -30,6 +32,11 @@ pub(crate) struct CheckReport {
     /// The other modules, with the reasons.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) missing_modules: BTreeMap<String, String>,
+}
+
+/// `pip 24.0`, or that there is none.
+pub(crate) fn named_pip(version: Option<&str>) -> String {
+    version.map_or("no pip".to_owned(), |version| format!("pip {version}"))
 }
 
 #[derive(Debug, thiserror::Error)]

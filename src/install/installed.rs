@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use super::bytecode;
 use super::copies;
+use super::dates;
 use super::debug_files;
 use super::error::Error;
 use crate::compile::{BuildContext, BuiltTree, Unbuilt, count_files};
 use crate::failpoint::crash_point;
 use crate::plan::Plan;
 use crate::progress::Unit;
-use crate::source::Provenance;
+use crate::source::{Provenance, SourceDate};
 
 /// An interpreter below a scratch DESTDIR in which `ensurepip` has not run. It belongs to the user who
 /// started pybuild.
@@ -22,16 +23,23 @@ pub(crate) struct InstalledTree {
     /// The prefix below the DESTDIR.
     root: PathBuf,
     provenance: Provenance,
+    date: SourceDate,
     unbuilt: Unbuilt,
 }
 
 impl InstalledTree {
     /// The tree below `destdir`, at the place of the plan's prefix.
-    pub(super) fn new(destdir: PathBuf, provenance: Provenance, unbuilt: Unbuilt) -> Self {
+    pub(super) fn new(
+        destdir: PathBuf,
+        provenance: Provenance,
+        date: SourceDate,
+        unbuilt: Unbuilt,
+    ) -> Self {
         Self {
             root: provenance.plan().prefix().below(&destdir),
             destdir,
             provenance,
+            date,
             unbuilt,
         }
     }
@@ -46,6 +54,11 @@ impl InstalledTree {
 
     pub(super) fn plan(&self) -> &Plan {
         self.provenance.plan()
+    }
+
+    /// The time of all files.
+    pub(super) fn date(&self) -> SourceDate {
+        self.date
     }
 
     pub(super) fn unbuilt(&self) -> &Unbuilt {
@@ -95,6 +108,7 @@ pub(crate) fn make_install(
     let makefile = fs_err::read_to_string(tree.root().join("Makefile")).map_err(Error::Staging)?;
     let install = context
         .make(tree.root())
+        .with_variable(SourceDate::VARIABLE, tree.date().text())
         .with_argument("install")
         .with_arguments(tree.make_arguments())
         .with_argument("ENSUREPIP=no")
@@ -121,10 +135,12 @@ pub(crate) fn make_install(
         return Err(Error::NoInterpreter { path });
     }
     debug_files::split(&root, context)?;
+    let date = tree.date();
     let (destdir, provenance, unbuilt) = tree.into_parts();
     context.confinement.take_back(&destdir)?;
     bytecode::remove_unwanted(&root, bytecode).map_err(Error::Staging)?;
-    let installed = InstalledTree::new(destdir, provenance, unbuilt);
+    dates::set(&root, date).map_err(Error::Staging)?;
+    let installed = InstalledTree::new(destdir, provenance, date, unbuilt);
     ensure_all_below_prefix(&installed)?;
     phase.finish("into a scratch DESTDIR");
     Ok(installed)

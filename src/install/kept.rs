@@ -22,7 +22,7 @@ use crate::fs::list::names_in;
 use crate::plan::Plan;
 use crate::plan::version::PythonVersion;
 use crate::progress::{Event, Level, Reporter, Unit};
-use crate::source::{self, Provenance};
+use crate::source::{self, Provenance, SourceDate, Vendored};
 use crate::store::{BuiltEntry, Corrupt, Keeping, Kind, Store};
 
 /// The file in the packed tree with which it is moved to another prefix.
@@ -33,6 +33,9 @@ const KIT: &str = "pybuild-relocation.json";
 struct About {
     plan: CompilePlan,
     source: InputRecord,
+    /// The time of all files.
+    date: SourceDate,
+    vendored: Vec<Vendored>,
     unbuilt: Unbuilt,
 }
 
@@ -245,8 +248,8 @@ impl UnpackedCompile {
     ) -> InstalledTree {
         let Self { destdir, about } = self;
         let source = source.unwrap_or(about.source);
-        let provenance = Provenance::new(plan, source, changes, pin);
-        InstalledTree::new(destdir, provenance, about.unbuilt)
+        let provenance = Provenance::new(plan, source, about.vendored, changes, pin);
+        InstalledTree::new(destdir, provenance, about.date, about.unbuilt)
     }
 }
 
@@ -311,6 +314,8 @@ impl CompileToKeep {
             about: About {
                 plan: plan.clone(),
                 source: tree.provenance().source().clone(),
+                date: tree.date(),
+                vendored: tree.provenance().vendored().to_vec(),
                 unbuilt: tree.unbuilt().clone(),
             },
             cost,
@@ -382,8 +387,10 @@ pub(super) fn is_pinned(path: &Path, library: &Path) -> bool {
 /// on `--with-platlibdir`.
 pub(super) fn library_in(root: &Path, python: PythonVersion) -> io::Result<Option<PathBuf>> {
     let name = format!("python{}", python.short());
+    // The second is that of a free-threaded interpreter (PEP 703).
+    let names = [name.clone(), format!("{name}t")];
     let folders = names_in(root)?.into_iter();
     Ok(folders
-        .map(|folder| root.join(folder).join(&name))
+        .flat_map(|folder| names.each_ref().map(|name| root.join(&folder).join(name)))
         .find(|library| library.join("ensurepip/__init__.py").is_file()))
 }

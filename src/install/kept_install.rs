@@ -32,6 +32,8 @@ struct Key {
     pip: String,
     setuptools: String,
     names: ProgramNames,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    wheels: Vec<Sha256>,
 }
 
 /// A kept installation beside its files.
@@ -62,6 +64,12 @@ fn key(compile: &CompilePlan, plan: &Plan) -> Option<Sha256> {
         pip: text(&plan.pins().pip),
         setuptools: text(&plan.pins().setuptools),
         names: plan.names(),
+        wheels: plan
+            .request()
+            .wheels
+            .iter()
+            .map(|wheel| wheel.sha256)
+            .collect(),
     };
     serde_json::to_vec(&key).ok().map(|text| Sha256::of(&text))
 }
@@ -152,6 +160,8 @@ fn remove_pinned(tree: &InstalledTree) -> io::Result<()> {
             fs_err::remove_file(file)?;
         }
     }
+    // Without pip, it is not there; otherwise the kept wheels make it again.
+    let _ = std::fs::remove_dir(library.join("ensurepip/_bundled"));
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::bytecode::source_of;
 use super::dist_info::record_in;
 use super::manifest::Manifest;
 use crate::digest::Sha256;
@@ -94,6 +95,30 @@ pub(super) fn stale_libraries(
     let found: BTreeSet<PathBuf> = libraries.chain(modules).collect();
     let stale = found.into_iter().filter(|path| !manifest.contains(path));
     stale.collect()
+}
+
+/// Compiled modules in the prefix that Python itself wrote, of sources that change. All files of a release have
+/// one time, so Python would take such a module for that of a new source with the same size.
+pub(super) fn stale_byte_code(
+    prefix: &Path,
+    manifest: &Manifest,
+    changed: &[PathBuf],
+) -> BTreeSet<PathBuf> {
+    let sources: BTreeSet<&Path> = changed
+        .iter()
+        .map(PathBuf::as_path)
+        .filter(|path| path.extension() == Some(OsStr::new("py")))
+        .collect();
+    let folders: BTreeSet<&Path> = sources.iter().filter_map(|path| path.parent()).collect();
+    let places = folders
+        .iter()
+        .flat_map(|folder| [folder.join("__pycache__"), (*folder).to_owned()]);
+    let files = places.flat_map(|place| files_in(prefix, &place));
+    let of_changed =
+        |path: &PathBuf| source_of(path).is_some_and(|source| sources.contains(&*source));
+    files
+        .filter(|path| !manifest.contains(path) && of_changed(path))
+        .collect()
 }
 
 /// The paths in a folder below the prefix.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -74,6 +75,28 @@ impl Manifest {
         Ok(Self(items.collect::<io::Result<_>>()?))
     }
 
+    /// The digest of the tree: the SHA-256 of a listing of its modes, digests and links. The lines are those
+    /// of `find -printf '%04m  %p\n'`, of `sha256sum` and of `find -printf '%p -> %l\n'` in the prefix,
+    /// sorted as bytes.
+    pub(crate) fn digest(&self) -> Sha256 {
+        let mut lines: Vec<Vec<u8>> = Vec::with_capacity(2 * self.0.len());
+        for (path, item) in &self.0 {
+            let path = [b"./", path.as_os_str().as_bytes()].concat();
+            let path = path.as_slice();
+            match item {
+                Item::File(mode, digest) => {
+                    lines.push([mode.as_bytes(), b"  ", path].concat());
+                    lines.push([digest.to_string().as_bytes(), b"  ", path].concat());
+                }
+                Item::Link(to) => lines.push([path, b" -> ", to.as_os_str().as_bytes()].concat()),
+            }
+        }
+        lines.sort();
+        let mut listing = lines.join(&b'\n');
+        listing.push(b'\n');
+        Sha256::of(&listing)
+    }
+
     /// Sets or removes the item at `path` below the prefix.
     pub(crate) fn set(&mut self, path: &Path, item: Option<Item>) {
         match item {
@@ -114,5 +137,41 @@ impl Manifest {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::process::Command;
+
+    use super::Manifest;
+
+    /// The commands of docs/reproducible.md.
+    const LISTING: &str = "{ find . -type f -printf '%04m  %p\\n'; find . -type f -exec sha256sum {} +; \
+                           find . -type l -printf '%p -> %l\\n'; } | LC_ALL=C sort | sha256sum";
+
+    #[test]
+    fn find_and_sha256sum_compute_the_same_digest() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs_err::create_dir_all(path("lib/empty")).unwrap();
+        for (name, mode) in [
+            ("lib/a b", 0o644),
+            ("lib/\u{fc}", 0o755),
+            ("z", 0o4755),
+            ("lib-x", 0o600),
+        ] {
+            fs_err::write(path(name), name).unwrap();
+            fs_err::set_permissions(path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        symlink("../z", path("lib/link")).unwrap();
+        let shell = Command::new("sh")
+            .args(["-c", LISTING])
+            .current_dir(dir.path())
+            .output();
+        let printed = String::from_utf8(shell.unwrap().stdout).unwrap();
+        let digest = Manifest::of_tree(dir.path()).unwrap().digest();
+        assert_eq!(printed.split(' ').next(), Some(&*digest.to_string()));
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::dist_info::DistInfo;
 use super::error::Error;
 use super::foreign::FilesInTheWay;
-use super::leftovers::{Recorded, other_bundled_wheels, stale_libraries};
+use super::leftovers::{Recorded, other_bundled_wheels, stale_byte_code, stale_libraries};
 use super::manifest::{Item, Manifest};
 use super::record::{self, Record};
 use crate::fs::list::files_below;
@@ -112,6 +112,7 @@ impl Merge<'_> {
         let changed = staged.into_iter().zip(is_there);
         let changed = changed.filter_map(|(path, is_there)| (!is_there).then_some(path));
         let mut files: Vec<PathBuf> = changed.collect();
+        outdated.extend(stale_byte_code(prefix, manifest, &files));
         let record_folder = record::folder(record.plan.python());
         // Wheels come before the texts that name them, and the record last: without a record, nothing is
         // installed.

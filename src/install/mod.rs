@@ -1,11 +1,14 @@
 //! Steps 7 to 9: from a built tree to an installation in its prefix.
 
 mod bytecode;
+mod cause;
 mod check;
 mod check_report;
 mod commit;
 mod copies;
+mod dates;
 mod debug_files;
+mod differences;
 pub(crate) mod dist_info;
 mod error;
 mod foreign;
@@ -26,18 +29,21 @@ mod scripts;
 mod seed;
 mod stage;
 mod staged_interpreter;
+pub(crate) mod statements;
 mod uninstall;
 
+pub(crate) use cause::{Cause, Evidence, ToolsNow};
 pub(crate) use check::{CheckedInstall, check};
-pub(crate) use check_report::CheckError;
+pub(crate) use check_report::{CheckError, named_pip};
 pub(crate) use commit::commit;
+pub(crate) use differences::{Difference, differences, verify};
 pub(crate) use error::Error;
 pub(crate) use foreign::{FilesInTheWay, ensure_none as ensure_no_foreign_files};
 pub(crate) use installed::{InstalledTree, make_install};
 pub(crate) use kept::{CompileToKeep, KeptCompile, UnpackedCompile, candidate};
 pub(crate) use kept_install::{KeptInstall, keep_install};
 pub use manifest::{Item, Manifest};
-pub(crate) use recorded::record;
+pub(crate) use recorded::{RecordedInstall, record};
 pub(crate) use relocate::Candidate;
 pub(crate) use replaced::describe as describe_replaced;
 pub(crate) use scripts::{DeadScript, dead_script};

@@ -12,6 +12,7 @@ use crate::plan::version::PythonVersion;
 use crate::plan::wheel_record::RecordEntry;
 use crate::process::Command;
 use crate::python::Program;
+use crate::source::SourceDate;
 
 /// Compiles the modules of the packages that `ensurepip` has installed, for the default level like pip, and
 /// those of the standard library that a kept compile lacks. `python` runs the installed interpreter.
@@ -25,9 +26,9 @@ pub(super) fn compile(
     if bytecode == Bytecode::None {
         return Ok(());
     }
-    let packages = tree.root().join(site_packages(plan.python()));
-    let mut folders = vec![(packages, Bytecode::Default)];
     let library = library_in(tree.root(), plan.python()).map_err(Error::Staging)?;
+    let packages = folder(tree).map_err(Error::Staging)?;
+    let mut folders = vec![(packages, Bytecode::Default)];
     let changed = library
         .iter()
         .flat_map(|library| CHANGED.map(|name| library.join(name)));
@@ -50,10 +51,10 @@ pub(super) fn compile(
         };
         for flags in runs {
             let processes = context.processes();
-            // The order of a set in a compiled module depends on the seed, and with -E it is always random.
+            // Without -E: the order of a set in a compiled module depends on PYTHONHASHSEED.
             let command = python
                 .clone()
-                .with_variable("PYTHONHASHSEED", "0")
+                .with_variable(SourceDate::VARIABLE, tree.date().text())
                 .with_argument("-B")
                 // Some bytes depend on what the process has loaded, such as the `.pth` files of packages.
                 .with_argument("-S")
@@ -72,6 +73,13 @@ pub(super) fn compile(
     Ok(())
 }
 
+/// The folder of the packages of the interpreter in `tree`.
+pub(super) fn folder(tree: &InstalledTree) -> io::Result<PathBuf> {
+    let python = tree.plan().python();
+    let library = library_in(tree.root(), python)?;
+    Ok(tree.root().join(site_packages(library.as_deref(), python)))
+}
+
 /// The folders of the standard library in which a pin changes modules.
 const CHANGED: [&str; 2] = ["ensurepip", "venv"];
 
@@ -85,7 +93,8 @@ fn is_compiled(folder: &Path) -> bool {
 
 /// Adds the compiled modules of each installed project to its `RECORD`, sorted as pip sorts it.
 pub(super) fn record_compiled(root: &Path, python: PythonVersion) -> io::Result<()> {
-    let site_packages = root.join(site_packages(python));
+    let library = library_in(root, python)?;
+    let site_packages = root.join(site_packages(library.as_deref(), python));
     for entry in fs_err::read_dir(&site_packages)? {
         let record = entry?.path().join("RECORD");
         if !record.is_file() {
@@ -96,8 +105,8 @@ pub(super) fn record_compiled(root: &Path, python: PythonVersion) -> io::Result<
         for line in text.lines() {
             let file = RecordEntry::parse(line).map(|entry| entry.file);
             let file = file.unwrap_or_else(|| line.to_owned());
-            let compiled = compiled_name(&file, python);
-            if let Some(compiled) = compiled.filter(|name| site_packages.join(name).is_file()) {
+            let mut compiled = compiled_names(&file, python).into_iter();
+            if let Some(compiled) = compiled.find(|name| site_packages.join(name).is_file()) {
                 lines.push((compiled.clone(), format!("{compiled},,\n")));
             }
             lines.push((file, format!("{line}\n")));
@@ -110,29 +119,38 @@ pub(super) fn record_compiled(root: &Path, python: PythonVersion) -> io::Result<
     Ok(())
 }
 
-/// `a/__pycache__/b.cpython-311.pyc` of `a/b.py` (PEP 3147); `a/b.pyc` for 2.7. `None` if it is no module,
-/// or if its name would need quotes in `RECORD`.
-fn compiled_name(file: &str, python: PythonVersion) -> Option<String> {
-    let stem = file.strip_suffix(".py")?;
-    if stem.contains(['"', ',']) {
-        return None;
-    }
+/// `a/__pycache__/b.cpython-311.pyc` of `a/b.py` (PEP 3147), and the name that a free-threaded interpreter gives
+/// it; `a/b.pyc` for 2.7. None if it is no module, or if its name would need quotes in `RECORD`.
+fn compiled_names(file: &str, python: PythonVersion) -> Vec<String> {
+    let stem = file.strip_suffix(".py");
+    let Some(stem) = stem.filter(|stem| !stem.contains(['"', ','])) else {
+        return Vec::new();
+    };
     let (major, minor) = python.series();
     if major == 2 {
-        return Some(format!("{stem}.pyc"));
+        return vec![format!("{stem}.pyc")];
     }
     let (folder, name) = stem.rsplit_once('/').unwrap_or((".", stem));
-    let compiled = format!("{folder}/__pycache__/{name}.cpython-{major}{minor}.pyc");
-    Some(compiled.trim_start_matches("./").to_owned())
+    let compiled = ["", "t"].map(|free_threaded| {
+        let tag = format!("cpython-{major}{minor}{free_threaded}");
+        let compiled = format!("{folder}/__pycache__/{name}.{tag}.pyc");
+        compiled.trim_start_matches("./").to_owned()
+    });
+    compiled.into()
 }
 
-fn site_packages(python: PythonVersion) -> PathBuf {
-    PathBuf::from(format!("lib/python{}/site-packages", python.short()))
+/// The folder of packages below the prefix, of an interpreter whose standard library is `library`.
+fn site_packages(library: Option<&Path>, python: PythonVersion) -> PathBuf {
+    let usual = format!("python{}", python.short());
+    let name = library.and_then(Path::file_name);
+    Path::new("lib")
+        .join(name.unwrap_or(usual.as_ref()))
+        .join("site-packages")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{compiled_name, record_compiled};
+    use super::{compiled_names, record_compiled};
 
     #[test]
     fn compiled_modules_are_recorded_where_pip_records_them() {
@@ -161,7 +179,7 @@ mod tests {
                  a/not-compiled.py,sha256=x,1\nc.py,sha256=x,1\n"
             );
         }
-        let old = compiled_name("a/b.py", "2.7.18".parse().unwrap());
-        assert_eq!(old.as_deref(), Some("a/b.pyc"));
+        let old = compiled_names("a/b.py", "2.7.18".parse().unwrap());
+        assert_eq!(old, ["a/b.pyc"]);
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::check_report::CheckReport;
 use super::manifest::Manifest;
 use crate::compile::isolation::Isolation;
+use crate::digest::Sha256;
 use crate::fetch::InputRecord;
 use crate::host::toolchain::Toolchain;
 use crate::plan::version::PythonVersion;
@@ -31,6 +32,9 @@ pub(crate) struct Record {
     /// The file names of the applied patches, in order.
     pub(crate) patches: Vec<String>,
     pub(crate) tools: Toolchain,
+    /// The modules whose libraries were found, with the libraries' versions. Earlier versions have none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) libraries: BTreeMap<String, String>,
     /// Earlier versions have the plan's environment here.
     #[serde(
         rename = "environment",
@@ -44,6 +48,9 @@ pub(crate) struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) build_user: Option<String>,
     pub(crate) checks: CheckReport,
+    /// [`Manifest::digest`]. Earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tree: Option<Sha256>,
     /// The duration of every command.
     pub(crate) timings: Vec<Timing>,
 }

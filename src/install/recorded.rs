@@ -1,13 +1,20 @@
 //! Step 8, after the checks: writes the record files into the staged tree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+
+use memchr::memmem;
 
 use super::check::CheckedInstall;
 use super::error::Error;
 use super::manifest::Manifest;
 use super::record::{self, Record};
-use crate::compile::BuildContext;
+use super::statements::{self, Subject};
+use crate::compile::{BuildContext, source_folder};
+use crate::host::distribution::Distribution;
+use crate::host::owners::packages_of;
+use crate::process::Timing;
 use crate::timeline::Heading;
 
 /// A checked installation with its record files. Only this kind can be committed.
@@ -20,7 +27,7 @@ pub(crate) struct RecordedInstall {
 
 impl RecordedInstall {
     /// The staged prefix.
-    pub(super) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
@@ -29,7 +36,7 @@ impl RecordedInstall {
     }
 
     /// All files but those in the record's folder.
-    pub(super) fn manifest(&self) -> &Manifest {
+    pub(crate) fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
@@ -44,6 +51,8 @@ pub(crate) fn record(
     context: &BuildContext<'_>,
 ) -> Result<RecordedInstall, Error> {
     let (staged, checks) = checked.into_parts();
+    let date = staged.tree().date();
+    let build_folder = staged.build_folder().to_owned();
     let (root, provenance) = staged.into_parts();
     let write = || {
         let manifest = Manifest::of_tree(&root)?;
@@ -52,17 +61,43 @@ pub(crate) fn record(
         for patch in provenance.patches() {
             fs_err::write(folder.join(&patch.file_name), &patch.content)?;
         }
-        fs_err::copy(context.runner.log_path(), folder.join(record::LOG))?;
+        let public = source_folder(provenance.plan().python());
+        let public = |text: Vec<u8>| without_path(text, &build_folder, Path::new(&public));
+        let log = fs_err::read(context.runner.log_path())?;
+        fs_err::write(folder.join(record::LOG), public(log))?;
+        let timings = context.runner.timings().into_iter().map(|timing| {
+            let command = public(timing.command.into_bytes());
+            let command = String::from_utf8_lossy(&command).into_owned();
+            Timing { command, ..timing }
+        });
+        let timings: Vec<Timing> = timings.collect();
         if let Some(timeline) = context.timeline {
             let heading = Heading {
                 python: provenance.plan().python().to_string(),
-                pip: checks.pip.clone(),
+                pip: checks.pip.clone().unwrap_or_else(|| "none".to_owned()),
                 jobs: context.jobs.to_string(),
                 launcher: context.compilers.launcher().map(ToOwned::to_owned),
             };
-            timeline.write(&folder, heading, &context.runner.timings())?;
+            timeline.write(&folder, heading, &timings)?;
         }
         record::write_json(&folder.join(record::FILES), &manifest)?;
+        let words = context.compile.libraries().values();
+        let words = words.flat_map(|text| text.split(' '));
+        let sonames: BTreeSet<&str> = words.filter(|word| word.contains(".so")).collect();
+        let sonames: Vec<&str> = sonames.into_iter().collect();
+        let machine = &context.host.toolchain.compiler.machine;
+        let subject = Subject {
+            plan: provenance.plan(),
+            compile: context.compile,
+            inputs: provenance.inputs(),
+            root: &root,
+            tree: manifest.digest(),
+            date,
+            vendored: provenance.vendored(),
+            packages: &packages_of(&sonames, machine, context.environment),
+            system: Distribution::ids_of_this_host(),
+        };
+        statements::write(&subject, &folder)?;
         let names = provenance.patches().iter();
         let user = context.confinement.user.as_ref();
         let record = Record {
@@ -72,11 +107,13 @@ pub(crate) fn record(
             inputs: provenance.inputs().to_vec(),
             plan: provenance.into_plan(),
             tools: context.host.toolchain.clone(),
+            libraries: context.compile.libraries().clone(),
             earlier_environment: BTreeMap::new(),
             build_user: user.map(|user| user.name().to_owned()),
             isolation: Some(context.confinement.network.clone()),
             checks,
-            timings: context.runner.timings(),
+            tree: Some(manifest.digest()),
+            timings,
         };
         record::write_json(&folder.join(record::RECORD), &record)?;
         Ok(RecordedInstall {
@@ -86,4 +123,47 @@ pub(crate) fn record(
         })
     };
     write().map_err(Error::Staging)
+}
+
+/// The text with the public folder of the source in place of the build folder, which exists no more.
+fn without_path(text: Vec<u8>, build_folder: &Path, public: &Path) -> Vec<u8> {
+    let parent = public.parent().unwrap_or(public);
+    let source = build_folder.join("source");
+    let real = |path: &Path| fs_err::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let replaced = [
+        (source.clone(), public),
+        (real(&source), public),
+        (build_folder.to_owned(), parent),
+        (real(build_folder), parent),
+    ];
+    replaced.iter().fold(text, |text, (path, public)| {
+        let (path, public) = (path.as_os_str().as_bytes(), public.as_os_str().as_bytes());
+        let mut new = Vec::with_capacity(text.len());
+        let mut from = 0;
+        for start in memmem::find_iter(&text, path) {
+            new.extend_from_slice(&text[from..start]);
+            new.extend_from_slice(public);
+            from = start + path.len();
+        }
+        new.extend_from_slice(&text[from..]);
+        new
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::without_path;
+
+    #[test]
+    fn the_log_names_no_build_folder() {
+        let log = b"cd /c/build/3-x/source && gcc\n/c/build/3-x/destdir/usr\n".to_vec();
+        let public = Path::new("/usr/src/pybuild/Python-3.11.2");
+        let log = without_path(log, Path::new("/c/build/3-x"), public);
+        assert_eq!(
+            String::from_utf8(log).unwrap(),
+            "cd /usr/src/pybuild/Python-3.11.2 && gcc\n/usr/src/pybuild/destdir/usr\n"
+        );
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::check_report::named_pip;
 use super::record::{self, Record};
 use crate::plan::{Draft, are_recorded_alike};
 
@@ -17,8 +18,8 @@ pub fn describe(draft: &Draft) -> Vec<String> {
     of_series
         .map(|version| match record::read_in(prefix, version) {
             Some(record) => format!(
-                "replaces CPython {version} with pip {}, built {}: {}",
-                record.checks.pip,
+                "replaces CPython {version} with {}, built {}: {}",
+                named_pip(record.checks.pip.as_deref()),
                 record.finished.strftime("%Y-%m-%d"),
                 list(&differences(&record, draft))
             ),
@@ -58,6 +59,7 @@ fn differences(old: &Record, new: &Draft) -> Vec<String> {
             before.build.debug_info == now.build.debug_info,
         ),
         ("--patch", before.patches == now.patches),
+        ("--wheel", before.wheels == now.wheels),
         ("--no-compat-patch", before.compat == now.compat),
         ("--source", are_recorded_alike(&before.source, &now.source)),
         ("--unversioned-links", plan.names() == new.names()),
@@ -65,6 +67,10 @@ fn differences(old: &Record, new: &Draft) -> Vec<String> {
         ("--verify", before.proofs.verify == now.proofs.verify),
         ("--keyring", before.proofs.keyrings == now.proofs.keyrings),
         ("--require", before.modules.required == now.modules.required),
+        (
+            "--without-module",
+            before.modules.left_out == now.modules.left_out,
+        ),
         (
             "--allow-missing",
             before.modules.may_be_missing == now.modules.may_be_missing,

@@ -12,6 +12,8 @@ use super::packages;
 use super::staged_interpreter::{NewVenv, StagedInterpreter};
 use crate::compile::BuildContext;
 use crate::failpoint::crash_point;
+use crate::plan::Pin;
+use crate::process::Command;
 use crate::progress::Unit;
 use crate::python::Program;
 
@@ -41,6 +43,7 @@ pub(crate) fn seed(
 ) -> Result<(UserOwnedInstall, NewVenv), Error> {
     let started = Instant::now();
     let compiled = paths_below(tree.root()).map_err(Error::Staging)?;
+    let without_pip = tree.plan().pins().pip == Pin::Removed;
     let phase = context.reporter.begin("ensurepip", Unit::Steps, None);
     context
         .confinement
@@ -48,20 +51,80 @@ pub(crate) fn seed(
     let folder = scratch.join("venv");
     let venv = thread::scope(|scope| {
         let venv = scope.spawn(|| StagedInterpreter::new(&tree, context).new_venv(&folder));
-        let seeded = run_ensurepip(&tree, context);
+        let python = context
+            .command(tree.python(), tree.destdir())
+            .with_variables(context.library_path(&tree.root().join("lib")).iter());
+        let seeded = if without_pip {
+            Ok(())
+        } else {
+            run_ensurepip(&tree, &python, context)
+                .and_then(|()| install_packages(&tree, scratch, &python, context))
+        };
+        let seeded = seeded.and_then(|()| packages::compile(&tree, &python, context));
         let venv = venv.join().unwrap_or_else(|panic| resume_unwind(panic));
         seeded.map(|()| venv)
     })?;
     crash_point("stage.seeded");
-    phase.finish("bundled wheels installed");
+    phase.finish(if without_pip {
+        "bundles no pip"
+    } else {
+        "bundled wheels installed"
+    });
     let compiled = Some((compiled, started));
     Ok((UserOwnedInstall { tree, compiled }, venv))
 }
 
-fn run_ensurepip(tree: &InstalledTree, context: &BuildContext<'_>) -> Result<(), Error> {
-    let python = context
-        .command(tree.python(), tree.destdir())
-        .with_variables(context.library_path(&tree.root().join("lib")).iter());
+/// Installs the wheels of `--wheel` with the interpreter's own pip.
+fn install_packages(
+    tree: &InstalledTree,
+    scratch: &Path,
+    python: &Command,
+    context: &BuildContext<'_>,
+) -> Result<(), Error> {
+    let all = tree.provenance().packages();
+    if all.is_empty() {
+        return Ok(());
+    }
+    // In the store, the files have other names than the wheels. The build user may not read the store.
+    let folder = scratch.join("wheels");
+    fs_err::create_dir_all(&folder).map_err(Error::Staging)?;
+    let mut wheels = Vec::new();
+    for package in all {
+        let wheel = folder.join(package.name());
+        fs_err::copy(package.path(), &wheel).map_err(Error::Staging)?;
+        wheels.push(wheel);
+    }
+    context.confinement.give(&folder, context.environment)?;
+    let site_packages = packages::folder(tree).map_err(Error::Staging)?;
+    let pip = python
+        .clone()
+        .with_arguments(["-E", "-B"])
+        .with_variable("PIP_CONFIG_FILE", "/dev/null")
+        .with_program(Program::RunPip)
+        .with_argument("--final-prefix")
+        .with_argument(tree.plan().prefix().path())
+        .with_argument(site_packages)
+        .with_arguments([
+            "install",
+            "--no-index",
+            "--no-deps",
+            "--no-cache-dir",
+            "--no-compile",
+            "--ignore-installed",
+            "--disable-pip-version-check",
+            "--root",
+        ])
+        .with_argument(tree.destdir())
+        .with_arguments(wheels);
+    let run = context.runner.run("wheels", &pip, |_| {});
+    run.map_err(Error::Command)
+}
+
+fn run_ensurepip(
+    tree: &InstalledTree,
+    python: &Command,
+    context: &BuildContext<'_>,
+) -> Result<(), Error> {
     let ensurepip = python
         .clone()
         .with_arguments(["-E", "-B"])
@@ -73,6 +136,5 @@ fn run_ensurepip(tree: &InstalledTree, context: &BuildContext<'_>) -> Result<(),
     context
         .runner
         .run("ensurepip", &ensurepip, |_| {})
-        .map_err(Error::Command)?;
-    packages::compile(tree, &python, context)
+        .map_err(Error::Command)
 }

@@ -1,9 +1,10 @@
-//! Step 7, last: the programs in `bin` of a complete installation.
+//! Step 7, last: the programs in `bin` of a complete installation, and the times of all files.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::dates;
 use super::error::Error;
 use super::installed::InstalledTree;
 use super::packages::record_compiled;
@@ -24,6 +25,12 @@ pub(crate) struct StagedInstall {
 impl StagedInstall {
     pub(super) fn tree(&self) -> &InstalledTree {
         &self.tree
+    }
+
+    /// The folder of the build, with the DESTDIR in it.
+    pub(super) fn build_folder(&self) -> &Path {
+        let destdir = self.tree.destdir();
+        destdir.parent().unwrap_or(destdir)
     }
 
     /// The paths of the compile, and the time since `ensurepip` began; `None` if this run added nothing
@@ -52,6 +59,7 @@ pub(crate) fn stage(
         let series = tree.plan().python().short();
         add_unversioned_links(&bin, &series).map_err(Error::Staging)?;
     }
+    dates::set(tree.root(), tree.date()).map_err(Error::Staging)?;
     Ok(StagedInstall { tree, compiled })
 }
 

@@ -9,6 +9,7 @@ use super::check_report::CheckError;
 use super::installed::InstalledTree;
 use crate::compile::BuildContext;
 use crate::fs::disk;
+use crate::plan::Pin;
 use crate::process::{Answer, Command, Excerpt};
 use crate::python::{Questions, version_in};
 
@@ -54,6 +55,9 @@ impl<'a> StagedInterpreter<'a> {
         if self.tree.plan().python().series().0 < 3 {
             return Ok(None);
         }
+        if self.tree.plan().pins().pip == Pin::Removed {
+            return self.venv_without_pip(folder).map(|()| None);
+        }
         let (pip, script) = std::thread::scope(|scope| {
             self.make_venv(&self.tree.python(), folder)?;
             let script = scope.spawn(|| {
@@ -72,6 +76,41 @@ impl<'a> StagedInterpreter<'a> {
         fs_err::remove_dir_all(folder).map_err(CheckError::Scratch)?;
         Ok(Some(pip))
     }
+}
+
+impl StagedInterpreter<'_> {
+    /// A venv without pip works, and one with pip is refused.
+    fn venv_without_pip(&self, folder: &Path) -> Result<(), CheckError> {
+        let venv = |options: &[&str]| {
+            let python = self.command(&self.tree.python());
+            let command = python.with_arguments(["-m", "venv"]);
+            command.with_arguments(options).with_argument(folder)
+        };
+        ensure_refused("python -m venv", &venv(&[]))?;
+        self.output("python -m venv --without-pip", &venv(&["--without-pip"]))?;
+        let python = self.command(&folder.join("bin/python"));
+        let python = python.with_argument("--version");
+        self.output("python --version in a venv", &python)?;
+        fs_err::remove_dir_all(folder).map_err(CheckError::Scratch)
+    }
+}
+
+/// Part of the message of every command that misses pip.
+const WITHOUT_PIP: &str = "built without pip";
+
+/// Checks that a command which needs pip fails with the reason.
+pub(super) fn ensure_refused(what: &'static str, command: &Command) -> Result<(), CheckError> {
+    let answer = command
+        .read()
+        .map_err(|source| CheckError::NotRun { what, source })?;
+    if !answer.status.success() && answer.stderr.contains(WITHOUT_PIP) {
+        return Ok(());
+    }
+    Err(CheckError::Differs {
+        what,
+        found: format!("{}, {}", answer.status, answer.stderr.trim()),
+        wanted: format!("an error that says `{WITHOUT_PIP}`"),
+    })
 }
 
 impl Questions for StagedInterpreter<'_> {

@@ -10,6 +10,7 @@ use super::dist_info::record_in;
 use super::error::Error;
 use super::manifest::{Item, Manifest};
 use super::record::{self, Record};
+use super::statements;
 use crate::fs::list::names_in;
 use crate::plan::version::PythonVersion;
 use crate::progress::{self, Level, Reporter};
@@ -151,7 +152,8 @@ impl Uninstallation {
     /// Adds the files that Python compiled from sources that are removed (PEP 3147; beside the source
     /// for 2.7). Otherwise no folder would ever be empty.
     fn add_compiled(&mut self, prefix: &Path, version: PythonVersion) -> io::Result<()> {
-        let tag = format!(".cpython-{}{}.", version.series().0, version.series().1);
+        let (major, minor) = version.series();
+        let tags = ["", "t"].map(|end| format!(".cpython-{major}{minor}{end}."));
         let sources = self.removed.iter();
         let folders: BTreeSet<PathBuf> = sources
             .filter(|path| path.extension().is_some_and(|ending| ending == "py"))
@@ -161,7 +163,8 @@ impl Uninstallation {
             for (place, tagged) in [(folder.join("__pycache__"), true), (folder, false)] {
                 for name in names_in(&prefix.join(&place))? {
                     let path = place.join(name);
-                    let is_of_this_python = !tagged || path.to_string_lossy().contains(&tag);
+                    let name = path.to_string_lossy();
+                    let is_of_this_python = !tagged || tags.iter().any(|tag| name.contains(tag));
                     if is_of_this_python
                         && source_of(&path).is_some_and(|source| self.removed.contains(&source))
                     {
@@ -191,7 +194,10 @@ impl Uninstallation {
     fn add_record_files(&mut self, prefix: &Path, record: &Record) {
         let folder = record::folder(record.plan.python());
         let names = [record::FILES, record::FOLDERS, record::LOG, record::RECORD];
-        let names = names.into_iter().chain(timeline::FILES);
+        let names = names
+            .into_iter()
+            .chain(timeline::FILES)
+            .chain(statements::FILES);
         let patches = record.patches.iter().map(String::as_str);
         for name in names.chain(patches) {
             let path = folder.join(name);

@@ -1,9 +1,12 @@
 //! The debug information of a build.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `--debug-info`; the comments are part of `--help`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum DebugInfo {
     /// Compile without -g

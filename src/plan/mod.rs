@@ -2,10 +2,13 @@
 
 pub mod compat;
 mod debug_info;
+pub(crate) mod lock;
+mod named_file;
 mod options;
 mod patches;
 pub(crate) mod pin_request;
 mod pins;
+pub(crate) mod recipe;
 pub(crate) mod requires_python;
 mod source;
 mod text;
@@ -20,10 +23,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use debug_info::DebugInfo;
+pub(crate) use named_file::{FileLocation, NamedFile};
 pub(crate) use options::{
     BuildOptions, Bytecode, InstallPrefix, Library, ModulePolicy, Optimization, ProgramNames,
 };
-pub(crate) use patches::{PatchFile, PatchOrigin, PlannedPatch};
+pub(crate) use patches::{PatchOrigin, PlannedPatch};
 pub(crate) use pins::{Pin, Pins, WheelInput, WheelLocation};
 pub(crate) use source::{Origin, ReleaseFile, Source, SourceLocation};
 pub(crate) use verification::DigestProof;
@@ -54,7 +58,10 @@ pub(crate) struct Request {
     pub(crate) build: BuildOptions,
     /// `--patch`, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) patches: Vec<PatchFile>,
+    pub(crate) patches: Vec<NamedFile>,
+    /// `--wheel`, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) wheels: Vec<NamedFile>,
     /// `--no-compat-patch` and `--no-compat-patches`.
     #[serde(default, skip_serializing_if = "CompatPolicy::is_all")]
     pub(crate) compat: CompatPolicy,

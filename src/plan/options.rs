@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::debug_info::DebugInfo;
@@ -43,7 +44,9 @@ pub enum Library {
 }
 
 /// `--bytecode`: the optimisation levels of the compiled modules that are installed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bytecode {
     /// No compiled modules
@@ -104,6 +107,9 @@ pub struct ModulePolicy {
     /// `--allow-missing`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub may_be_missing: BTreeSet<String>,
+    /// `--without-module`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub left_out: BTreeSet<String>,
 }
 
 impl ModulePolicy {
@@ -112,8 +118,8 @@ impl ModulePolicy {
 
     /// Whether the build stops if `module` does not work.
     pub fn requires(&self, module: &str) -> bool {
-        self.required.contains(module)
-            || (Self::ESSENTIAL.contains(&module) && !self.may_be_missing.contains(module))
+        let is_waived = self.may_be_missing.contains(module) || self.left_out.contains(module);
+        self.required.contains(module) || (Self::ESSENTIAL.contains(&module) && !is_waived)
     }
 
     pub fn all_required(&self) -> BTreeSet<&str> {

@@ -1,24 +1,14 @@
-//! Patches to CPython's source: those of the request, and those of the plan.
-
-use std::path::PathBuf;
+//! Patches to CPython's source, as a plan has them.
 
 use serde::{Deserialize, Serialize};
 
 use super::compat::Flags;
 use crate::digest::Sha256;
 
-/// `--patch`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PatchFile {
-    pub path: PathBuf,
-    /// The digest of the file when the request was read.
-    pub sha256: Sha256,
-}
-
 /// A patch to apply, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedPatch {
-    /// The name of a built-in patch, or the path of the user's patch.
+    /// The name of a built-in patch, or the path or address of the user's patch.
     pub name: String,
     pub origin: PatchOrigin,
     /// The digest of the whole file, including its header.
@@ -34,6 +24,9 @@ pub struct PlannedPatch {
     /// Upstream's name for the defect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream: Option<String>,
+    /// The vulnerabilities that the patch fixes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixes: Vec<String>,
     /// Flags that the patch adds to variables of `configure`.
     #[serde(default, skip_serializing_if = "Flags::is_empty")]
     pub flags: Flags,

@@ -4,7 +4,7 @@
 # Output: a line `Compiling PATH` for each module and level.
 #
 # Writes what compileall writes, with several processes in every release. Arguments that CPython's
-# Makefile does not have are left to compileall.
+# Makefile does not have are left to compileall. The sources get the time SOURCE_DATE_EPOCH.
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]
 import getopt, os, py_compile, re, runpy
@@ -13,6 +13,8 @@ try:
     options, folders = getopt.getopt(sys.argv[4:], 'fj:d:x:o:')
     folder, = folders
 except (getopt.GetoptError, ValueError):
+    # With it, compileall would write another kind of file.
+    os.environ.pop('SOURCE_DATE_EPOCH', None)
     sys.argv = sys.argv[3:]
     runpy.run_path(sys.argv[0], run_name='__main__')
     sys.exit()
@@ -60,9 +62,15 @@ def compile_level(source, level, name):
             opened.write(read(below))
         os.chmod(path, os.stat(below).st_mode)
     else:
-        py_compile.compile(source, path, name, True, optimize=level)
+        kind = py_compile.PycInvalidationMode.TIMESTAMP
+        py_compile.compile(source, path, name, True, optimize=level, invalidation_mode=kind)
+
+date = os.environ.get('SOURCE_DATE_EPOCH')
 
 def compile_module(source):
+    # A compiled module names the time of its source.
+    if date:
+        os.utime(source, (int(date), int(date)))
     name = os.path.join(final, os.path.relpath(source, folder))
     for level in levels:
         report('Compiling %s' % source)

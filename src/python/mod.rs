@@ -37,11 +37,14 @@ impl Program {
             Self::MovePrefix => include_str!("move_prefix.py"),
             Self::RunEnsurepip => concat!(
                 include_str!("run_ensurepip.py"),
+                include_str!("final_prefix.py"),
+                include_str!("run_ensurepip_site.py"),
                 include_str!("pip_settings.py"),
                 include_str!("run_ensurepip_main.py"),
             ),
             Self::RunPip => concat!(
                 include_str!("run_pip.py"),
+                include_str!("final_prefix.py"),
                 include_str!("pip_settings.py"),
                 include_str!("run_pip_main.py"),
             ),

@@ -1,8 +1,6 @@
 # pybuild program: run-pip
-# Arguments: the wheel of a pip, then the arguments of that pip.
+# Arguments: the wheel of a pip or the folder with an installed one, then the arguments of that pip.
+# `--final-prefix DIR` before them names the prefix of an interpreter that runs from a DESTDIR.
 #
 # Runs without the interpreter's `site`, so without .pth files and sitecustomize.
-import runpy, sys
-sys.path[:] = [sys.argv[1]] + [entry for entry in sys.path if entry]
-sys.argv = ['pip'] + sys.argv[2:]
-
+import sys

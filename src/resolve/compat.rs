@@ -11,7 +11,7 @@ use crate::digest::Sha256;
 use crate::error::{ExitStatus, Explain};
 use crate::plan::compat::{CompatPolicy, Header, HostFacts, InvalidPatch, built_in};
 use crate::plan::version::PythonVersion;
-use crate::plan::{PatchFile, PatchOrigin, PlannedPatch};
+use crate::plan::{NamedFile, PatchOrigin, PlannedPatch};
 use crate::progress::{self, Level, Reporter};
 
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,12 @@ impl Explain for Error {
             Self::Unreadable { path, .. } => format!("make {} readable", path.display()),
         })
     }
+}
+
+/// A patch of the user, and the path at which it can be read.
+pub struct GivenPatch<'a> {
+    pub file: &'a NamedFile,
+    pub path: PathBuf,
 }
 
 /// The choices that are reported, each with the patch's name.
@@ -81,7 +87,7 @@ pub fn choose(
     python: PythonVersion,
     host: &HostFacts,
     policy: &CompatPolicy,
-    given: &[PatchFile],
+    given: &[GivenPatch<'_>],
     reporter: &dyn Reporter,
 ) -> Result<Vec<PlannedPatch>, Error> {
     let mut chosen = Vec::new();
@@ -105,12 +111,12 @@ pub fn choose(
 
 /// A patch without a header is always applied.
 fn of_the_user(
-    patch: &PatchFile,
+    patch: &GivenPatch<'_>,
     python: PythonVersion,
     host: &HostFacts,
     reporter: &dyn Reporter,
 ) -> Result<Option<PlannedPatch>, Error> {
-    let name = patch.path.display().to_string();
+    let name = patch.file.name();
     let content = fs_err::read(&patch.path).map_err(|source| Error::Unreadable {
         path: patch.path.clone(),
         source,
@@ -120,7 +126,7 @@ fn of_the_user(
         return Ok(Some(planned(
             name,
             PatchOrigin::File,
-            patch.sha256,
+            patch.file.sha256,
             because,
             None,
         )));
@@ -139,7 +145,7 @@ fn of_the_user(
     Ok(Some(planned(
         name,
         PatchOrigin::File,
-        patch.sha256,
+        patch.file.sha256,
         because,
         Some(header),
     )))
@@ -152,11 +158,12 @@ fn planned(
     because: String,
     header: Option<Header>,
 ) -> PlannedPatch {
-    let (what, error, upstream, flags) = match header {
+    let (what, error, upstream, fixes, flags) = match header {
         Some(header) => (
             Some(header.what),
             Some(header.error),
             Some(header.upstream).filter(|name| !name.is_empty()),
+            header.fixes,
             header.flags,
         ),
         None => Default::default(),
@@ -169,6 +176,7 @@ fn planned(
         what,
         error,
         upstream,
+        fixes,
         flags,
     }
 }

@@ -1,16 +1,19 @@
 //! The settings of a build.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use toml::Table;
 
 use super::cache::StoreLimit;
 use super::configure;
 use super::error::Error;
 use super::inputs::{Mode, PinSettings, SourceSettings, choose};
 use super::launcher::launcher;
-use super::path::{absolute_if_given, file, of_variable};
+use super::path::{absolute_if_given, named_file, of_variable};
 use super::prefix_template::{PrefixTemplate, Several};
-use crate::cli::{BuildArguments, InstallationArguments};
+use super::recipe::{self, Builds, Group};
+use crate::cli::{BuildArguments, InstallationArguments, PrerequisiteArguments};
 use crate::compile::confinement::BuildUser;
 use crate::compile::isolation::BuildNetwork;
 use crate::compile::jobs::Jobs;
@@ -22,10 +25,14 @@ use crate::net::address::Address;
 use crate::net::network::Network;
 use crate::plan::compat;
 use crate::plan::compat::CompatPolicy;
+use crate::plan::lock::{Disagreement, Lock, LockedBuild, lock_path};
+use crate::plan::pin_request::PinRequest;
 use crate::plan::version::VersionRequest;
+use crate::plan::wheel_name::WheelName;
 use crate::plan::{
-    BuildOptions, Library, ModulePolicy, Optimization, Origin, PatchFile, ProgramNames, Request,
+    BuildOptions, Library, ModulePolicy, NamedFile, Optimization, Origin, ProgramNames, Request,
 };
+use crate::source::SourceDate;
 use crate::store::Limit;
 
 /// The request, and the settings that do not decide the result.
@@ -50,6 +57,30 @@ pub struct BuildSettings {
     pub kept_compiles: KeptCompiles,
     pub cache_limit: Limit,
     pub mode: Mode,
+    /// The keys of the recipe for this build.
+    pub recipe: Option<Table>,
+    /// What the lock of the recipe has for this build.
+    pub locked: Option<Locked>,
+}
+
+/// A build of a lock file.
+#[derive(Debug, Clone)]
+pub struct Locked {
+    pub build: LockedBuild,
+    /// The lock file.
+    pub path: PathBuf,
+    pub recipe: PathBuf,
+}
+
+impl Locked {
+    /// The error for an input that is not the locked one.
+    pub fn disagreement(&self, source: Disagreement) -> Error {
+        Error::Disagreement {
+            lock: self.path.clone(),
+            recipe: self.recipe.clone(),
+            source,
+        }
+    }
 }
 
 /// The use of the compiles that are kept in the store.
@@ -60,6 +91,18 @@ pub enum KeptCompiles {
     Add,
     /// `--no-cache`.
     Ignore,
+}
+
+impl KeptCompiles {
+    fn new(no_cache: bool, keep_build: bool, limit: Limit) -> Self {
+        if no_cache || !limit.keeps_built_things() {
+            Self::Ignore
+        } else if keep_build {
+            Self::Add
+        } else {
+            Self::Use
+        }
+    }
 }
 
 /// The action if the same request is installed already.
@@ -104,11 +147,59 @@ pub enum ConfigureCache {
 
 impl BuildSettings {
     /// One value for each build: each version with each pip and each setuptools, in this order.
-    pub fn all(
-        mut arguments: BuildArguments,
+    pub fn all(arguments: BuildArguments, environment: &Environment) -> Result<Vec<Self>, Error> {
+        ensure_date(environment)?;
+        let needs_lock = arguments.locked;
+        let mut all = Vec::new();
+        for group in recipe::expand(arguments, environment)? {
+            let lock = group.lock()?;
+            let Group { recipe, sets } = group;
+            let mut builds = Vec::new();
+            for set in sets {
+                builds.extend(Self::of_one_set(set, environment)?);
+            }
+            match (lock, recipe) {
+                (Some(lock), Some(recipe)) => lock_all(&mut builds, &lock, recipe)?,
+                (None, Some(recipe)) if needs_lock => {
+                    let path = lock_path(&recipe);
+                    return Err(Error::NoLock { path, recipe });
+                }
+                (_, None) if needs_lock => {
+                    return Err(Error::usage(
+                        "--locked is given without a recipe",
+                        "only a recipe has a lock",
+                    ));
+                }
+                _ => {}
+            }
+            all.extend(builds);
+        }
+        Ok(all)
+    }
+
+    /// The builds of one recipe for `pybuild lock`, without its lock, and that lock if it can be read.
+    pub fn to_lock(
+        arguments: BuildArguments,
         environment: &Environment,
-    ) -> Result<Vec<Self>, Error> {
-        let versions = std::mem::take(&mut arguments.python);
+    ) -> Result<(Vec<Self>, Option<Lock>), Error> {
+        let mut all = Vec::new();
+        let mut lock = None;
+        for group in recipe::expand(arguments, environment)? {
+            lock = group.lock()?;
+            for set in group.sets {
+                all.extend(Self::of_one_set(set, environment)?);
+            }
+        }
+        Ok((all, lock))
+    }
+
+    /// The builds of one set of options.
+    fn of_one_set(set: Builds, environment: &Environment) -> Result<Vec<Self>, Error> {
+        let Builds {
+            python: versions,
+            arguments,
+            keys,
+        } = set;
         let several = Several {
             versions: versions.len() > 1,
             pips: arguments.pins.pip.len() > 1,
@@ -138,6 +229,12 @@ impl BuildSettings {
             .map(|(python, pins)| {
                 let build = &first.request.build;
                 configure::ensure_pins_used(&build.configure_args, pins.are_bundled())?;
+                if pins.pip == PinRequest::None && !first.request.wheels.is_empty() {
+                    return Err(Error::usage(
+                        "--wheel is given, and pip, which would install it, is left out",
+                        "leave out either `--pip none` or --wheel",
+                    ));
+                }
                 let request = Request {
                     python: *python,
                     pip: pins.pip.clone(),
@@ -145,6 +242,7 @@ impl BuildSettings {
                     ..first.request.clone()
                 };
                 Ok(Self {
+                    recipe: keys.clone().map(|keys| with_pins(keys, &request)),
                     request,
                     ..first.clone()
                 })
@@ -162,6 +260,7 @@ impl BuildSettings {
         let InstallationArguments {
             prefix,
             unversioned_links,
+            wheel,
             force,
             overwrite,
         } = arguments.installation;
@@ -175,11 +274,10 @@ impl BuildSettings {
             compile.configure_arg,
         )?;
         let source = SourceSettings::new(&arguments.source, environment)?;
-        let patch_file = |path: &PathBuf| {
-            let (path, sha256) = file("--patch", path, environment)?;
-            Ok(PatchFile { path, sha256 })
-        };
-        let patches = compile.patch.iter().map(patch_file);
+        let patches = compile.patch.iter();
+        let patches = patches.map(|given| named_file("--patch", given, environment));
+        let wheels = wheel.iter();
+        let wheels = wheels.map(|given| package("--wheel", given, environment));
         let build_user = compile.build_user;
         let folders = choose(
             build_user.is_some(),
@@ -196,7 +294,7 @@ impl BuildSettings {
                 source: source.location,
                 sha256: source.sha256,
                 proofs: source.proofs,
-                modules: module_policy(&modules.require, &modules.allow_missing, &configure_args)?,
+                modules: module_policy(&modules, &configure_args)?,
                 build: BuildOptions {
                     optimization: choose(
                         optimize,
@@ -209,6 +307,7 @@ impl BuildSettings {
                     bytecode: compile.bytecode,
                 },
                 patches: patches.collect::<Result<_, Error>>()?,
+                wheels: wheels.collect::<Result<_, Error>>()?,
                 compat: compat_policy(compile.no_compat_patch, compile.no_compat_patches)?,
                 names: choose(
                     unversioned_links,
@@ -249,16 +348,87 @@ impl BuildSettings {
                 ConfigureCache::Use,
             ),
             build_tree: choose(compile.keep_build, BuildTree::Keep, BuildTree::Remove),
-            kept_compiles: if compile.no_cache || !cache_limit.keeps_built_things() {
-                KeptCompiles::Ignore
-            } else if compile.keep_build {
-                KeptCompiles::Add
-            } else {
-                KeptCompiles::Use
-            },
+            kept_compiles: KeptCompiles::new(compile.no_cache, compile.keep_build, cache_limit),
             cache_limit,
             mode: choose(arguments.dry_run, Mode::DryRun, Mode::Change),
+            recipe: None,
+            locked: None,
         })
+    }
+}
+
+/// The keys of a recipe for one build.
+fn with_pins(mut keys: Table, request: &Request) -> Table {
+    let mut set = |key: &str, value: String| drop(keys.insert(key.to_owned(), value.into()));
+    set("python", request.python.to_string());
+    for (key, pin) in [("pip", &request.pip), ("setuptools", &request.setuptools)] {
+        match pin {
+            PinRequest::Bundled => {}
+            PinRequest::Wheel(path) => {
+                set(
+                    key,
+                    path.file_name().unwrap_or_default().display().to_string(),
+                );
+            }
+            other => set(key, other.to_string()),
+        }
+    }
+    keys
+}
+
+/// Gives each build of a recipe its part of the lock.
+fn lock_all(builds: &mut [BuildSettings], lock: &Lock, recipe: PathBuf) -> Result<(), Error> {
+    let keys: Vec<Table> = builds
+        .iter()
+        .map(|build| build.recipe.clone().unwrap_or_default())
+        .collect();
+    let path = lock_path(&recipe);
+    match lock.for_recipe(&keys) {
+        Ok(locked) => {
+            for (build, locked) in builds.iter_mut().zip(locked) {
+                build.locked = Some(Locked {
+                    build: locked.clone(),
+                    path: path.clone(),
+                    recipe: recipe.clone(),
+                });
+            }
+            Ok(())
+        }
+        Err(source) => Err(Error::Disagreement {
+            lock: path,
+            recipe,
+            source,
+        }),
+    }
+}
+
+/// A wheel to install.
+fn package(
+    option: &'static str,
+    given: &Path,
+    environment: &Environment,
+) -> Result<NamedFile, Error> {
+    let file = named_file(option, given, environment)?;
+    match file.file_name().parse::<WheelName>() {
+        Ok(_) => Ok(file),
+        Err(error) => Err(Error::usage(
+            format!("{option} {}: {error}", file.name()),
+            "name the file of a wheel, such as `name-1.0-py3-none-any.whl`",
+        )),
+    }
+}
+
+/// Refuses a date that the compiler would refuse in the middle of the build.
+fn ensure_date(environment: &Environment) -> Result<(), Error> {
+    match environment.variable(SourceDate::VARIABLE) {
+        Some(text) if text.parse::<u64>().is_err() => Err(Error::usage(
+            format!(
+                "{} is `{text}`, which is no number of seconds since 1970",
+                SourceDate::VARIABLE
+            ),
+            "unset it, or set it to the output of a command such as `git log -1 --format=%ct`",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -278,8 +448,7 @@ fn compat_policy(skipped: Vec<String>, skip_all: bool) -> Result<CompatPolicy, E
 }
 
 fn module_policy(
-    required: &[String],
-    allowed: &[String],
+    arguments: &PrerequisiteArguments,
     configure_args: &[String],
 ) -> Result<ModulePolicy, Error> {
     let canonical = |names: &[String]| -> BTreeSet<String> {
@@ -287,9 +456,16 @@ fn module_policy(
         names.map(|name| canonical_name(name).to_owned()).collect()
     };
     let policy = ModulePolicy {
-        required: canonical(required),
-        may_be_missing: canonical(allowed),
+        required: canonical(&arguments.require),
+        may_be_missing: canonical(&arguments.allow_missing),
+        left_out: canonical(&arguments.without_module),
     };
+    if let Some(module) = policy.required.intersection(&policy.left_out).next() {
+        return Err(Error::usage(
+            format!("`{module}` is both required and left out"),
+            "leave out --require or --without-module for it",
+        ));
+    }
     if policy.required.contains("readline") && leaves_out_readline(configure_args) {
         return Err(Error::usage(
             "`readline` is required, but a --configure-arg leaves it out",

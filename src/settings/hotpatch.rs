@@ -63,6 +63,11 @@ impl HotpatchSettings {
                 "neither --pip nor --setuptools names a version to bundle in ensurepip",
                 "add one, such as `--pip latest`, or restore the original files with --undo",
             ));
+        } else if pins.pip == PinRequest::None {
+            return Err(Error::usage(
+                "hotpatch cannot remove pip from ensurepip",
+                "`pybuild VERSION --pip none` builds an interpreter without pip",
+            ));
         } else {
             Task::Pin {
                 pip: pins.pip,

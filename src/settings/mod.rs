@@ -12,6 +12,7 @@ mod launcher;
 pub mod patch;
 pub mod path;
 mod prefix_template;
+mod recipe;
 pub mod stdlib;
 pub mod uninstall;
 

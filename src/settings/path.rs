@@ -9,7 +9,7 @@ use super::error::Error;
 use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::net::address::Address;
-use crate::plan::{Origin, SourceLocation};
+use crate::plan::{FileLocation, NamedFile, Origin, SourceLocation};
 
 /// Returns the path that an option or variable names as an absolute path. An empty path is an error,
 /// and so is a `~` that the shell did not expand.
@@ -69,6 +69,34 @@ pub(super) fn file(
     match Sha256::of_file(&path) {
         Ok(sha256) => Ok((path, sha256)),
         Err(source) => Err(Error::not_opened(option, path, source)),
+    }
+}
+
+/// A file that an option names by its path, or by its address with `#sha256=HEX` at the end.
+pub(super) fn named_file(
+    option: &'static str,
+    given: &Path,
+    environment: &Environment,
+) -> Result<NamedFile, Error> {
+    let Some(text) = given.to_str().filter(|text| text.contains("://")) else {
+        let (path, sha256) = file(option, given, environment)?;
+        let location = FileLocation::Path(path);
+        return Ok(NamedFile { location, sha256 });
+    };
+    let (text, digest) = text.split_once("#sha256=").unwrap_or((text, ""));
+    let address = address(option, text)?;
+    match digest.parse() {
+        Ok(sha256) => Ok(NamedFile {
+            location: match address.to_file_path() {
+                Some(path) => FileLocation::Path(path),
+                None => FileLocation::Url(address),
+            },
+            sha256,
+        }),
+        Err(_) => Err(Error::usage(
+            format!("{option} {address} has no digest"),
+            "add `#sha256=` and the 64 digits of the file's SHA-256 to the address",
+        )),
     }
 }
 

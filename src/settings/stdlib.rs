@@ -44,13 +44,15 @@ fn series(text: &str) -> Option<Series> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// Refuses `--require` and `--allow-missing` of modules that the release does not have. The hint
+/// Refuses `--require`, `--allow-missing` and `--without-module` of modules that the release does not have. The hint
 /// suggests a similar name, or the releases that have the module.
 pub fn ensure_modules_exist(policy: &ModulePolicy, python: PythonVersion) -> Result<(), Error> {
     let required = policy.required.iter().map(|name| ("--require", name));
     let allowed = policy.may_be_missing.iter();
+    let left_out = policy.left_out.iter();
     required
         .chain(allowed.map(|name| ("--allow-missing", name)))
+        .chain(left_out.map(|name| ("--without-module", name)))
         .try_for_each(|(option, name)| ensure_exists(option, name, python))
 }
 

@@ -8,6 +8,7 @@ use super::original::OriginalEnsurepip;
 use super::patch::{self, Patch};
 use super::provenance::{Provenance, content_of, pin_names};
 use super::unpack::{SourceTree, unwritable};
+use super::vendored::vendored;
 use crate::fetch::{InputRecord, VerifiedChanges};
 use crate::plan::compat::Header;
 use crate::plan::{PatchOrigin, Plan, PlannedPatch};
@@ -74,7 +75,7 @@ pub(crate) fn apply_patches(
     let untouched = original.is_only_change_of(&library).map_err(unwritable)?;
     phase.finish(&summary(&plan));
     let source = InputRecord::of_source(inputs.source());
-    let provenance = Provenance::new(plan, source, changes, pin);
+    let provenance = Provenance::new(plan, source, vendored(&root), changes, pin);
     Ok(PatchedTree {
         root,
         provenance: provenance.with_original(untouched.then_some(original)),

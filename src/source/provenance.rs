@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::original::OriginalEnsurepip;
-use crate::fetch::{InputRecord, VerifiedChanges};
+use super::vendored::Vendored;
+use crate::fetch::{InputRecord, VerifiedChanges, VerifiedPackage};
 use crate::plan::compat;
 use crate::plan::{PatchOrigin, Pin, Pins, Plan, PlannedPatch};
 
@@ -17,6 +18,10 @@ pub(crate) struct Provenance {
     plan: Plan,
     inputs: Vec<InputRecord>,
     patches: Vec<AppliedPatch>,
+    /// What the source contains of other projects.
+    vendored: Vec<Vendored>,
+    /// Wheels to install after those of `ensurepip`.
+    packages: Vec<VerifiedPackage>,
     original: Option<OriginalEnsurepip>,
 }
 
@@ -28,11 +33,12 @@ pub(crate) struct AppliedPatch {
 }
 
 impl Provenance {
-    /// The provenance of a tree of `source` with the changes of `plan`. `pin` is the diff of the pin, if
-    /// there is one.
+    /// The provenance of a tree of `source`, which contains `vendored`, with the changes of `plan`. `pin` is the
+    /// diff of the pin, if there is one.
     pub(crate) fn new(
         plan: Plan,
         source: InputRecord,
+        vendored: Vec<Vendored>,
         changes: &VerifiedChanges,
         pin: Option<String>,
     ) -> Self {
@@ -52,8 +58,19 @@ impl Provenance {
             plan,
             inputs,
             patches,
+            vendored,
+            packages: changes.packages().to_vec(),
             original: None,
         }
+    }
+
+    /// The wheels to install after those of `ensurepip`.
+    pub(crate) fn packages(&self) -> &[VerifiedPackage] {
+        &self.packages
+    }
+
+    pub(crate) fn vendored(&self) -> &[Vendored] {
+        &self.vendored
     }
 
     pub(super) fn with_original(self, original: Option<OriginalEnsurepip>) -> Self {
@@ -113,7 +130,7 @@ pub(super) fn content_of<'a>(patch: &PlannedPatch, changes: &'a VerifiedChanges)
         PatchOrigin::File => {
             let mut given = changes.patches().iter();
             given
-                .find(|given| given.path() == Path::new(&patch.name))
+                .find(|given| given.name() == patch.name)
                 .map_or(&[][..], |given| given.content())
         }
     }

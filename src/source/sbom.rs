@@ -55,21 +55,24 @@ pub fn updated(text: &str, wheels: &[ListedWheel], removed: &[&str]) -> Result<S
     let mut gone: BTreeSet<&str> = BTreeSet::new();
     for Located { value: package, .. } in &document.packages {
         let project = normalised(&package.name);
+        let wheel = wheel_of(&project);
         if removed.contains(&project.as_str()) {
             gone.insert(&package.id);
-        }
-        let Some(wheel) = wheel_of(&project) else {
+        } else if let Some(wheel) = wheel {
+            list.set_package(package, wheel);
+        } else {
             continue;
-        };
-        list.set_package(package, wheel);
+        }
         for Located {
             value: dependency, ..
         } in &document.relationships
         {
             let is_vendored = |other: &Located<'_, Package<'_>>| {
                 let version = other.value.version.as_ref().map(|version| &version.value);
+                let vendored = wheel.map(|wheel| &wheel.vendored);
                 other.value.id == dependency.to
-                    && wheel.vendored.get(&normalised(&other.value.name)) == version
+                    && vendored
+                        .is_some_and(|all| all.get(&normalised(&other.value.name)) == version)
             };
             if dependency.kind == "DEPENDS_ON"
                 && dependency.from == package.id
@@ -385,7 +388,8 @@ mod tests {
     fn a_removed_project_has_no_entries() {
         let new = updated(LIST, &[], &["pip"]).unwrap();
         let document: serde_json::Value = serde_json::from_str(&new).unwrap();
-        assert_eq!(document["packages"].as_array().unwrap().len(), 3);
+        // What it vendors goes too.
+        assert_eq!(document["packages"].as_array().unwrap().len(), 1);
         assert_eq!(document["files"].as_array().unwrap().len(), 1);
         assert!(!new.contains("ID-pip"));
     }

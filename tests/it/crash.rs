@@ -52,7 +52,7 @@ const JOURNAL_POINTS: [&str; 17] = [
 ];
 
 /// Those of a roll-back.
-const ROLLBACK_POINTS: [&str; 3] = ["rollback.change", "rollback.change:20", "rollback.done"];
+const ROLLBACK_POINTS: [&str; 3] = ["rollback.change", "rollback.change:5", "rollback.done"];
 
 /// The one of an uninstallation that removes the prefix itself.
 const LAST_POINTS: [&str; 1] = ["tidy.gone"];

@@ -37,7 +37,13 @@ type Entry = ((u32, String), i128);
 
 /// Whether a file holds times or scratch paths.
 fn is_volatile(path: &Path) -> bool {
-    let names = ["record.json", "hotpatch.json", "build.log"];
+    let names = [
+        "record.json",
+        "provenance.json",
+        "sbom.cdx.json",
+        "hotpatch.json",
+        "build.log",
+    ];
     path.parent()
         .is_some_and(|folder| folder.ends_with("config"))
         || names.iter().any(|name| path.ends_with(name))

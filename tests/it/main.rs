@@ -47,6 +47,8 @@ mod prefix;
 mod preflight;
 mod real;
 mod real_hotpatch;
+mod recipes;
+mod reproducible;
 mod second_signal;
 mod signature;
 mod store;

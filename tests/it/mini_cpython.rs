@@ -227,7 +227,10 @@ impl MiniCpython {
         add("Parser/five.c", 0o644, "int mini(void) { return 5; }\n");
         add("Python/six.c", 0o644, "int mini(void) { return 6; }\n");
         add("Lib/os.py", 0o644, "sep = '/'\n");
-        add("Lib/venv/__init__.py", 0o644, "# see Programs/python.sh\n");
+        // The real one has this line too.
+        let venv = "# see Programs/python.sh\nclass EnvBuilder:\n    def __init__(self, with_pip=False):\n        \
+                    self.with_pip = with_pip\n";
+        add("Lib/venv/__init__.py", 0o644, venv);
         add("Lib/ensurepip/__init__.py", 0o644, &self.ensurepip());
         for number in 0..self.modules {
             let path = format!("Lib/modules/module{number}.py");

@@ -108,11 +108,19 @@ fn filtered(text: &str, temp: &Path) -> String {
 
 fn filtered_word(word: &str) -> String {
     let core = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let core = core.strip_prefix("sha256:").unwrap_or(core);
     if core.len() == 64 && core.bytes().all(|c| c.is_ascii_hexdigit()) {
         return word.replace(core, "[SHA256]");
     }
     if let Some((before, _)) = word.split_once("/logs/") {
         return format!("{before}/logs/[LOG]");
+    }
+    // A build folder has six random characters in its name.
+    if let Some((before, rest)) = word.split_once("/build/")
+        && let Some((name, rest)) = rest.split_once('-')
+        && rest.len() > 6
+    {
+        return format!("{before}/build/{name}-[RANDOM]{}", &rest[6..]);
     }
     let Some((before, rest)) = word.split_once("http://127.0.0.1:") else {
         return word.to_owned();

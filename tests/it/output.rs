@@ -106,6 +106,7 @@ fn the_output_of_a_build() {
     ensurepip bundled wheels installed ([TIME])
     check     Python 3.99.1, pip 24.0, in a new venv too, 13 modules ([TIME])
     commit    35 files in [TEMP]/home/.local/share/pybuild/versions/3.99.1 ([TIME])
+    tree digest: sha256:[SHA256]
     record and log: [TEMP]/home/.local/share/pybuild/versions/3.99.1/share/pybuild/3.99.1
     "###);
     insta::assert_snapshot!(outcome.filtered_stdout(), @"[TEMP]/home/.local/share/pybuild/versions/3.99.1/bin/python3.99");
@@ -181,7 +182,7 @@ fn the_output_of_a_failed_build() {
     let outcome = fixture.build(&["-q", "-j", "2"]).exits(1);
     insta::assert_snapshot!(outcome.filtered_stderr(), @r###"
     warning: the build failed; its log is [TEMP]/cache/logs/[LOG]
-    error: `[TEMP]/bin/make -j2` failed: exit status: 2
+    error: `[TEMP]/bin/make -j2 'CC=gcc -ffile-prefix-map=[TEMP]/cache/build/3.99.1-[RANDOM]/source=/usr/src/pybuild/Python-3.99.1'` failed: exit status: 2
         Objects/broken.c:7:3: error: 'Py_Broken' undeclared
         note 1: noise
         note 2: noise

@@ -112,6 +112,7 @@ fn git_applies_and_reverses_the_patch_file() {
             vec!["--pip", "latest", "--setuptools", "none"],
         ),
         (with_setuptools(), vec!["--setuptools", "latest"]),
+        (with_setuptools(), vec!["--pip", "none"]),
     ] {
         let file = fixture.context.path("work/pin.patch");
         let shown = file.display().to_string();

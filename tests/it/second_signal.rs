@@ -184,7 +184,7 @@ fn a_first_signal_waits_for_the_end_of_a_commit_and_a_second_one_does_not() {
 #[test]
 fn two_signals_during_a_rollback_leave_it_to_the_next_run() {
     let crash = CrashFixture::new(Kind::Shared);
-    for point in ["rollback.change:20", "rollback.done", "tidy.old"] {
+    for point in ["rollback.change:5", "rollback.done", "tidy.old"] {
         crash.reset();
         assert_eq!(crash.build(NEW_PIP, Some("transaction.applied")).code, None);
         end_twice(&crash.fixture, &crash.arguments(OLD_PIP), point);

@@ -148,7 +148,7 @@ fn compilers_of_a_build_user_and_of_a_launcher_are_timed() {
         .join("build.log");
     let log = fs_err::read_to_string(log).unwrap();
     assert!(
-        log.contains("/compiler-timer ") && log.contains("/fastcompile gcc -c"),
+        log.contains("/compiler-timer ") && log.contains("/fastcompile gcc -ffile-prefix-map="),
         "{log}"
     );
 }

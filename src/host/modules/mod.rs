@@ -10,7 +10,7 @@ mod requirements;
 pub use configure_args::{is_openssl_dir, knows_openssl_dir, leaves_out_readline};
 pub use finding::find;
 pub use found::HostModules;
-pub use requirements::{Requirements, canonical_name};
+pub use requirements::{Requirements, canonical_name, names_of};
 
 #[cfg(test)]
 mod tests;

@@ -24,6 +24,7 @@ impl Requirements<'_> {
         PROBES.iter().filter(move |probe| {
             probe.applies_to(self.python, self.configure_args)
                 && !(probe.name() == "readline" && leaves_out_readline(self.configure_args))
+                && !self.modules.left_out.contains(probe.name())
         })
     }
 
@@ -55,5 +56,14 @@ pub fn canonical_name(module: &str) -> &str {
     match probes.find(|probe| probe.names.contains(&module)) {
         Some(probe) => probe.name(),
         None => module,
+    }
+}
+
+/// The names of a module, its extension modules among them: `sqlite3` and `_sqlite3`.
+pub fn names_of(module: &str) -> Vec<&str> {
+    let mut probes = PROBES.iter();
+    match probes.find(|probe| probe.names.contains(&module)) {
+        Some(probe) => probe.names.to_vec(),
+        None => vec![module],
     }
 }

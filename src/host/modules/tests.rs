@@ -29,6 +29,7 @@ fn policy(required: &[&str], may_be_missing: &[&str]) -> ModulePolicy {
     ModulePolicy {
         required: set(required),
         may_be_missing: set(may_be_missing),
+        left_out: BTreeSet::new(),
     }
 }
 

@@ -37,6 +37,9 @@ pub struct Header {
     python: Vec<Specifiers>,
     /// Upstream's name for the defect, such as `bpo-27987`; empty if there is none.
     pub upstream: String,
+    /// The vulnerabilities that the patch fixes, such as `CVE-2023-24329`.
+    #[serde(default)]
+    pub fixes: Vec<String>,
     /// The first release that contains upstream's fix.
     #[serde(default, rename = "fixed-in")]
     pub fixed_in: Option<PythonVersion>,
@@ -103,6 +106,9 @@ pub enum HeaderError {
     /// The header has a key under its old and its new name.
     #[error("its header has both `fixed-in` and `mended`, the former name of the same key")]
     BothNames,
+    /// A vulnerability without a CVE number.
+    #[error("its header names `{0}` in `fixes`, where a number such as CVE-2023-24329 is expected")]
+    NotACve(String),
     /// The patch does nothing.
     #[error("it has neither a diff nor flags")]
     Empty,
@@ -126,6 +132,9 @@ impl Header {
             toml::from_str(text).map_err(|error| HeaderError::Toml(Box::new(error)))?;
         if header.python.is_empty() {
             return Err(HeaderError::NoRange);
+        }
+        if let Some(other) = header.fixes.iter().find(|name| !is_cve(name)) {
+            return Err(HeaderError::NotACve(other.clone()));
         }
         if header.fixed_in.is_some() && header.old_fixed_in.is_some() {
             return Err(HeaderError::BothNames);
@@ -165,6 +174,17 @@ impl Header {
         because.extend(self.when.holds_on(host)?);
         Some(because.join(", "))
     }
+}
+
+/// `CVE-YEAR-NUMBER`.
+fn is_cve(name: &str) -> bool {
+    let numbers = name
+        .strip_prefix("CVE-")
+        .and_then(|rest| rest.split_once('-'));
+    numbers.is_some_and(|(year, number)| {
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        year.len() == 4 && number.len() >= 4 && is_number(year) && is_number(number)
+    })
 }
 
 /// The text between the fences, and the text after them.

@@ -32,6 +32,9 @@ impl<F: WheelFiles> Chooser<'_, F> {
         // Both requests are checked before the index is searched.
         self.check(Project::Pip, pip)?;
         self.check(Project::Setuptools, setuptools)?;
+        if *pip == PinRequest::None {
+            return Ok(self.nothing(setuptools)?);
+        }
         Ok(Pins {
             pip: self.choose(Project::Pip, pip)?,
             setuptools: self.choose(Project::Setuptools, setuptools)?,
@@ -44,7 +47,6 @@ impl<F: WheelFiles> Chooser<'_, F> {
         match (project, request) {
             (_, PinRequest::Bundled) => Ok(()),
             _ if !python.has_ensurepip() => Err(PinError::NoEnsurepip { python }),
-            (Project::Pip, PinRequest::None) => Err(PinError::PipIsNeeded),
             (Project::Setuptools, _) if !python.bundles_setuptools() => {
                 Err(PinError::NoSetuptools {
                     python,
@@ -52,6 +54,21 @@ impl<F: WheelFiles> Chooser<'_, F> {
                 })
             }
             _ => Ok(()),
+        }
+    }
+
+    /// The pins without pip. Only pip could install setuptools.
+    fn nothing(&self, setuptools: &PinRequest) -> Result<Pins, PinError> {
+        match setuptools {
+            PinRequest::Bundled | PinRequest::None => Ok(Pins {
+                pip: Pin::Removed,
+                setuptools: if self.python.bundles_setuptools() {
+                    Pin::Removed
+                } else {
+                    Pin::Bundled
+                },
+            }),
+            _ => Err(PinError::SetuptoolsNeedsPip),
         }
     }
 

@@ -17,8 +17,8 @@ use crate::resolve::index::IndexError;
 pub enum PinError {
     #[error(transparent)]
     Index(Box<IndexError>),
-    #[error("pip cannot be removed from ensurepip")]
-    PipIsNeeded,
+    #[error("setuptools cannot be installed without pip")]
+    SetuptoolsNeedsPip,
     #[error(
         "CPython {python} does not bundle setuptools: since 3.12, ensurepip bundles only pip (gh-95299)"
     )]
@@ -113,7 +113,7 @@ impl Explain for PinError {
     fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Index(error) => error.exit_status(),
-            Self::PipIsNeeded | Self::NoSetuptools { .. } => ExitStatus::Usage,
+            Self::SetuptoolsNeedsPip | Self::NoSetuptools { .. } => ExitStatus::Usage,
             Self::NotAWheel { .. } | Self::OtherProject { .. } | Self::NotAsListed { .. } => {
                 ExitStatus::Input
             }
@@ -124,9 +124,7 @@ impl Explain for PinError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Index(error) => return error.hint(),
-            Self::PipIsNeeded => {
-                "use `--pip bundled` to keep the released version, or pin another version"
-            }
+            Self::SetuptoolsNeedsPip => "leave out either `--pip none` or `--setuptools`",
             Self::NoSetuptools { request, .. } if request == "none" => {
                 "leave out --setuptools: there is nothing to remove"
             }

@@ -25,8 +25,6 @@ pub enum Error {
     KeptWheelMissing { path: PathBuf, file_name: String },
     #[error("{} does not bundle setuptools", path.display())]
     NoSetuptools { path: PathBuf },
-    #[error("pip cannot be removed from ensurepip")]
-    PipRemoved,
     #[error("the wheel {file_name} is not {expected}")]
     OtherProject { file_name: String, expected: String },
     #[error("ensurepip cannot bundle a wheel named {file_name}")]
@@ -60,9 +58,7 @@ impl Error {
 impl Explain for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::PipRemoved | Self::NoSetuptools { .. } | Self::NeedsOthers { .. } => {
-                ExitStatus::Unresolvable
-            }
+            Self::NoSetuptools { .. } | Self::NeedsOthers { .. } => ExitStatus::Unresolvable,
             // The inputs are valid.
             _ if disk::Refusal::behind(self).is_some() => ExitStatus::Failed,
             _ => ExitStatus::Input,
@@ -85,7 +81,6 @@ impl Explain for Error {
                  with pip where it is needed"
                     .to_owned()
             }
-            Self::PipRemoved => "leave pip as `bundled`, or name a version".to_owned(),
             Self::OtherProject { .. } => "give a wheel of that project".to_owned(),
             Self::CannotBeNamed { project, .. } => format!(
                 "only names of the form {project}-VERSION-TAG-none-any.whl can be bundled: rename \

@@ -13,6 +13,7 @@ mod tests;
 mod text;
 mod tokens;
 mod venv;
+mod without_pip;
 
 pub use bundled::{Bundled, BundledWheel, PinChange, PinChanges};
 pub(crate) use error::Error;

@@ -79,8 +79,8 @@ impl PinChanges<NewWheel> {
         let open = |input: &'a WheelInput| NewWheel::open(input, path_of(input));
         Ok(Self {
             pip: match &pins.pip {
-                Pin::Bundled => None,
-                Pin::Removed => return Err(Error::PipRemoved),
+                // Without pip, nothing of the old text stays; see `without_pip`.
+                Pin::Bundled | Pin::Removed => None,
                 Pin::Wheel(input) => Some(open(input)?),
             },
             setuptools: match &pins.setuptools {

@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use super::super::change::FileChange;
-use super::super::sbom;
+use super::super::sbom::{self, ListedWheel};
 use super::bundled::{Bundled, PinChange, PinChanges};
 use super::error::Error;
 use super::new_wheel::NewWheel;
 use super::run_pip::EntryPoints;
 use super::stdlib::Stdlib;
-use super::{text, venv};
+use super::{text, venv, without_pip};
 use crate::digest::Sha256;
 use crate::fetch::VerifiedWheel;
 use crate::fs::durable::write_file;
-use crate::plan::Pins;
+use crate::plan::{Pin, Pins};
 
 /// A wheel that a patch adds to `_bundled`.
 #[derive(Debug)]
@@ -56,12 +56,42 @@ impl EnsurepipPatch {
         pins: &Pins,
         wheels: &[VerifiedWheel],
     ) -> Result<Self, Error> {
+        if pins.pip == Pin::Removed {
+            return Self::without_pip(stdlib);
+        }
         let changes = PinChanges::open(pins, |input| {
             let wheel = wheels.iter().find(|wheel| wheel.input() == input);
             // All of them are there; an empty path would be an error of reading the wheel.
             wheel.map_or(Path::new(""), VerifiedWheel::path)
         })?;
         Self::new(stdlib, &changes)
+    }
+
+    /// Makes the patch that removes every bundled wheel.
+    fn without_pip(stdlib: Stdlib<'_>) -> Result<Self, Error> {
+        let init = stdlib.file("ensurepip/__init__.py");
+        let before = stdlib.read(&init)?;
+        let mut changes =
+            Vec::from_iter(FileChange::between(&init, &before, without_pip::ENSUREPIP));
+        let venv = stdlib.file("venv/__init__.py");
+        // CPython 2.7 has no venv. A tree that has no pip any more stays as it is.
+        if !changes.is_empty() && stdlib.root.join(&venv).exists() {
+            let before = stdlib.read(&venv)?;
+            let after = without_pip::venv(&before).map_err(Error::text(&venv))?;
+            changes.extend(FileChange::between(&venv, &before, &after));
+        }
+        changes.extend(sbom_change(stdlib, &[], &["pip", "setuptools"])?);
+        let folder = stdlib.file("ensurepip/_bundled");
+        let present = if stdlib.root.join(&folder).is_dir() {
+            stdlib.bundled_wheels()?
+        } else {
+            Vec::new()
+        };
+        Ok(Self {
+            changes,
+            added: Vec::new(),
+            removed: present.iter().map(|name| folder.join(name)).collect(),
+        })
     }
 
     pub(super) fn new(stdlib: Stdlib<'_>, pins: &PinChanges<NewWheel>) -> Result<Self, Error> {
@@ -93,7 +123,16 @@ impl EnsurepipPatch {
                 changes.extend(FileChange::between(&path, &before, &after));
             }
         }
-        changes.extend(sbom_change(stdlib, pins)?);
+        let listed = pins
+            .wheels()
+            .map(NewWheel::listed)
+            .collect::<Result<Vec<_>, _>>()?;
+        let unlisted: &[&str] = if pins.setuptools.is_removal() {
+            &["setuptools"]
+        } else {
+            &[]
+        };
+        changes.extend(sbom_change(stdlib, &listed, unlisted)?);
 
         let mut present = stdlib.bundled_wheels()?;
         let added: Vec<AddedWheel> = pins
@@ -154,6 +193,10 @@ impl EnsurepipPatch {
         for wheel in &self.removed {
             let path = root.join(wheel);
             fs_err::remove_file(&path).map_err(Error::file(&path))?;
+            // `make install` cannot copy the files of an empty folder. One with other files stays.
+            if let Some(folder) = path.parent() {
+                let _ = std::fs::remove_dir(folder);
+            }
         }
         Ok(())
     }
@@ -170,23 +213,15 @@ fn is_replaced(file_name: &str, pins: &PinChanges<NewWheel>) -> bool {
 
 fn sbom_change(
     stdlib: Stdlib<'_>,
-    pins: &PinChanges<NewWheel>,
+    wheels: &[ListedWheel],
+    removed: &[&str],
 ) -> Result<Option<FileChange>, Error> {
     let path = PathBuf::from("Misc/sbom.spdx.json");
     if !stdlib.root.join(&path).exists() {
         return Ok(None);
     }
     let before = stdlib.read(&path)?;
-    let wheels = pins
-        .wheels()
-        .map(NewWheel::listed)
-        .collect::<Result<Vec<_>, _>>()?;
-    let removed: &[&str] = if pins.setuptools.is_removal() {
-        &["setuptools"]
-    } else {
-        &[]
-    };
-    match sbom::updated(&before, &wheels, removed) {
+    match sbom::updated(&before, wheels, removed) {
         Ok(after) => Ok(FileChange::between(&path, &before, &after)),
         Err(source) => Err(Error::Sbom { path, source }),
     }

@@ -79,9 +79,13 @@ install_project() {
     done
 }
 
+# Fails with the text of a file that refuses to install pip.
+refuse() { cat "$1" >&2; exit 1; }
+
 # Installs the bundled wheels; $1: site-packages, $2: folder for scripts, $3: the interpreter
 # that the scripts name.
 bootstrap() {
+    [ -n "$(pinned PIP)" ] || refuse "$ensurepip"
     for project in $(projects); do
         wanted=$(version_of "$project")
         bundled "$project" "$wanted"
@@ -124,6 +128,9 @@ run_venv() {
         *) dir=$argument ;;
         esac
     done
+    if [ $with_pip = yes ] && grep -q raise "$lib/venv/__init__.py"; then
+        refuse "$lib/venv/__init__.py"
+    fi
     mkdir -p "$dir/bin" "$dir/lib/python$short/site-packages"
     dir=$(cd "$dir" && pwd)
     printf 'home = %s\nversion = %s\n' "$bin" "$(version)" >"$dir/pyvenv.cfg" || exit 1
@@ -185,17 +192,27 @@ case $1 in
             "${MINI_VENV:-$home}" "$home" "$lib" "$site"
         printf '"scripts": "%s", "wheel_folder": null}\n' "$bin"
         ;;
-    run-pip) # the wheel of pip, then the arguments of that pip
-        [ -f "$1" ] || fail "FileNotFoundError: [Errno 2] No such file or directory: '$1'"
+    run-pip) # the wheel or the folder of pip, then the arguments of that pip
+        prefix=$home
+        if [ "$1" = --final-prefix ]; then prefix=$2; shift 2; fi
+        [ -e "$1" ] || fail "FileNotFoundError: [Errno 2] No such file or directory: '$1'"
         shift
-        requirements='' links='' root=''
+        requirements='' links='' root='' wheels=''
         while [ $# -gt 0 ]; do
             case $1 in
             --find-links) links=$2; shift ;;
             --root) root=$2; shift ;;
             *==*) requirements="$requirements $1" ;;
+            *.whl) wheels="$wheels $1" ;;
             esac
             shift
+        done
+        for wheel in $wheels; do
+            name=${wheel##*/}
+            project=${name%%-*} rest=${name#*-}
+            holds "$wheel" "$project" "${rest%%-*}"
+            install_project "$project" "${rest%%-*}" "$root$prefix/lib/python$short/site-packages" \
+                "$root$prefix/bin" "$prefix/bin/python$short"
         done
         for requirement in $requirements; do
             project=${requirement%%==*} wanted=${requirement##*==}

@@ -1,0 +1,9 @@
+//! Any lock file.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    pybuild::is_lock(text);
+});

@@ -1,0 +1,9 @@
+//! Any recipe.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    pybuild::is_recipe(text);
+});
