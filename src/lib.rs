@@ -45,7 +45,7 @@ mod transaction;
 #[doc(hidden)]
 pub use fetch::signature::is_signed;
 #[doc(hidden)]
-pub use plan::lock::is_lock;
+pub use plan::lock::rewritten_lock;
 #[doc(hidden)]
 pub use plan::recipe::is_recipe;
 

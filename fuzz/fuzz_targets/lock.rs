@@ -1,9 +1,11 @@
-//! Any lock file.
+//! Any lock file: one that is read is written again with the same content.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    pybuild::is_lock(text);
+    if let Some(written) = pybuild::rewritten_lock(text) {
+        assert_eq!(pybuild::rewritten_lock(&written).as_ref(), Some(&written));
+    }
 });

@@ -5,5 +5,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    pybuild::is_recipe(text);
+    let _ = pybuild::is_recipe(text);
 });
