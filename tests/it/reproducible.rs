@@ -151,6 +151,14 @@ fn an_interpreter_without_pip_says_what_is_missing() {
         );
         assert_eq!(fixture.record()["checks"].get("pip"), None);
         let venv = fixture.context.path("venv").display().to_string();
+        let mut with_pip = std::process::Command::new(fixture.prefix().join("bin/python3"));
+        let refused = fixture
+            .context
+            .outcome(with_pip.args(["-m", "venv", &venv]));
+        refused
+            .exits(1)
+            .says(["built without pip", "--without-pip"]);
+        assert!(!fixture.context.path("venv").exists());
         fixture.python(&fixture.prefix(), &["-m", "venv", "--without-pip", &venv]);
         fixture
             .build(&["--pip", "none"])
