@@ -14,7 +14,9 @@ pub(super) fn name_in(root: &Path, modules: &BTreeSet<String>) -> io::Result<()>
     if modules.is_empty() {
         return Ok(());
     }
-    let names: BTreeSet<&str> = modules.iter().flat_map(|module| names_of(module)).collect();
+    let names = modules.iter().flat_map(|module| names_of(module));
+    // A module in a package is not compiled, and `makesetup` fails for such a name.
+    let names: BTreeSet<&str> = names.filter(|name| !name.contains('.')).collect();
     let setup = root.join("setup.py");
     // In old releases, it is not always UTF-8.
     let text = fs_err::read(&setup).unwrap_or_default();
@@ -49,13 +51,13 @@ mod tests {
         name_in(dir.path(), &modules).unwrap();
         assert_eq!(
             fs_err::read_to_string(path("Modules/Setup.local")).unwrap(),
-            "# local\n*disabled*\n_sqlite3\naudioop\ndbm.sqlite3\nsqlite3\n"
+            "# local\n*disabled*\n_sqlite3\naudioop\nsqlite3\n"
         );
         for list in super::LISTS {
             fs_err::write(path("setup.py"), format!("x = 1\n{list}\ny = 2\n")).unwrap();
             name_in(dir.path(), &modules).unwrap();
             let text = fs_err::read_to_string(path("setup.py")).unwrap();
-            let expected = list.replace("[]", "['_sqlite3', 'audioop', 'dbm.sqlite3', 'sqlite3']");
+            let expected = list.replace("[]", "['_sqlite3', 'audioop', 'sqlite3']");
             assert_eq!(text, format!("x = 1\n{expected}\ny = 2\n"));
         }
         name_in(dir.path(), &[].into()).unwrap();
