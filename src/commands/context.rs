@@ -211,11 +211,8 @@ impl<'a> Context<'a> {
 
     /// The address of a release file at python.org.
     pub(crate) fn release_address(&self, python: PythonVersion, name: &str) -> Option<String> {
-        let folder = python.final_release().to_string();
-        let base = self.python_org.base();
-        base.with_segment(&folder)
-            .with_segment(name)
-            .for_publication()
+        let folder = PythonOrg::folder_at(self.python_org.base(), python);
+        folder.with_segment(name).for_publication()
     }
 
     /// Whether the store has this file, undamaged.

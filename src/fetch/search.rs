@@ -11,7 +11,7 @@ use crate::net::address::Address;
 use crate::plan::verification::{GoodSignature, Verify};
 use crate::plan::version::PythonVersion;
 use crate::plan::{DigestProof, Origin, ReleaseFile};
-use crate::resolve::python_org::archive_names;
+use crate::resolve::python_org::{PythonOrg, archive_names};
 use crate::store::StoredFile;
 
 /// A search for a release.
@@ -58,10 +58,7 @@ impl ReleaseSearch<'_> {
         let release = self.version.final_release().to_string();
         match origin {
             Origin::MirrorUrl(base) => vec![base.clone(), base.with_segment(&release)],
-            Origin::PythonOrg(base) => {
-                let folder = base.with_segment("ftp").with_segment("python");
-                vec![folder.with_segment(&release)]
-            }
+            Origin::PythonOrg(base) => vec![PythonOrg::folder_at(base, self.version)],
             _ => Vec::new(),
         }
     }

@@ -114,6 +114,12 @@ impl PythonOrg {
         &self.base
     }
 
+    /// The folder of a release's files. Pre-releases are in that of their final release.
+    pub(crate) fn folder_at(base: &Address, python: PythonVersion) -> Address {
+        let folder = base.with_segment("ftp").with_segment("python");
+        folder.with_segment(&python.final_release().to_string())
+    }
+
     /// The published final releases, in no particular order.
     pub(crate) fn final_releases(
         &self,
