@@ -295,4 +295,17 @@ mod tests {
         assert!(with("optimize = \"yes\"").contains("line 2"));
         assert!(with("pip = \"~~\"").contains("`~~`"));
     }
+
+    #[test]
+    fn every_recipe_of_the_folder_is_read() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes");
+        let mut count = 0;
+        for entry in fs_err::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let text = fs_err::read_to_string(&path).unwrap();
+            assert_eq!(read(&text).unwrap().len(), 1, "{}", path.display());
+            count += 1;
+        }
+        assert!(count >= 6);
+    }
 }
