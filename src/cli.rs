@@ -448,17 +448,10 @@ pub struct UninstallArguments {
     pub dry_run: bool,
 }
 
+/// Where the commands that repeat or lock a build look for its inputs.
 #[derive(Debug, Args)]
-#[command(after_help = LOCK_EXAMPLES)]
-pub struct LockArguments {
-    /// Recipe; its lock is RECIPE.lock
-    #[arg(value_name = "RECIPE")]
-    pub recipe: PathBuf,
-
-    /// Resolve again what the lock has: one project, or everything
-    #[arg(long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "all")]
-    pub upgrade: Option<Upgrade>,
-
+#[command(next_help_heading = "Inputs")]
+pub struct OriginArguments {
     /// Package index for pip and setuptools [default: the index in pip's configuration, else PyPI]
     #[arg(long, value_name = "URL")]
     pub index_url: Option<String>,
@@ -474,6 +467,21 @@ pub struct LockArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = LOCK_EXAMPLES)]
+pub struct LockArguments {
+    /// Recipe; its lock is RECIPE.lock
+    #[arg(value_name = "RECIPE")]
+    pub recipe: PathBuf,
+
+    /// Resolve again what the lock has: one project, or everything
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "all")]
+    pub upgrade: Option<Upgrade>,
+
+    #[command(flatten)]
+    pub origins: OriginArguments,
+}
+
+#[derive(Debug, Args)]
 #[command(after_help = BUNDLE_EXAMPLES)]
 pub struct BundleArguments {
     /// Recipe with a lock
@@ -484,18 +492,8 @@ pub struct BundleArguments {
     #[arg(short = 'o', long, value_name = "FILE")]
     pub output: PathBuf,
 
-    /// Package index for pip and setuptools [default: the index in pip's configuration, else PyPI]
-    #[arg(long, value_name = "URL")]
-    pub index_url: Option<String>,
-
-    /// Folder or base URL of release archives, searched before python.org (repeatable) [also:
-    /// PYBUILD_MIRROR, separated by spaces]
-    #[arg(long, value_name = "DIR|URL")]
-    pub mirror: Vec<String>,
-
-    /// Use no network: only local files, the cache and cached pages of the package index
-    #[arg(long)]
-    pub offline: bool,
+    #[command(flatten)]
+    pub origins: OriginArguments,
 }
 
 /// `pybuild lock --upgrade`.
@@ -512,10 +510,13 @@ pub enum Upgrade {
 }
 
 impl BuildArguments {
-    /// The arguments of `pybuild TARGET`, with the defaults of the command line.
-    pub fn of_target(target: BuildTarget) -> Self {
+    /// The arguments of `pybuild TARGET` with these origins, and else with the defaults of the command line.
+    pub fn of_target(target: BuildTarget, origins: OriginArguments) -> Self {
         let mut build = Cli::parse_from(["pybuild", "latest"]).build;
         build.targets = vec![target];
+        build.pins.index_url = origins.index_url;
+        build.pins.offline = origins.offline;
+        build.source.mirror = origins.mirror;
         build
     }
 }
@@ -543,18 +544,8 @@ pub struct ReproduceArguments {
     #[arg(long, value_name = "USER")]
     pub build_user: Option<String>,
 
-    /// Package index for pip and setuptools [default: the index in pip's configuration, else PyPI]
-    #[arg(long, value_name = "URL")]
-    pub index_url: Option<String>,
-
-    /// Folder or base URL of release archives, searched before python.org (repeatable) [also:
-    /// PYBUILD_MIRROR, separated by spaces]
-    #[arg(long, value_name = "DIR|URL")]
-    pub mirror: Vec<String>,
-
-    /// Use no network: only local files, the cache and cached pages of the package index
-    #[arg(long)]
-    pub offline: bool,
+    #[command(flatten)]
+    pub origins: OriginArguments,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,8 @@
 //! `pybuild VERSION`: the steps of one build, in order.
 
+mod lock;
+mod repetition;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -11,11 +14,10 @@ use crate::commands::kept::{Found, Kept};
 use crate::commands::locked::{choose_pins, ensure_locked};
 use crate::commands::preflight::Preflight;
 use crate::commands::printed::{PrintedPlans, plan_only};
-use crate::commands::work_folder::{BuildFolder, SideFolder, unusable};
+use crate::commands::work_folder::{BuildFolder, unusable};
 use crate::compile::confinement::Confinement;
 use crate::compile::isolation::Isolation;
 use crate::compile::{self, BuildContext, CompilePlan, CompilerStart};
-use crate::digest::Sha256;
 use crate::environment::Environment;
 use crate::fetch::VerifiedSource;
 use crate::host::build_environment::{BuildEnvironment, taken_over};
@@ -26,15 +28,10 @@ use crate::host::prerequisites::Remedy;
 use crate::hotpatch;
 use crate::install::record::Record;
 use crate::install::{
-    self, Candidate, Cause, CheckError, Difference, Evidence, InstalledTree, Manifest,
-    RecordedInstall, ToolsNow, prefix, record,
+    self, Candidate, CheckError, InstalledTree, RecordedInstall, ToolsNow, prefix, record,
 };
-use crate::plan::lock::{LockedBuild, LockedFile};
 use crate::plan::version::{PythonVersion, VersionRequest};
-use crate::plan::{
-    Draft, FileLocation, InstallPrefix, Pins, Plan, ProgramNames, Source, WheelInput,
-    are_recorded_alike,
-};
+use crate::plan::{Draft, InstallPrefix, Pins, Plan, ProgramNames, Source, are_recorded_alike};
 use crate::process::JobPool;
 use crate::progress::Reporter;
 use crate::resolve::planning;
@@ -142,135 +139,6 @@ impl<'a> Target<'a> {
         })
     }
 
-    /// Chooses and fetches every input, and builds nothing.
-    pub(super) fn lock(self) -> Result<LockedBuild, Error> {
-        let (settings, context, python) = (self.settings, &self.context, self.python);
-        let request = settings.request.clone();
-        let pins = match self.pins {
-            Some(pins) => pins,
-            None => choose_pins(settings, context, python)?,
-        };
-        let variables = taken_over(context.environment);
-        let names = request.names;
-        let draft = Draft::new(
-            request,
-            python,
-            self.source,
-            pins,
-            self.prefix,
-            names,
-            variables,
-        );
-        let plan = plan_only(draft, settings, context)?.into_plan();
-        let folder = SideFolder::new(&context.store, "lock")?;
-        let changes = context.fetch_changes(&plan, folder.runner())?;
-        let source = context.fetch_source(python, plan.source(), folder.runner())?;
-        let size = |path: &Path| path.metadata().map_or(0, |metadata| metadata.len());
-        let source = match &source {
-            VerifiedSource::Tree(_) => None,
-            VerifiedSource::Archive(archive) => Some(LockedFile {
-                file: archive.name().to_owned(),
-                sha256: archive.sha256(),
-                size: size(archive.path()),
-                address: context.release_address(python, archive.name()),
-                because: format!("`{}` is CPython {python}", settings.request.python),
-            }),
-        };
-        let wheels = changes.wheels();
-        let size_of = |input: &WheelInput| {
-            let wheel = wheels.iter().find(|wheel| wheel.input() == input);
-            wheel.map_or(0, |wheel| size(wheel.path()))
-        };
-        let packages = changes.packages().iter().zip(&settings.request.wheels);
-        let packages = packages.map(|(package, named)| LockedFile {
-            file: package.name().to_owned(),
-            sha256: package.sha256(),
-            size: size(package.path()),
-            address: match &named.location {
-                FileLocation::Path(_) => None,
-                FileLocation::Url(address) => address.for_publication(),
-            },
-            because: "named by the recipe".to_owned(),
-        });
-        let packages = packages.collect();
-        let recipe = settings.recipe.clone().unwrap_or_default();
-        Ok(LockedBuild::new(&plan, recipe, source, packages, size_of))
-    }
-
-    /// Builds what `record` describes, for its prefix but not into it, and compares the result with `wanted`,
-    /// the files of that build. `prefix` has those files, if they are there.
-    pub(super) fn reproduce(
-        self,
-        record: &Record,
-        wanted: &Manifest,
-        prefix: Option<&Path>,
-    ) -> Result<Reproduction, Failure> {
-        let (settings, context, python) = (self.settings, &self.context, self.python);
-        self.preflight().ensure_buildable()?;
-        context.store.sweep();
-        BuildFolder::sweep(settings, &context.store);
-        let folder = BuildFolder::new(settings, &context.store, python)?;
-        let build = Build {
-            settings,
-            context,
-            python,
-            folder: &folder,
-            pool: None,
-            timeline: None,
-            reproduced: Some(record),
-        };
-        let request = settings.request.clone();
-        let pins = || {
-            let pins = context.pins(python, &request.pip, &request.setuptools)?;
-            same_wheels(record.plan.pins(), &pins)?;
-            Ok(pins)
-        };
-        let names = record.plan.names();
-        let variables = taken_over(context.environment);
-        let (source, prefix_of_plan) = (self.source.clone(), self.prefix.clone());
-        let draft = |pins| {
-            let request = settings.request.clone();
-            Draft::new(
-                request,
-                python,
-                source,
-                pins,
-                prefix_of_plan,
-                names,
-                variables,
-            )
-        };
-        let download = (!self.preflight().has_source_here()).then(|| self.source.clone());
-        let compare = |recorded: RecordedInstall| {
-            let changed_tools = ToolsNow::new(
-                record,
-                &recorded.record().tools,
-                &recorded.record().libraries,
-            );
-            let evidence = Evidence {
-                before: prefix,
-                now: recorded.root(),
-                build_folder: folder.path(),
-                other_tools: changed_tools.is_some(),
-            };
-            let differences = install::differences(wanted, recorded.manifest());
-            let causes = differences.iter().map(|found| evidence.cause(found));
-            let causes = causes.collect();
-            Reproduction {
-                tree: recorded.manifest().digest(),
-                files: recorded.manifest().len(),
-                causes,
-                differences,
-            }
-        };
-        let result = build.make(download.as_ref(), pins, draft).map(compare);
-        let log = folder.finish(&result, context.reporter);
-        result.map_err(|error| Failure {
-            error: Box::new(error),
-            log,
-        })
-    }
-
     pub(super) fn python(&self) -> PythonVersion {
         self.python
     }
@@ -371,29 +239,6 @@ impl<'a> Target<'a> {
             }
         }
     }
-}
-
-/// A repeated build, compared with the first.
-pub(super) struct Reproduction {
-    pub(super) tree: Sha256,
-    pub(super) files: usize,
-    pub(super) differences: Vec<Difference>,
-    /// The likely cause of each difference.
-    pub(super) causes: Vec<Cause>,
-}
-
-/// Fails if a wheel is not the one of the record.
-fn same_wheels(recorded: &Pins, now: &Pins) -> Result<(), Error> {
-    for (before, now) in recorded.wheels().zip(now.wheels()) {
-        if before.sha256 != now.sha256 {
-            return Err(Error::OtherInput {
-                name: now.file_name.clone(),
-                before: before.sha256,
-                now: now.sha256,
-            });
-        }
-    }
-    Ok(())
 }
 
 /// A build in its folder.

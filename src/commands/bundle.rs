@@ -41,11 +41,9 @@ pub fn run(arguments: BundleArguments, invocation: &Invocation<'_>) -> Result<()
     let recipe = environment.absolute(&arguments.recipe);
     let folder = recipe.parent().unwrap_or(Path::new("/"));
     let to = environment.absolute(&arguments.output);
-    let mut build = BuildArguments::of_target(BuildTarget::Recipe(recipe.clone()));
+    let target = BuildTarget::Recipe(recipe.clone());
+    let mut build = BuildArguments::of_target(target, arguments.origins);
     build.locked = true;
-    build.pins.index_url = arguments.index_url;
-    build.pins.offline = arguments.offline;
-    build.source.mirror = arguments.mirror;
     let store = Store::of(environment);
     let mut bundle = Bundle::new(&recipe);
     for settings in &BuildSettings::all(build, environment)? {

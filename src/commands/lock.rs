@@ -86,11 +86,7 @@ pub fn run(arguments: LockArguments, invocation: &Invocation<'_>) -> Result<(), 
 
 impl From<LockArguments> for BuildArguments {
     fn from(arguments: LockArguments) -> Self {
-        let mut build = Self::of_target(BuildTarget::Recipe(arguments.recipe));
-        build.pins.index_url = arguments.index_url;
-        build.pins.offline = arguments.offline;
-        build.source.mirror = arguments.mirror;
-        build
+        Self::of_target(BuildTarget::Recipe(arguments.recipe), arguments.origins)
     }
 }
 

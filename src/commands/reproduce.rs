@@ -102,10 +102,7 @@ fn settings(
 ) -> Result<BuildSettings, Error> {
     let plan = &record.plan;
     let python = VersionRequest::Exact(plan.python());
-    let mut build = BuildArguments::of_target(BuildTarget::Version(python));
-    build.pins.index_url = arguments.index_url;
-    build.pins.offline = arguments.offline;
-    build.source.mirror = arguments.mirror;
+    let mut build = BuildArguments::of_target(BuildTarget::Version(python), arguments.origins);
     build.compile.jobs = arguments.jobs;
     build.compile.build_dir = arguments.build_dir;
     build.compile.build_user = arguments.build_user;

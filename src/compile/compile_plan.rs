@@ -153,6 +153,12 @@ impl CompilePlan {
         &self.libraries
     }
 
+    /// The names of the shared libraries that the modules need.
+    pub(crate) fn sonames(&self) -> BTreeSet<&str> {
+        let words = self.libraries.values().flat_map(|text| text.split(' '));
+        words.filter(|word| word.contains(".so")).collect()
+    }
+
     /// The linker flags of the standard library's extension modules.
     pub(crate) fn module_link_flags(&self) -> &[String] {
         &self.module_link_flags

@@ -1,6 +1,6 @@
 //! The packages of the host that own its shared libraries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::host::build_environment::BuildEnvironment;
@@ -27,7 +27,7 @@ const FOLDERS: [&str; 6] = [
 /// The packages of shared libraries, by the libraries' names. Only dpkg is asked: the libraries of other systems
 /// have no package here.
 pub(crate) fn packages_of(
-    sonames: &[&str],
+    sonames: &BTreeSet<&str>,
     machine: &str,
     environment: &BuildEnvironment,
 ) -> BTreeMap<String, OwningPackage> {

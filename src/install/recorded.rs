@@ -1,6 +1,6 @@
 //! Step 8, after the checks: writes the record files into the staged tree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -56,6 +56,7 @@ pub(crate) fn record(
     let (root, provenance) = staged.into_parts();
     let write = || {
         let manifest = Manifest::of_tree(&root)?;
+        let tree = manifest.digest();
         let folder = root.join(record::folder(provenance.plan().python()));
         fs_err::create_dir_all(&folder)?;
         for patch in provenance.patches() {
@@ -81,20 +82,16 @@ pub(crate) fn record(
             timeline.write(&folder, heading, &timings)?;
         }
         record::write_json(&folder.join(record::FILES), &manifest)?;
-        let words = context.compile.libraries().values();
-        let words = words.flat_map(|text| text.split(' '));
-        let sonames: BTreeSet<&str> = words.filter(|word| word.contains(".so")).collect();
-        let sonames: Vec<&str> = sonames.into_iter().collect();
         let machine = &context.host.toolchain.compiler.machine;
         let subject = Subject {
             plan: provenance.plan(),
             compile: context.compile,
             inputs: provenance.inputs(),
             root: &root,
-            tree: manifest.digest(),
+            tree,
             date,
             vendored: provenance.vendored(),
-            packages: &packages_of(&sonames, machine, context.environment),
+            packages: &packages_of(&context.compile.sonames(), machine, context.environment),
             system: Distribution::ids_of_this_host(),
         };
         statements::write(&subject, &folder)?;
@@ -112,7 +109,7 @@ pub(crate) fn record(
             build_user: user.map(|user| user.name().to_owned()),
             isolation: Some(context.confinement.network.clone()),
             checks,
-            tree: Some(manifest.digest()),
+            tree: Some(tree),
             timings,
         };
         record::write_json(&folder.join(record::RECORD), &record)?;

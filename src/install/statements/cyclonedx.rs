@@ -116,12 +116,6 @@ fn cpython(subject: &Subject<'_>) -> Value {
 
 /// The system's libraries that the modules were linked with.
 fn libraries(subject: &Subject<'_>) -> Vec<Value> {
-    let words = subject
-        .compile
-        .libraries()
-        .values()
-        .flat_map(|text| text.split(' '));
-    let sonames: BTreeSet<&str> = words.filter(|word| word.contains(".so")).collect();
     let component = |soname: &&str| {
         let mut component = json!({
             "type": "library",
@@ -143,7 +137,7 @@ fn libraries(subject: &Subject<'_>) -> Vec<Value> {
         }
         component
     };
-    sonames.iter().map(component).collect()
+    subject.compile.sonames().iter().map(component).collect()
 }
 
 /// A version in a package URL.
